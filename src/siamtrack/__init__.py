@@ -1,0 +1,1 @@
+"""Siamese visual object tracking."""

@@ -1,0 +1,90 @@
+"""Strict conversion between frozen dataclass configs and plain dictionaries (JSON)."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar, Union
+
+from siamtrack.errors import UnknownNameError
+
+C = TypeVar("C")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a dataclass config as nested dictionaries that `from_dict` takes back."""
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"expected a dataclass instance, got {type(config).__name__}")
+    return dataclasses.asdict(config)
+
+
+def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
+    """Build the dataclass `kind` from `values`; unknown keys and wrong types are errors.
+
+    Nested dataclasses are built from nested mappings, tuples from lists.
+
+    Raises:
+        UnknownNameError: If a key is no field; the message names the nearest field.
+        TypeError: If a value has the wrong type.
+        ValueError: If a field without default is missing, or the class itself refuses a value.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Point:
+        ...     x: float = 0.0
+        ...     y: float = 0.0
+        >>> from_dict(Point, {"x": 1})
+        Point(x=1.0, y=0.0)
+    """
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise UnknownNameError(f"{kind.__name__} setting", str(key), fields)
+    hints = typing.get_type_hints(kind)
+    arguments = {
+        key: _convert(value, hints[key], f"{kind.__name__}.{key}") for key, value in values.items()
+    }
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in values
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ValueError(f"{kind.__name__} needs {', '.join(missing)}: add the missing settings")
+    return kind(**arguments)
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in parts:
+            return None
+        inner = [part for part in parts if part is not type(None)]
+        return _convert(value, inner[0], where)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{where}: expected a mapping, got {value!r}")
+        return from_dict(hint, value)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise TypeError(f"{where}: expected a list, got {value!r}")
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            return tuple(_convert(item, parts[0], where) for item in value)
+        if len(parts) != len(value):
+            raise TypeError(f"{where}: expected {len(parts)} values, got {value!r}")
+        return tuple(_convert(item, part, where) for item, part in zip(value, parts, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if origin is typing.Literal:
+        if value not in parts:
+            raise ValueError(f"{where}: expected one of {', '.join(map(repr, parts))}, got {value!r}")
+        return value
+    if isinstance(hint, type) and (
+        not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)
+    ):
+        raise TypeError(f"{where}: expected {hint.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,63 @@
+"""The few exceptions of this package. Bad arguments raise the built-in `ValueError` or `TypeError`.
+
+Every message says what was given, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SiamtrackError(Exception):
+    """Base of all exceptions that this package defines."""
+
+
+class UnknownNameError(SiamtrackError, LookupError):
+    """A name that no registry knows; the message suggests the nearest ones.
+
+    Example:
+        >>> str(UnknownNameError("model", "nanno", ["nano", "siamfc"]))
+        "unknown model 'nanno': did you mean 'nano'? Known: nano, siamfc"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}Known: {', '.join(names) or 'none'}")
+
+
+class NotInitialisedError(SiamtrackError, RuntimeError):
+    """`update` was called before `init`."""
+
+
+class VideoError(SiamtrackError, OSError):
+    """A video, stream, image or image folder that cannot be read or written."""
+
+
+class DatasetError(SiamtrackError, ValueError):
+    """A data set whose files are missing or do not have the expected form."""
+
+
+class ResultsError(SiamtrackError, ValueError):
+    """Raw tracking results that are missing or do not have the expected form."""
+
+
+class WeightsError(SiamtrackError, ValueError):
+    """A weights file that is missing, altered, damaged or belongs to another model."""
+
+
+class MissingExtraError(SiamtrackError, ImportError):
+    """A feature that needs an optional dependency which is not installed.
+
+    Example:
+        >>> str(MissingExtraError("training", "torch", "train"))
+        "training needs the package 'torch', which is not installed: pip install 'siamtrack[train]'"
+    """
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the package {package!r}, which is not installed: "
+            f"pip install 'siamtrack[{extra}]'"
+        )
