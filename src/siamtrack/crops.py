@@ -1,0 +1,141 @@
+"""Windows around a target, and the one function that cuts them out of a frame.
+
+Training and tracking both go through here, so that a network sees in use what it saw in training.
+This is the only place where continuous coordinates become pixel indices (index = continuous - 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from siamtrack.boxes import Array
+
+Image = NDArray[np.uint8]
+
+
+def context_side(width: float, height: float, context: float = 0.5) -> float:
+    """Side of the square template window: sqrt((w + c)(h + c)) with c = context * (w + h).
+
+    Bertinetto et al., "Fully-Convolutional Siamese Networks", 2016,
+    https://arxiv.org/abs/1606.09549, section 3.1 (there p = (w + h) / 4 on either side).
+
+    Example:
+        >>> context_side(30, 30)
+        60.0
+    """
+    margin = context * (width + height)
+    return math.sqrt((width + margin) * (height + margin))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of the frame that is shown to the network as a square patch.
+
+    Attributes:
+        cx: Centre x in frame pixels (continuous).
+        cy: Centre y in frame pixels.
+        width: Width in frame pixels.
+        height: Height in frame pixels.
+        size: Side of the patch in patch pixels.
+
+    Example:
+        >>> window = Window(50.0, 40.0, 64.0, 64.0, 128)
+        >>> window.to_patch([50.0, 40.0, 4.0, 4.0]).tolist()
+        [64.0, 64.0, 8.0, 8.0]
+        >>> window.to_frame([64.0, 64.0, 8.0, 8.0]).tolist()
+        [50.0, 40.0, 4.0, 4.0]
+    """
+
+    cx: float
+    cy: float
+    width: float
+    height: float
+    size: int
+
+    def to_patch(self, boxes: ArrayLike) -> Array:
+        """Map boxes ltwh (..., 4) from frame pixels to patch pixels."""
+        array = np.asarray(boxes, dtype=np.float64)
+        return (array - self._origin()) * self._scale()
+
+    def to_frame(self, boxes: ArrayLike) -> Array:
+        """Map boxes ltwh (..., 4) from patch pixels to frame pixels."""
+        array = np.asarray(boxes, dtype=np.float64)
+        return array / self._scale() + self._origin()
+
+    def _origin(self) -> Array:
+        return np.array([self.cx - self.width / 2, self.cy - self.height / 2, 0.0, 0.0])
+
+    def _scale(self) -> Array:
+        x, y = self.size / self.width, self.size / self.height
+        return np.array([x, y, x, y])
+
+
+def square_window(cx: float, cy: float, side: float, size: int) -> Window:
+    """Return the square window of `side` frame pixels, seen as `size` patch pixels."""
+    return Window(cx, cy, side, side, size)
+
+
+def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> Image:
+    """Cut a window out of a frame, with bilinear interpolation.
+
+    Where the window is more than twice as fine as the patch, the frame is averaged down first, so
+    that large targets do not alias.
+
+    Args:
+        frame: RGB image (H, W, 3), uint8.
+        window: What to cut; it may reach beyond the frame or lie outside it.
+        border: What stands beyond the frame: a colour (3,), or a patch (size, size, 3) to show
+            through.
+
+    Returns:
+        The patch (size, size, 3), uint8.
+    """
+    size = window.size
+    rows, cols = frame.shape[:2]
+    left, top = window.cx - window.width / 2, window.cy - window.height / 2
+    sx, sy = size / window.width, size / window.height
+    fx, fy = max(1, int(1 / sx)), max(1, int(1 / sy))
+    if fx > 1 or fy > 1:
+        # whole blocks of fx x fy pixels that cover the visible part of the window
+        x0 = min(max(math.floor(left) - fx, 0), cols - 1)
+        y0 = min(max(math.floor(top) - fy, 0), rows - 1)
+        x1 = min(cols, math.ceil(left + window.width) + fx)
+        y1 = min(rows, math.ceil(top + window.height) + fy)
+        if x1 <= x0 or y1 <= y0:
+            frame = frame[:1, :1]
+            left, top = float(cols), float(rows)
+        else:
+            part = frame[y0:y1, x0:x1]
+            small = (max(1, (x1 - x0) // fx), max(1, (y1 - y0) // fy))
+            rx, ry = small[0] / (x1 - x0), small[1] / (y1 - y0)
+            frame = cv2.resize(part, small, interpolation=cv2.INTER_AREA)
+            left, top, sx, sy = (left - x0) * rx, (top - y0) * ry, sx / rx, sy / ry
+    # patch index u has centre u + 0.5, which is x = left + (u + 0.5) / sx, and index x - 0.5
+    matrix = np.array(
+        [[1 / sx, 0.0, left + 0.5 / sx - 0.5], [0.0, 1 / sy, top + 0.5 / sy - 0.5]], np.float64
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fill = np.asarray(border)
+    if fill.ndim == 1:
+        colour = tuple(float(value) for value in fill)
+        patch = cv2.warpAffine(
+            frame, matrix, (size, size), flags=flags,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=colour,
+        )  # fmt: skip
+    else:
+        patch = np.array(fill, dtype=np.uint8)
+        cv2.warpAffine(
+            frame, matrix, (size, size), dst=patch, flags=flags,
+            borderMode=cv2.BORDER_TRANSPARENT,
+        )  # fmt: skip
+    return np.asarray(patch, dtype=np.uint8)
+
+
+def mean_colour(frame: Image) -> Array:
+    """Mean of each channel (3,) of an image (H, W, 3): what SiamFC shows beyond the frame."""
+    return np.asarray(cv2.mean(frame)[:3], dtype=np.float64)

@@ -1,0 +1,260 @@
+"""Training pairs: a template, a search window, and where in it the target is.
+
+Pairs of one centred object before a mean-colour border teach nothing about look-alikes: a network
+soon hits 99.5 % of them and still cannot track. So the search windows here are made hard: other
+objects of the target's kind and size are pasted in, the target may stand in front of another
+picture, another picture may continue the frame beyond its border, and some windows hold no target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from siamtrack.boxes import Array, iou, ltwh_to_ltrb
+from siamtrack.crops import Image, Window, context_side, cut, mean_colour
+from siamtrack.data import augment
+from siamtrack.data.images import ImageCache
+from siamtrack.data.manifest import Pool
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """How pairs are drawn. Probabilities lie in [0, 1].
+
+    Attributes:
+        template: Side of the template patch, pixels.
+        search: Side of the search patch, pixels, in the template's scale.
+        context: Context around the box, as a share of width + height.
+        video: Share of pairs from videos, where there are any; the rest are still images.
+        gap: Largest distance of the two frames of a video pair.
+        shift: Largest displacement of the target from the centre of the search patch, as a share
+            of half the patch.
+        scale: Range of the size change, exp(+-scale).
+        stretch: Range of the change of aspect, exp(+-stretch).
+        negative: Share of pairs whose search window does not hold the target.
+        distractors: Largest number of other objects pasted into the search window.
+        same_kind: Share of the pasted objects that have the target's label and source.
+        swap: Share of windows in which the target stands in front of another picture.
+        border: Share of windows continued by another picture instead of the mean colour.
+        flip: Share of pairs mirrored (both patches).
+        weights: (data set, factor) that raise or lower how often a data set is drawn; without
+            one, sets are drawn in proportion to the square root of their size.
+    """
+
+    template: int = 129
+    search: int = 257
+    context: float = 0.5
+    video: float = 0.45
+    gap: int = 60
+    shift: float = 0.7
+    scale: float = 0.25
+    stretch: float = 0.15
+    negative: float = 0.12
+    distractors: int = 3
+    same_kind: float = 0.6
+    swap: float = 0.25
+    border: float = 0.6
+    flip: float = 0.5
+    weights: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("video", "shift", "negative", "same_kind", "swap", "border", "flip"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One training sample.
+
+    Attributes:
+        template: Template patch (T, T, 3), uint8 RGB.
+        search: Search patch (S, S, 3), uint8 RGB.
+        box: The target in search pixels, ltwh (4,); zeros if it is not there.
+        present: Whether the search patch holds the target.
+    """
+
+    template: Image
+    search: Image
+    box: Array
+    present: bool
+
+
+class PairSampler:
+    """Draws pairs. Sample (seed, epoch, index) is always the same, whoever draws it.
+
+    Args:
+        pool: Objects to draw from.
+        config: How to draw.
+        seed: Seed of the whole run.
+        cache: Decoded images, shared between samplers if wanted.
+    """
+
+    def __init__(
+        self, pool: Pool, config: PairConfig, seed: int = 0, cache: ImageCache | None = None
+    ) -> None:
+        self.pool, self.config, self.seed = pool, config, seed
+        self.cache = cache or ImageCache()
+        self._sources, self._videos = sorted(pool.by_source), sorted(pool.videos)
+        self._weights = self._shares({name: len(pool.by_source[name]) for name in self._sources})
+        self._video_weights = self._shares({name: len(pool.videos[name]) for name in self._videos})
+
+    def _shares(self, counts: dict[str, int]) -> Array:
+        """Turn the sizes of the data sets into probabilities."""
+        factors = dict(self.config.weights)
+        raw = np.array([np.sqrt(n) * factors.get(name, 1.0) for name, n in counts.items()])
+        return raw / max(float(raw.sum()), 1e-12)
+
+    def draw(self, epoch: int, index: int) -> Pair:
+        """Draw pair `index` of `epoch`."""
+        rng = np.random.default_rng((self.seed, epoch, index))
+        config = self.config
+        first, second = self._target(rng)
+        negative = rng.random() < config.negative
+        if negative:
+            second = self._other(first, rng)
+        template = self._template(first, rng)
+        search, box = self._search(second, rng, negative)
+        if not negative and rng.random() < config.swap:
+            search = self._swap(search, box, rng)
+        search = self._paste(search, box, first, rng)
+        if rng.random() < config.flip:
+            template, search = template[:, ::-1], search[:, ::-1]
+            box = np.array([config.search - box[0] - box[2], *box[1:]])
+        if rng.random() < 0.1:
+            template, search = augment.gray(template), augment.gray(search)
+        if rng.random() < 0.3:
+            template = augment.colour(np.ascontiguousarray(template), rng, 0.1)
+        search = augment.appearance(np.ascontiguousarray(search), rng)
+        if negative:
+            box = np.zeros(4)
+        return Pair(np.ascontiguousarray(template), search, box, not negative)
+
+    def _target(self, rng: np.random.Generator) -> tuple[int, int]:
+        pool = self.pool
+        if self._videos and rng.random() < self.config.video:
+            source = self._videos[int(rng.choice(len(self._videos), p=self._video_weights))]
+            names = pool.videos[source]
+            members = pool.by_track[names[int(rng.integers(len(names)))]]
+            first = members[int(rng.integers(len(members)))]
+            return first, pool.partner(first, self.config.gap, rng)
+        first = self._any(rng)
+        return first, first
+
+    def _any(self, rng: np.random.Generator) -> int:
+        source = self._sources[int(rng.choice(len(self._sources), p=self._weights))]
+        members = self.pool.by_source[source]
+        return members[int(rng.integers(len(members)))]
+
+    def _other(self, index: int, rng: np.random.Generator) -> int:
+        """Draw an object that is not the one of `index`, often of its kind."""
+        entry = self.pool.entries[index]
+        for _ in range(4):
+            if rng.random() < self.config.same_kind:
+                members = self.pool.by_kind[entry.source, entry.label]
+                other = members[int(rng.integers(len(members)))]
+            else:
+                other = self._any(rng)
+            if self.pool.entries[other].track != entry.track:
+                return other
+        return self._any(rng)
+
+    def _template(self, index: int, rng: np.random.Generator) -> Image:
+        entry, config = self.pool.entries[index], self.config
+        left, top, width, height = entry.box
+        side = context_side(width, height, config.context) * np.exp(rng.uniform(-0.05, 0.05))
+        cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
+        cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
+        image = self.cache[entry.image]
+        return cut(image, Window(cx, cy, side, side, config.template), mean_colour(image))
+
+    def _search(self, index: int, rng: np.random.Generator, negative: bool) -> tuple[Image, Array]:
+        entry, config = self.pool.entries[index], self.config
+        box = np.asarray(entry.box)
+        side = context_side(box[2], box[3], config.context) * config.search / config.template
+        factor = np.exp(rng.uniform(-config.scale, config.scale))
+        aspect = np.exp(rng.uniform(-config.stretch, config.stretch) / 2)
+        width, height = side * factor * aspect, side * factor / aspect
+        # mostly near, at times far: targets move little between two frames, but not always
+        reach = config.shift * (1.0 if rng.random() < 0.6 else 0.35)
+        shift = rng.uniform(-reach, reach, 2) / 2
+        window = Window(
+            box[0] + box[2] / 2 + shift[0] * width,
+            box[1] + box[3] / 2 + shift[1] * height,
+            width, height, config.search,
+        )  # fmt: skip
+        image = self.cache[entry.image]
+        border: NDArray[np.generic] = mean_colour(image)
+        if rng.random() < config.border:
+            border = self._background(rng)
+        return cut(image, window, border), window.to_patch(box)
+
+    def _background(self, rng: np.random.Generator) -> Image:
+        """Cut a window of the search size out of some picture."""
+        entry = self.pool.entries[self._any(rng)]
+        image = self.cache[entry.image]
+        rows, cols = image.shape[:2]
+        side = min(rows, cols) * rng.uniform(0.4, 1.0)
+        cx = rng.uniform(side / 2, cols - side / 2)
+        cy = rng.uniform(side / 2, rows - side / 2)
+        return cut(image, Window(cx, cy, side, side, self.config.search), mean_colour(image))
+
+    def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
+        """Set the target in front of another picture."""
+        mask = _mask(search.shape[0], box, rng)
+        return _blend(self._background(rng), search, mask)
+
+    def _paste(self, search: Image, box: Array, target: int, rng: np.random.Generator) -> Image:
+        """Paste other objects at about the target's size; they may hide a little of it."""
+        config = self.config
+        count = int(rng.integers(0, config.distractors + 1)) if rng.random() < 0.7 else 0
+        size = np.sqrt(box[2] * box[3])
+        for _ in range(count):
+            entry = self.pool.entries[self._other(target, rng)]
+            other = np.asarray(entry.box)
+            factor = size * np.exp(rng.uniform(-0.35, 0.35)) / np.sqrt(other[2] * other[3])
+            centre = rng.uniform(0.02, 0.98, 2) * config.search
+            placed = np.array([*(centre - other[2:] * factor / 2), *(other[2:] * factor)])
+            if iou(placed, box) > 0.1 or _covered(box, placed) > 0.25:
+                continue
+            window = Window(
+                other[0] + other[2] / 2 + (config.search / 2 - centre[0]) / factor,
+                other[1] + other[3] / 2 + (config.search / 2 - centre[1]) / factor,
+                config.search / factor, config.search / factor, config.search,
+            )  # fmt: skip
+            patch = cut(self.cache[entry.image], window)
+            search = _blend(search, patch, _mask(config.search, placed, rng))
+        return search
+
+
+def _covered(box: Array, by: Array) -> float:
+    """Share of `box` that `by` covers."""
+    p, q = ltwh_to_ltrb(box), ltwh_to_ltrb(by)
+    size = np.maximum(np.minimum(p[2:], q[2:]) - np.maximum(p[:2], q[:2]), 0)
+    return float(size[0] * size[1] / max(box[2] * box[3], 1e-9))
+
+
+def _mask(size: int, box: Array, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Soft mask (size, size, 1) of a box: its rectangle, or the ellipse within it, grown a little."""
+    mask = np.zeros((size, size), np.float32)
+    grow = rng.uniform(1.0, 1.25)
+    cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2
+    half = box[2:] * grow / 2
+    if rng.random() < 0.5:
+        start = (round(cx - half[0]), round(cy - half[1]))
+        cv2.rectangle(mask, start, (round(cx + half[0]), round(cy + half[1])), (1.0,), -1)
+    else:
+        axes = (max(1, round(half[0] * 1.1)), max(1, round(half[1] * 1.1)))
+        cv2.ellipse(mask, (round(cx), round(cy)), axes, 0, 0, 360, (1.0,), -1)
+    side = 2 * int(rng.integers(0, 4)) + 1
+    return np.asarray(cv2.blur(mask, (side, side)), dtype=np.float32)[..., None]
+
+
+def _blend(under: Image, over: Image, mask: NDArray[np.float32]) -> Image:
+    mixed = under + (over.astype(np.float32) - under) * mask
+    return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)

@@ -1,0 +1,173 @@
+"""Sequences (frames with boxes) and data sets of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.boxes import Array
+from siamtrack.data.frames import Frame, Frames
+from siamtrack.errors import DatasetError, UnknownNameError
+
+
+def canonical(name: str) -> str:
+    """Return the form in which names are compared: lower case, `.`, `_` and space as `-`.
+
+    Example:
+        >>> canonical("Jogging_1") == canonical("jogging.1") == "jogging-1"
+        True
+    """
+    return re.sub(r"[._\s]+", "-", name.strip().lower())
+
+
+class Sequence:
+    """One target in one video.
+
+    Args:
+        name: Name of the target, unique in its data set.
+        frames: Frames, read when asked for.
+        boxes: (N, 4) ltwh in pixels, 0-based; NaN where the target is absent or not annotated.
+        attributes: Short names of challenges, such as `OCC`.
+        dropped_first: Rows that the benchmark's own files have before the first frame of this
+            sequence (Tiger1 of OTB: 5); raw results may have them too.
+
+    Raises:
+        DatasetError: If frames and boxes differ in number or no box can start a tracker.
+
+    Example:
+        >>> from siamtrack.data.frames import NoFrames
+        >>> sequence = Sequence("toy", NoFrames(2), [[np.nan] * 4, [0, 0, 8, 6]])
+        >>> len(sequence), sequence.init_frame, sequence.boxes[sequence.init_frame].tolist()
+        (2, 1, [0.0, 0.0, 8.0, 6.0])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        frames: Frames,
+        boxes: ArrayLike,
+        *,
+        attributes: Iterable[str] = (),
+        dropped_first: int = 0,
+    ) -> None:
+        self.name, self.frames = name, frames
+        self.attributes = tuple(attributes)
+        self.dropped_first = dropped_first
+        self.boxes: Array = np.array(boxes, dtype=np.float64)
+        self.boxes.setflags(write=False)
+        if self.boxes.shape != (len(frames), 4):
+            raise DatasetError(
+                f"sequence {name}: {len(frames)} frames need boxes of shape ({len(frames)}, 4), "
+                f"got {self.boxes.shape}"
+            )
+        usable = np.isfinite(self.boxes).all(axis=1) & (self.boxes[:, 2:] > 0).all(axis=1)
+        if not usable.any():
+            raise DatasetError(f"sequence {name}: no frame has a box with an area to start from")
+        self.init_frame = int(usable.argmax())
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The image files, one per frame; empty where frames do not come from images."""
+        return self.frames.files
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Frame:
+        """Return frame `index` as uint8 RGB (H, W, 3)."""
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __repr__(self) -> str:
+        return f"Sequence({self.name!r}, {len(self)} frames)"
+
+
+class Dataset:
+    """Sequences by position or by name.
+
+    Args:
+        name: Name of the data set, for reports.
+        sequences: Its sequences, with unique names.
+        origin: Coordinate of the first pixel in the benchmark's own files, results included: 1 for
+            OTB, 0 for files of ours. Boxes in memory are always 0-based.
+        aliases: Other names of sequences, such as Human4 for Human4-2.
+        missing: Names of sequences that the benchmark has and that are not here.
+
+    Raises:
+        DatasetError: If there is no sequence or two have the same name.
+
+    Example:
+        >>> from siamtrack.data.frames import NoFrames
+        >>> toys = Dataset("toys", [Sequence("Toy_1", NoFrames(1), [[0, 0, 8, 6]])])
+        >>> toys["toy-1"] is toys[0]
+        True
+        >>> toys["toy-2"]
+        Traceback (most recent call last):
+        siamtrack.errors.UnknownNameError: unknown sequence 'toy-2': did you mean 'Toy_1'? ...
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sequences: Iterable[Sequence],
+        *,
+        origin: int = 0,
+        aliases: Mapping[str, str] | None = None,
+        missing: Iterable[str] = (),
+    ) -> None:
+        self.name, self.origin = name, origin
+        self.sequences = tuple(sequences)
+        self.missing = tuple(missing)
+        self._positions = {canonical(item.name): i for i, item in enumerate(self.sequences)}
+        if not self.sequences:
+            raise DatasetError(f"data set {name}: no sequence found")
+        if len(self._positions) != len(self.sequences):
+            raise DatasetError(f"data set {name}: two sequences have the same name")
+        for alias, target in (aliases or {}).items():
+            if canonical(target) in self._positions:
+                self._positions.setdefault(canonical(alias), self._positions[canonical(target)])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the sequences in order."""
+        return tuple(item.name for item in self.sequences)
+
+    def find(self, name: str) -> Sequence | None:
+        """Return the sequence called `name` in any of the usual spellings, or None."""
+        position = self._positions.get(canonical(name))
+        return None if position is None else self.sequences[position]
+
+    def check(self) -> list[str]:
+        """Return one line for every sequence that is missing or lacks frames; empty if complete."""
+        problems = [f"{name}: the sequence is missing" for name in self.missing]
+        for sequence in self.sequences:
+            files = sequence.frames.missing()
+            if files:
+                problems.append(
+                    f"{sequence.name}: {len(files)} of {len(sequence)} frames are missing, "
+                    f"the first is {files[0]}"
+                )
+        return problems
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return iter(self.sequences)
+
+    def __getitem__(self, key: int | str) -> Sequence:
+        if isinstance(key, str):
+            found = self.find(key)
+            if found is None:
+                raise UnknownNameError("sequence", key, self.names)
+            return found
+        return self.sequences[key]
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, {len(self)} sequences)"

@@ -1,0 +1,75 @@
+"""Rows of numbers in text files, as annotations and raw results use them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.boxes import Array, ltrb_to_ltwh
+from siamtrack.errors import DatasetError, ResultsError
+
+_SEPARATOR = re.compile(r"[,;\s]+")
+
+
+def read_rows(
+    path: Path,
+    columns: Collection[int],
+    error: type[DatasetError] | type[ResultsError] = DatasetError,
+) -> Array:
+    """Read one row of numbers a line, separated by commas, semicolons, tabs or spaces.
+
+    `NaN` is kept as a number; blank lines are allowed at the end of the file only.
+
+    Args:
+        path: Text file.
+        columns: Allowed numbers of columns; all rows must have the same one.
+        error: Exception class to raise.
+
+    Returns:
+        float64 array (N, columns).
+
+    Raises:
+        DatasetError: Or the class given as `error`: the file is missing, empty, or has a line that
+            is not a row of numbers. The message names file and line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as reason:
+        raise error(f"{path}: cannot be read as text ({reason})") from reason
+    if not lines:
+        raise error(f"{path}: the file is empty; expected one row of numbers per frame")
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, start=1):
+        row = _numbers(line)
+        wanted = columns if not rows else [len(rows[0])]
+        if row is None or len(row) not in wanted:
+            expected = " or ".join(str(count) for count in sorted(wanted))
+            raise error(
+                f"{path}, line {number}: {line.strip()!r} is not a row of {expected} numbers; "
+                "separate them by commas, tabs or spaces"
+            )
+        rows.append(row)
+    return np.array(rows, dtype=np.float64)
+
+
+def _numbers(line: str) -> list[float] | None:
+    try:
+        values = [float(token) for token in _SEPARATOR.split(line.strip().strip(",;"))]
+    except ValueError:
+        return None
+    return None if any(math.isinf(value) for value in values) else values
+
+
+def polygons_to_ltwh(polygons: Array) -> Array:
+    """Return the axis-aligned boxes (N, 4) around polygons (N, 2 * corners) of x, y pairs.
+
+    Example:
+        >>> polygons_to_ltwh(np.array([[1.0, 0, 3, 2, 1, 4, 0, 2]])).tolist()
+        [[0.0, 0.0, 3.0, 4.0]]
+    """
+    corners = polygons.reshape(len(polygons), -1, 2)
+    return ltrb_to_ltwh(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1))

@@ -1,0 +1,128 @@
+"""What a loss is, the registry of all of them, and the checks that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from siamtrack.registry import Registry
+
+
+class Loss(nn.Module):
+    """A scalar to minimise, computed from a prediction and its target.
+
+    Every loss of this package is called as `loss(prediction, target)` and returns a tensor of shape
+    (). What the two arguments are is said by each loss. Where a batch holds nothing to learn from,
+    the value is a zero that is still connected to the graph, so that `backward()` works.
+    """
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss as a tensor of shape ()."""
+        raise NotImplementedError
+
+
+LOSSES: Registry[Callable[..., Loss]] = Registry("loss")
+
+
+def zero(prediction: Tensor) -> Tensor:
+    """Return a zero of shape () whose gradient with respect to `prediction` is zero."""
+    return (prediction * 0).sum()
+
+
+def check_prediction(name: str, prediction: Tensor) -> None:
+    """Refuse a prediction that is not of a floating type.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not prediction.is_floating_point():
+        raise TypeError(
+            f"{name}: expected a prediction of a floating dtype, got {prediction.dtype}; "
+            "call .float() on it"
+        )
+
+
+def check_same_shape(name: str, prediction: Tensor, target: Tensor) -> None:
+    """Refuse a target whose shape is not that of the prediction.
+
+    Raises:
+        TypeError: If the prediction is not of a floating type.
+        ValueError: If the shapes differ.
+    """
+    check_prediction(name, prediction)
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"{name}: prediction has shape {tuple(prediction.shape)} and target "
+            f"{tuple(target.shape)}; give one target for each prediction"
+        )
+
+
+def check_labels(name: str, labels: Tensor, allowed: Iterable[int]) -> None:
+    """Refuse labels outside the allowed values.
+
+    Raises:
+        ValueError: If there is one; the message shows it.
+    """
+    values = tuple(allowed)
+    known = torch.zeros_like(labels, dtype=torch.bool)
+    for value in values:
+        known |= labels == value
+    if not bool(known.all()):
+        wrong = labels[~known].flatten()[0].item()
+        raise ValueError(
+            f"{name}: expected labels out of {', '.join(map(str, values))}, got {wrong:g}"
+        )
+
+
+def check_response(name: str, response: Tensor, labels: Tensor) -> None:
+    """Refuse a response map and label map that do not fit each other.
+
+    Args:
+        name: Name of the loss, for the message.
+        response: Scores (B, ...), one map for each sample.
+        labels: Of the same shape; 1 = target, 0 = background, -1 = not counted.
+
+    Raises:
+        TypeError: If the response is not of a floating type.
+        ValueError: If the shapes differ, there is no batch dimension, or a label is another value.
+    """
+    check_same_shape(name, response, labels)
+    if response.ndim < 2:
+        raise ValueError(
+            f"{name}: expected response maps (B, ...), got shape {tuple(response.shape)}; "
+            "add the batch dimension"
+        )
+    check_labels(name, labels, (1, 0, -1))
+
+
+def check_positive(name: str, setting: str, value: float) -> None:
+    """Refuse a setting that is not above zero.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not value > 0:
+        raise ValueError(f"{name}: {setting} must be above 0, got {value:g}")
+
+
+def balanced_mean(cost: Tensor, labels: Tensor) -> Tensor:
+    """Average a cost so that target and background cells weigh one half each.
+
+    In every sample, the mean over the target cells and the mean over the background cells are
+    halved and added; a class that a sample lacks adds nothing.
+
+    Args:
+        cost: Cost of each cell, (B, ...).
+        labels: Of the same shape; 1 = target, 0 = background, -1 = not counted.
+
+    Returns:
+        The mean over the samples that have a counted cell, shape (); zero if none has.
+    """
+    cost, labels = cost.flatten(1), labels.flatten(1)
+    halves = zero(cost)
+    for value in (1, 0):
+        mask = (labels == value).to(cost.dtype)
+        halves = halves + 0.5 * ((cost * mask).sum(1) / mask.sum(1).clamp(min=1)).sum()
+    return halves / (labels >= 0).any(1).sum().clamp(min=1)

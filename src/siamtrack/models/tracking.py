@@ -1,0 +1,89 @@
+"""A complete tracking network: backbone, box head, and the geometry that belongs to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from siamtrack.models.backbones import BACKBONES
+
+
+@dataclass(frozen=True)
+class BoxTrackerConfig:
+    """Structure of a `BoxTracker`.
+
+    Attributes:
+        backbone: Registered name of the backbone.
+        width: Width multiplier of the backbone.
+        template: Side of the template patch in pixels.
+        search: Side of the search patch in pixels, in the template's scale.
+        head_width: Inner channels of the head.
+        head_depth: Separable blocks in each tower of the head.
+    """
+
+    backbone: str = "mobile"
+    width: float = 1.0
+    template: int = 129
+    search: int = 257
+    head_width: int = 96
+    head_depth: int = 3
+
+    def __post_init__(self) -> None:
+        if self.template < 33 or self.search < self.template:
+            raise ValueError(
+                f"template {self.template} and search {self.search}: expected 33 <= template "
+                "<= search, in pixels"
+            )
+        if self.head_width < 8 or self.head_depth < 1:
+            raise ValueError("head_width must be at least 8 and head_depth at least 1")
+
+
+class BoxTracker(nn.Module):
+    """Weight-sharing backbone on both branches and the anchor-free box head.
+
+    Images are RGB in [0, 255], float32; normalisation happens inside, so that an exported graph
+    takes plain pixels.
+    """
+
+    def __init__(self, config: BoxTrackerConfig) -> None:
+        super().__init__()
+        from siamtrack.models.heads.centre import CentreHead
+
+        self.config = config
+        self.backbone = BACKBONES[config.backbone](width=config.width)
+        with torch.no_grad():
+            probe = self.backbone.eval()(torch.zeros(1, 3, config.template, config.template))
+        self.backbone.train()
+        self.head = CentreHead(
+            self.backbone.channels,
+            probe.shape[-1],
+            self.backbone.stride,
+            config.head_width,
+            config.head_depth,
+        )
+
+    @staticmethod
+    def normalise(images: Tensor) -> Tensor:
+        """Map RGB in [0, 255] to about [-1, 1]."""
+        return (images - 127.0) / 128.0
+
+    def embed(self, template: Tensor) -> Tensor:
+        """Map template patches (B, 3, T, T) to kernels (B, K, C)."""
+        return self.head.kernel(self.backbone(self.normalise(template)))
+
+    def respond(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Match kernels (B, K, C) with search patches (B, 3, S, S).
+
+        Returns:
+            Score logits (B, 1, H, W), side distances in pixels (B, 4, H, W), presence logits
+            (B, 1). Cell (j, i) stands at the patch pixel (stride * i + offset, stride * j +
+            offset), with the offset that centres the grid in the patch.
+        """
+        logits, distances, presence = self.head(kernel, self.backbone(self.normalise(search)))
+        return logits, distances, presence
+
+    def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Match template patches (B, 3, T, T) with search patches (B, 3, S, S)."""
+        return self.respond(self.embed(template), search)

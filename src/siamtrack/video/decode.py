@@ -1,0 +1,110 @@
+"""Decoding with PyAV (FFmpeg): what files and network streams share."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from siamtrack.errors import VideoError
+from siamtrack.frames import Image
+from siamtrack.video.orientation import upright
+
+logger = logging.getLogger(__name__)
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """Return the first video stream of a container, ready to decode on several cores.
+
+    Raises:
+        VideoError: If there is none. Cover pictures of audio files and text do not count.
+    """
+    for stream in container.streams.video:
+        cover = bool(stream.disposition & av.stream.Disposition.attached_pic)
+        if not cover and container.format.name != "tty":
+            stream.thread_type = "AUTO"  # type: ignore[assignment]  # PyAV takes names
+            return stream
+    raise VideoError(f"{name} has no video stream: give a file with moving pictures")
+
+
+def frame_rate(stream: VideoStream) -> float | None:
+    """Return frames per second, or None if the stream does not tell."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else None
+
+
+def duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the length in seconds, or None for live streams and where the headers do not tell."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def frame_count(container: InputContainer, stream: VideoStream) -> int | None:
+    """Return the number of frames that the headers state or, failing that, imply."""
+    if stream.frames:
+        return stream.frames
+    seconds, rate = duration(container, stream), frame_rate(stream)
+    return round(seconds * rate) if seconds and rate else None
+
+
+def rgb(frame: VideoFrame) -> Image:
+    """Return a decoded frame as an upright RGB picture (H, W, 3)."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    image: Image = frame.to_ndarray(format="rgb24")
+    return upright(image, None if matrix is None else bytes(matrix))
+
+
+def decoded(
+    container: InputContainer, stream: VideoStream, name: str, *, cut: bool = False
+) -> Iterator[VideoFrame]:
+    """Yield the frames of a stream in the order of display.
+
+    Args:
+        container: The open container.
+        stream: Its video stream.
+        name: How messages call it.
+        cut: Whether the end is known to be missing, so that half a frame there is no surprise.
+
+    Raises:
+        VideoError: Where data are damaged; all frames before the damage have been yielded. Damage
+            before the first frame is passed over, since recordings may start between key frames.
+    """
+    packets = container.demux(stream)
+    count = 0
+    damage: FFmpegError | None = None
+    while damage is None:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            if cut and packet.is_corrupt:
+                continue
+            frames = stream.decode(packet)
+        except FFmpegError as error:
+            if isinstance(error, (OSError, EOFError)) or count:
+                damage = error
+                frames = _left_in_decoder(stream)
+            else:
+                logger.warning("%s: passing over data before the first frame (%s)", name, error)
+                continue
+        count += len(frames)
+        yield from frames
+    if damage is not None and not cut:
+        raise VideoError(
+            f"{name} is damaged or broke off: {count} frames could be read ({damage.strerror}); "
+            "repair it, or end before that frame"
+        ) from damage
+
+
+def _left_in_decoder(stream: VideoStream) -> list[VideoFrame]:
+    """Return the frames that the decoder holds back to put them in order."""
+    with contextlib.suppress(FFmpegError):
+        return stream.decode(None)
+    return []

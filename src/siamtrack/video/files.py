@@ -1,0 +1,88 @@
+"""Video files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from siamtrack.errors import VideoError
+from siamtrack.video.decode import decoded, frame_count, frame_rate, rgb, video_stream
+from siamtrack.video.promised import promised_bytes
+from siamtrack.video.source import Frame, Span
+
+
+class FileReader:
+    """A video file that FFmpeg can read; `Reader` tells what the attributes mean.
+
+    Frames are counted by decoding from the beginning, so that `start` is exact for every file.
+
+    Raises:
+        VideoError: If the file is not a video, or its first frame cannot be read.
+    """
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path.absolute()  # a colon in a relative path would read as a protocol
+        self._bytes = self._path.stat().st_size
+        promised = promised_bytes(self._path)
+        self._missing = max(0, (promised or 0) - self._bytes)
+        with self._open() as container:
+            stream = video_stream(container, self.name)
+            self.fps = frame_rate(stream)
+            self.total = frame_count(container, stream)
+            first = next(decoded(container, stream, self.name, cut=self._missing > 0), None)
+            if first is None:
+                raise VideoError(
+                    f"{self.name}: no frame of its {stream.codec_context.name} video can be "
+                    f"decoded{self._cut_text()}; give another file"
+                )
+            height, width, _ = rgb(first).shape
+            self.size = (width, height)
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """Yield the frames of `span`.
+
+        Raises:
+            VideoError: After the last readable frame, if the file is damaged or cut.
+        """
+        origin: float | None = None
+        count = 0
+        with self._open() as container:
+            stream = video_stream(container, self.name)
+            for picture in decoded(container, stream, self.name, cut=self._missing > 0):
+                origin = picture.time if origin is None else origin
+                if span.wants(count):
+                    time = None if picture.time is None else picture.time - (origin or 0.0)
+                    yield Frame(count, time, rgb(picture))
+                    if span.is_last(count):
+                        return
+                count += 1
+        if self._missing:
+            raise VideoError(
+                f"{self.name} is truncated: {count} frames could be read{self._cut_text()}; "
+                "copy or record it again, or end before that frame"
+            )
+
+    def close(self) -> None:
+        """Do nothing: the file is open only while frames are read."""
+
+    def _open(self) -> InputContainer:
+        try:
+            return av.open(str(self._path), mode="r")
+        except (FFmpegError, UnicodeDecodeError) as error:
+            raise VideoError(
+                f"{self.name} is not a video that can be read{self._cut_text()}: "
+                f"{getattr(error, 'strerror', None) or error}; "
+                "give a video file, a folder of images, a camera number or a URL"
+            ) from error
+
+    def _cut_text(self) -> str:
+        if not self._missing:
+            return " (the file is empty)" if not self._bytes else ""
+        return f" ({self._missing} of {self._bytes + self._missing} bytes are missing at its end)"

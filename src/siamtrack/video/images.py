@@ -1,0 +1,120 @@
+"""Folders and globs of images, and frames that are in memory already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import count, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.errors import VideoError
+from siamtrack.frames import Image, as_rgb
+from siamtrack.video.source import Frame, Span
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""Endings of the names of images, in lower case; any case is read."""
+
+
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """Return a sort key by which numbers in names count as numbers.
+
+    Example:
+        >>> [p.name for p in sorted([Path("img10.png"), Path("img2.png")], key=natural_key)]
+        ['img2.png', 'img10.png']
+    """
+    parts = re.split(r"([0-9]+)", str(path))
+    key = [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts]
+    return [*key, (-1, str(path))]
+
+
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Return those of `paths` whose names end like images, in natural order."""
+    return sorted((p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_key)
+
+
+def read_image(path: Path) -> Image:
+    """Return the picture in a file as uint8 RGB (H, W, 3), upright as its EXIF data ask.
+
+    Raises:
+        VideoError: If the file cannot be read as an image.
+    """
+    advice = "remove it or replace it"
+    try:
+        data = np.fromfile(path, dtype=np.uint8)  # OpenCV's own reader fails on non-ASCII paths
+    except OSError as error:
+        raise VideoError(f"image {path} cannot be read ({error.strerror}): {advice}") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    if picture is None:
+        raise VideoError(f"image {path} is damaged or not an image: {advice}")
+    try:
+        return as_rgb(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+    except ValueError as error:
+        raise VideoError(f"image {path}: {error}") from error
+
+
+class ImageReader:
+    """Image files, one per frame; `Reader` tells what the attributes mean.
+
+    Args:
+        paths: The files in order, at least one.
+        name: How messages call the collection.
+
+    Raises:
+        VideoError: If the first image cannot be read.
+    """
+
+    live = False
+    fps = None
+
+    def __init__(self, paths: Sequence[Path], name: str) -> None:
+        self.name = name
+        self.total = len(paths)
+        self._paths = paths
+        height, width, _ = read_image(paths[0]).shape
+        self.size = (width, height)
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """Yield the frames of `span`; images outside it are not opened.
+
+        Raises:
+            VideoError: At an image that cannot be read; those before it have been yielded.
+        """
+        chosen = slice(span.start, span.end, span.stride)
+        for index, path in zip(count(span.start, span.stride), self._paths[chosen], strict=False):
+            yield Frame(index, None, read_image(path))
+
+    def close(self) -> None:
+        """Do nothing: no image stays open."""
+
+
+class IterableReader:
+    """Frames from any iterable of arrays that `as_rgb` takes; `Reader` tells the attributes."""
+
+    live = False
+    fps = None
+    size = None
+
+    def __init__(self, images: Iterable[ArrayLike]) -> None:
+        self.name = f"iterable of type {type(images).__name__}"
+        self.total = len(images) if isinstance(images, Sized) else None
+        self._images = images
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """Yield the frames of `span`.
+
+        Raises:
+            ValueError: At a frame of a shape or type that `as_rgb` refuses; it names the frame.
+        """
+        chosen = islice(self._images, span.start, span.end, span.stride)
+        for index, image in zip(count(span.start, span.stride), chosen, strict=False):
+            try:
+                yield Frame(index, None, as_rgb(image))
+            except ValueError as error:
+                raise ValueError(f"frame {index} of {self.name}: {error}") from error
+
+    def close(self) -> None:
+        """Do nothing: the iterable belongs to the caller."""

@@ -1,0 +1,193 @@
+"""What all sources share: a frame, the chosen span of frames, and the object that users iterate."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+from siamtrack.errors import VideoError
+from siamtrack.frames import Image
+from siamtrack.video.latest import Newest
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        index: Position in the source, from 0, whatever the start and the stride are.
+        time: Seconds since the first frame of the source; None where it has no clock (images).
+        image: uint8 RGB (H, W, 3).
+    """
+
+    index: int
+    time: float | None
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The frames to take from a source: start, start + stride, ... below `end`.
+
+    Example:
+        >>> span = Span(start=2, end=9, stride=3)
+        >>> [index for index in range(20) if span.wants(index)], span.count(20), span.count(6)
+        ([2, 5, 8], 3, 2)
+    """
+
+    start: int = 0
+    end: int | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ValueError: If `start` is negative, `end` is not above `start`, or `stride` is below 1.
+        """
+        if self.start < 0:
+            raise ValueError(f"start {self.start}: expected 0 or more; frames count from 0")
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(
+                f"end {self.end} with start {self.start}: expected an end above the start; "
+                "the end itself is not taken"
+            )
+        if self.stride < 1:
+            raise ValueError(f"stride {self.stride}: expected 1 or more; 1 takes every frame")
+
+    def wants(self, index: int) -> bool:
+        """Whether frame `index` belongs to the span."""
+        inside = self.start <= index and (self.end is None or index < self.end)
+        return inside and (index - self.start) % self.stride == 0
+
+    def is_last(self, index: int) -> bool:
+        """Whether no frame after `index` belongs to the span."""
+        return self.end is not None and index + self.stride >= self.end
+
+    def count(self, total: int) -> int:
+        """How many frames of a source with `total` frames belong to the span."""
+        end = total if self.end is None else min(self.end, total)
+        return len(range(self.start, end, self.stride))
+
+
+class Reader(Protocol):
+    """One kind of source: what `VideoSource` asks of it."""
+
+    name: str
+    """How messages call the source."""
+    total: int | None
+    """Number of frames, as far as the source tells."""
+    fps: float | None
+    """Frames per second."""
+    size: tuple[int, int] | None
+    """Width and height in pixels, upright."""
+    live: bool
+    """Whether frames come at their own pace and are lost when nobody takes them."""
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """Yield the frames of `span` in order."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the reader holds."""
+        ...
+
+
+class VideoSource:
+    """Frames of a video, camera, stream, image folder or iterable. Made by `open_video`.
+
+    Iterate it for `Frame` objects; it is a context manager that closes the source. It never holds
+    more than a few frames. Files and folders can be iterated again; cameras, streams and generators
+    go on where they are.
+
+    Attributes:
+        name: How messages call the source.
+        fps: Frames per second of the source, before the stride; None if unknown.
+        size: Width and height of the frames in pixels, upright; None if unknown before the first.
+        live: Whether it is a camera or a live stream.
+    """
+
+    def __init__(self, reader: Reader, span: Span | None = None, *, latest: bool = False) -> None:
+        if latest and not reader.live:
+            raise ValueError(
+                f"latest=True with {reader.name}: it is for cameras and live streams, whose frames "
+                "do not wait; leave it out, or skip frames by a stride"
+            )
+        self.name = reader.name
+        self.fps = reader.fps
+        self.size = reader.size
+        self.live = reader.live
+        self._reader = reader
+        self._span = span or Span()
+        self._latest = latest
+        self._dropped = 0
+        self._newest: Newest[Frame] | None = None
+        self._running: Generator[Frame, None, None] | None = None
+        self._closed = False
+
+    @property
+    def frames_total(self) -> int | None:
+        """Number of frames that will come, after start, end and stride; None if unknown.
+
+        Where a file does not state it (Matroska, WebM), it is estimated from the duration.
+        """
+        total = self._reader.total
+        return None if total is None else self._span.count(total)
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames that were read and replaced by newer ones before anybody took them."""
+        return self._dropped + (self._newest.dropped if self._newest else 0)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames.
+
+        Raises:
+            VideoError: If the source is closed, gives no frame, or breaks; the frames before it
+                have been yielded by then.
+        """
+        if self._closed:
+            raise VideoError(f"{self.name} is closed: open it again")
+        self._running = self._newest_frames() if self._latest else self._all_frames()
+        return self._running
+
+    def close(self) -> None:
+        """End a running iteration and give back the file, camera or connection."""
+        self._closed = True
+        if self._running is not None:
+            self._running.close()
+        self._reader.close()
+
+    def __enter__(self) -> VideoSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _all_frames(self) -> Generator[Frame, None, None]:
+        empty = True
+        for frame in self._reader.frames(self._span):
+            empty = False
+            yield frame
+        if empty:
+            raise VideoError(
+                f"{self.name} has no frame {self._span.start}: it ended before; "
+                "choose an earlier start"
+                if self._span.start
+                else f"{self.name} gives no frame: expected at least one"
+            )
+
+    def _newest_frames(self) -> Generator[Frame, None, None]:
+        self._newest = Newest(self._all_frames())
+        try:
+            yield from self._newest
+        finally:
+            self._newest.close()
+            self._dropped, self._newest = self.dropped, None
