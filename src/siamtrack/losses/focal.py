@@ -50,6 +50,7 @@ class FocalLoss(Loss):
         positive = target == 1
         margin = torch.where(positive, prediction, -prediction)
         fade = torch.exp(-self.gamma * F.softplus(margin))  # (1 - p)^gamma
-        weight = torch.where(positive, self.alpha, 1 - self.alpha) * (target >= 0)
-        cost = weight.to(prediction.dtype) * fade * F.softplus(-margin)
+        ours = positive.to(prediction.dtype)
+        weight = (self.alpha * ours + (1 - self.alpha) * (1 - ours)) * (target >= 0)
+        cost = weight * fade * F.softplus(-margin)
         return cost.sum() / positive.sum().clamp(min=1)
