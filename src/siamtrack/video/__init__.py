@@ -1,0 +1,104 @@
+"""Video sources: files, cameras, network streams, image folders and arrays, read alike."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+from numpy.typing import ArrayLike
+
+from siamtrack.errors import VideoError
+from siamtrack.video.files import FileReader
+from siamtrack.video.images import IMAGE_SUFFIXES, ImageReader, IterableReader, image_files
+from siamtrack.video.source import Frame, Reader, Span, VideoSource
+from siamtrack.video.streams import CaptureReader
+
+__all__ = ["Frame", "VideoSource", "open_video"]
+
+Source: TypeAlias = str | PathLike[str] | int | Iterable[ArrayLike]
+"""What `open_video` takes."""
+
+
+def open_video(
+    source: Source, *, start: int = 0, end: int | None = None, stride: int = 1, latest: bool = False
+) -> VideoSource:
+    """Open anything that gives frames.
+
+    Args:
+        source: Path of a video file, a folder or a glob of images (taken in natural order), a URL
+            such as `rtsp://` or `http://`, the number of a camera (also as text, where no file has
+            that name), or an iterable of arrays that `siamtrack.frames.as_rgb` takes.
+        start: First frame to take, from 0.
+        end: Frame to stop before; None: go on to the end.
+        stride: Take every so manieth frame.
+        latest: Drop frames that nobody took in time; for cameras and live streams only.
+
+    Returns:
+        Context manager to iterate for `Frame` objects.
+
+    Raises:
+        VideoError: If there is nothing there, or nothing that can be read as frames.
+        ValueError: If start, end, stride or latest do not fit.
+        TypeError: If `source` is of another type.
+
+    Example:
+        >>> import numpy as np
+        >>> with open_video(np.zeros((5, 4, 6, 3), dtype=np.uint8), start=1, stride=2) as video:
+        ...     [frame.index for frame in video]
+        [1, 3]
+    """
+    span = Span(start, end, stride)
+    reader = _reader(source)
+    try:
+        return VideoSource(reader, span, latest=latest)
+    except ValueError:
+        reader.close()
+        raise
+
+
+def _reader(source: Source) -> Reader:
+    if isinstance(source, bool | bytes):
+        raise TypeError(
+            f"source of type {type(source).__name__}: expected a path, a URL, a camera number or "
+            "an iterable of arrays"
+        )
+    if isinstance(source, int):
+        return CaptureReader(source)
+    if isinstance(source, str) and "://" in source:
+        return CaptureReader(source)
+    if isinstance(source, str | PathLike):
+        return _path_reader(Path(source))
+    if isinstance(source, Iterable):
+        return IterableReader(source)
+    raise TypeError(
+        f"source of type {type(source).__name__}: expected a path, a URL, a camera number or "
+        "an iterable of arrays"
+    )
+
+
+def _path_reader(path: Path) -> Reader:
+    name = str(path)
+    endings = ", ".join(sorted(IMAGE_SUFFIXES))
+    if path.is_dir():
+        files = image_files(path.iterdir())
+        if not files:
+            raise VideoError(f"folder {name} holds no images: expected files ending in {endings}")
+        return ImageReader(files, name)
+    if path.exists():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return ImageReader([path], name)
+        return FileReader(path)
+    if any(letter in name for letter in "*?["):
+        files = image_files(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207
+        if not files:
+            raise VideoError(f"no image matches {name}: expected files ending in {endings}")
+        return ImageReader(files, name)
+    if name.isdecimal():
+        return CaptureReader(int(name))
+    raise VideoError(
+        f"{name} does not exist: give a video file, a folder or glob of images, a camera number "
+        "or a URL"
+    )

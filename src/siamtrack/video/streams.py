@@ -1,0 +1,112 @@
+"""Cameras and network streams, read by OpenCV."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import cv2
+
+from siamtrack.errors import VideoError
+from siamtrack.frames import as_rgb
+from siamtrack.video.source import Frame, Span
+
+logger = logging.getLogger(__name__)
+
+RETRIES = 5
+"""How often a broken stream is opened again before it counts as lost."""
+FIRST_WAIT = 0.5
+"""Seconds before the first retry; each further one waits twice as long."""
+TIMEOUT_MS = 10_000
+"""How long a connection may take to open or to give a frame."""
+
+
+class CaptureReader:
+    """A camera or a URL; `Reader` tells what the attributes mean.
+
+    A live stream that breaks off is opened again a few times; a camera is not.
+
+    Args:
+        target: Number of a camera, or a URL.
+
+    Raises:
+        VideoError: If it cannot be opened.
+    """
+
+    def __init__(self, target: int | str) -> None:
+        self._target = target
+        self.name = f"camera {target}" if isinstance(target, int) else target
+        self._capture = self._open()
+        if not self._capture.isOpened():
+            self._capture.release()
+            advice = "check its number and that no other program uses it"
+            if isinstance(target, str):
+                advice = "check the address, the network and the password"
+            raise VideoError(f"{self.name} cannot be opened: {advice}")
+        frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.live = isinstance(target, int) or frames <= 0
+        self.total = None if self.live else frames
+        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = rate if 0 < rate <= 1000 else None
+        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self.size = (width, height) if width > 0 and height > 0 else None
+        self._count = 0
+        self._origin: float | None = None
+        self._closed = False
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """Yield the frames of `span`; the numbers go on where the last iteration stopped.
+
+        Raises:
+            VideoError: If the camera or stream breaks off for good.
+        """
+        while not self._closed:
+            good, picture = self._capture.read()
+            if self._closed:
+                return
+            if not good:
+                if self.total is not None:
+                    if self._count < self.total:
+                        logger.warning("%s: %d of %d frames", self.name, self._count, self.total)
+                    return
+                self._reconnect()
+                continue
+            index, self._count = self._count, self._count + 1
+            now = time.monotonic()
+            self._origin = now if self._origin is None else self._origin
+            if span.wants(index):
+                seconds = now - self._origin if self.live or not self.fps else index / self.fps
+                yield Frame(index, seconds, as_rgb(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)))
+            if span.end is not None and index + 1 >= span.end:
+                return
+
+    def close(self) -> None:
+        """Give back the camera or connection."""
+        self._closed = True
+        self._capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        if isinstance(self._target, int):
+            return cv2.VideoCapture(self._target)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS]
+        limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
+        return cv2.VideoCapture(self._target, cv2.CAP_FFMPEG, limits)
+
+    def _reconnect(self) -> None:
+        """Open the stream again, or raise `VideoError`."""
+        retries = RETRIES if isinstance(self._target, str) else 0
+        for attempt in range(retries):
+            logger.warning("%s broke off: retry %d of %d", self.name, attempt + 1, retries)
+            self._capture.release()
+            time.sleep(FIRST_WAIT * 2**attempt)
+            if self._closed:
+                return
+            self._capture = self._open()
+            if self._capture.isOpened() and self._capture.grab():
+                return
+        raise VideoError(
+            f"{self.name} broke off after {self._count} frames and did not come back after "
+            f"{retries} retries: check the device or the network, then open it again"
+        )
