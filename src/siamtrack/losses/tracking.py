@@ -1,0 +1,87 @@
+"""The loss of the anchor-free box head: score, box and presence together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def cell_centres(count: int, stride: int, patch: int, device: torch.device | None = None) -> Tensor:
+    """Patch coordinates (count,) of the cells along a side, centred in the patch, pixels."""
+    cells = torch.arange(count, device=device, dtype=torch.float32)
+    return (cells - (count - 1) / 2) * stride + patch / 2
+
+
+def tracking_loss(
+    outputs: tuple[Tensor, Tensor, Tensor],
+    boxes: Tensor,
+    present: Tensor,
+    stride: int,
+    patch: int,
+) -> dict[str, Tensor]:
+    """Loss of a batch of pairs.
+
+    Scores learn the overlap of the cell's own box with the target (Li et al., "Generalized Focal
+    Loss", NeurIPS 2020, https://arxiv.org/abs/2006.04388); positive cells lie in the ellipse of
+    half the target's size (Chen et al., "SiamBAN", CVPR 2020, https://arxiv.org/abs/2003.06761).
+    Boxes learn by generalised IoU (Rezatofighi et al., CVPR 2019).
+
+    Args:
+        outputs: Score logits (B, 1, H, W), side distances (B, 4, H, W) in pixels, presence logits
+            (B, 1).
+        boxes: Targets ltwh (B, 4) in patch pixels; ignored where `present` is 0.
+        present: Whether the target is there (B,), 0 or 1.
+        stride: Stride of the response in patch pixels.
+        patch: Side of the search patch in pixels.
+
+    Returns:
+        Scalars `loss`, `score`, `box`, `presence` and, detached, the mean `iou` of positive cells.
+    """
+    logits, distances, presence = outputs
+    size = logits.shape[-1]
+    centre = cell_centres(size, stride, patch, logits.device)
+    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    left, top, width, height = boxes[:, :, None, None].unbind(1)
+    dx, dy = x - (left + width / 2), y - (top + height / 2)
+    # a target smaller than the grid still owns the cell next to its centre
+    rx, ry = (width / 4).clamp(min=0.71 * stride), (height / 4).clamp(min=0.71 * stride)
+    radius = (dx / rx) ** 2 + (dy / ry) ** 2
+    there = present[:, None, None] > 0
+    positive = (radius <= 1) & there
+    outside = (dx / (2 * rx)) ** 2 + (dy / (2 * ry)) ** 2 > 1
+    negative = outside | ~there
+
+    truth = torch.stack([x - left, y - top, left + width - x, top + height - y], dim=1)
+    predicted = distances
+    overlap, generalised = _giou(predicted, truth)
+    weight = positive.float()
+    count = weight.sum().clamp(min=1.0)
+    box = ((1 - generalised) * weight).sum() / count
+
+    quality = overlap.detach().clamp(0, 1) * weight
+    score = logits[:, 0]
+    sigma = score.sigmoid()
+    focus = (sigma - quality).abs() ** 2 * (positive | negative)
+    cost = F.binary_cross_entropy_with_logits(score, quality, reduction="none") * focus
+    score_loss = cost.sum() / count
+    presence_loss = F.binary_cross_entropy_with_logits(presence[:, 0], present.float())
+    return {
+        "loss": score_loss + 1.5 * box + 0.3 * presence_loss,
+        "score": score_loss.detach(),
+        "box": box.detach(),
+        "presence": presence_loss.detach(),
+        "iou": ((overlap * weight).sum() / count).detach(),
+    }
+
+
+def _giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and generalised IoU of boxes given as side distances from a shared cell (B, 4, H, W)."""
+    low, high = torch.minimum(a, b), torch.maximum(a, b)
+    inter = (low[:, 0] + low[:, 2]).clamp(min=0) * (low[:, 1] + low[:, 3]).clamp(min=0)
+    area_a = (a[:, 0] + a[:, 2]) * (a[:, 1] + a[:, 3])
+    area_b = ((b[:, 0] + b[:, 2]) * (b[:, 1] + b[:, 3])).clamp(min=0)
+    union = (area_a + area_b - inter).clamp(min=1e-6)
+    hull = ((high[:, 0] + high[:, 2]) * (high[:, 1] + high[:, 3])).clamp(min=1e-6)
+    iou = inter / union
+    return iou, iou - (hull - union) / hull
