@@ -52,7 +52,7 @@ def open_folder(path: Path, *, partial: bool = False) -> Dataset:
     row are not annotated.
 
     Raises:
-        DatasetError: If no folder has boxes, there are none of the frames, or more rows than frames.
+        DatasetError: If no folder has boxes, frames are missing, or rows outnumber frames.
     """
     folders = [path, *sorted(item for item in path.iterdir() if item.is_dir())]
     sequences = [sequence for folder in folders for sequence in _targets(folder)]

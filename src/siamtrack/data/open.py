@@ -47,4 +47,7 @@ def open_dataset(source: str, *, partial: bool = False) -> Dataset:
     opener = DATASETS[name.lower()]
     if not Path(path).exists():
         raise DatasetError(f"data set {source!r}: {path} does not exist; give an existing path")
-    return opener(Path(path), partial=partial)
+    try:
+        return opener(Path(path), partial=partial)
+    except NotADirectoryError as reason:
+        raise DatasetError(f"data set {source!r}: {path} is a file; give a folder") from reason

@@ -22,7 +22,7 @@ _VIDEOS = (".mpg", ".avi", ".mp4")
 def open_tld(path: Path, *, partial: bool = False) -> Dataset:
     """Open a folder of TLD sequences; each has `gt.txt` beside a video file or images.
 
-    Rows of `gt.txt` are left, top, right, bottom (0-based edges) and NaN where the target is absent.
+    Rows of `gt.txt` are left, top, right, bottom (0-based edges), NaN where the target is absent.
 
     Raises:
         DatasetError: If no sequence is there, or one has no frames or another number of them.

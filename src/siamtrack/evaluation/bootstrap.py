@@ -1,0 +1,107 @@
+"""How sure a figure is: resampling of sequences, and paired comparison of two trackers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.boxes import Array
+
+_RESAMPLES = 10_000
+
+
+def _resampled_means(values: Array, seed: int, resamples: int) -> Array:
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(values), size=(resamples, len(values)))
+    return np.asarray(values[picks].mean(axis=1), dtype=np.float64)
+
+
+def confidence_interval(
+    values: ArrayLike, *, level: float = 0.95, seed: int = 0, resamples: int = _RESAMPLES
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean of `values`, one per sequence.
+
+    Args:
+        values: (S,) figures of S sequences.
+        level: Coverage between 0 and 1.
+        seed: Seed of the resampling; the same seed gives the same interval.
+        resamples: Number of resamples.
+
+    Raises:
+        ValueError: If there is no value or `level` is not between 0 and 1.
+
+    Example:
+        >>> confidence_interval([0.5, 0.5, 0.5])
+        (0.5, 0.5)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"expected values of shape (S,), S at least 1, got {array.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level {level}: expected a number between 0 and 1, such as 0.95")
+    tail = (1 - level) / 2
+    low, high = np.quantile(_resampled_means(array, seed, resamples), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Two trackers on the same sequences.
+
+    Args:
+        difference: Mean of the first minus the second.
+        low: Lower end of the bootstrap interval of the difference (95 %).
+        high: Upper end.
+        wins: Sequences on which the first is better.
+        losses: Sequences on which the second is better.
+        ties: Sequences with equal figures.
+        p_value: Two-sided sign test: how likely such an uneven count of wins and losses is if both
+            trackers were equally good.
+    """
+
+    difference: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    ties: int
+    p_value: float
+
+
+def paired_test(
+    first: ArrayLike, second: ArrayLike, *, seed: int = 0, resamples: int = _RESAMPLES
+) -> PairedTest:
+    """Compare two trackers by their figures (S,) on the same sequences in the same order.
+
+    Raises:
+        ValueError: If the shapes differ or are empty.
+
+    Example:
+        >>> test = paired_test([0.6, 0.7, 0.8], [0.5, 0.6, 0.7])
+        >>> test.wins, test.losses, test.p_value
+        (3, 0, 0.25)
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"expected figures on the same sequences, got {a.shape} and {b.shape}")
+    difference = a - b
+    low, high = confidence_interval(difference, seed=seed, resamples=resamples)
+    wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
+    return PairedTest(
+        difference=float(difference.mean()),
+        low=low,
+        high=high,
+        wins=wins,
+        losses=losses,
+        ties=len(difference) - wins - losses,
+        p_value=_sign_test(wins, losses),
+    )
+
+
+def _sign_test(wins: int, losses: int) -> float:
+    count = wins + losses
+    tail = sum(math.comb(count, k) for k in range(min(wins, losses) + 1))
+    return float(min(1.0, 2 * tail / 2**count))

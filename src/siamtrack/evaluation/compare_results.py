@@ -1,0 +1,104 @@
+"""Evaluate raw results that exist already, without running a tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from siamtrack.data.sequence import Dataset
+from siamtrack.errors import ResultsError
+from siamtrack.evaluation.metrics import Policy
+from siamtrack.evaluation.report import Report
+from siamtrack.evaluation.results import Lengths, find_results, fit_lengths, read_results
+from siamtrack.evaluation.scores import SequenceScore, score_sequence
+
+Paths = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+
+
+def evaluate_results(
+    results: Paths,
+    dataset: Dataset,
+    *,
+    policy: Policy | None = None,
+    lengths: Lengths = "strict",
+    absent: bool = False,
+    partial: bool = False,
+) -> Report:
+    """Compare raw results with the annotations of a data set; images are not needed.
+
+    Args:
+        results: A folder with one file per sequence (its name is the tracker's), a folder of such
+            folders, a list of folders, or a mapping from trackers' names to folders.
+        dataset: Data set; its `origin` is taken for that of the files.
+        policy: Which frames count.
+        lengths: What to do where files and sequences differ in length: `strict` is an error;
+            `align` and `cut` see `results.fit_lengths`.
+        absent: Accept NaN rows; they count as misses.
+        partial: Accept trackers that lack sequences; the report says which.
+
+    Returns:
+        Report; its notes name every sequence that is missing, cut or counted in part.
+
+    Raises:
+        ResultsError: If results are missing, damaged or of the wrong length; the message names file
+            and line.
+    """
+    policy = policy or Policy()
+    scores: dict[str, tuple[SequenceScore, ...]] = {}
+    notes = [f"the data set lacks {name}" for name in dataset.missing]
+    for tracker, folder in _folders(results, dataset).items():
+        files = find_results(folder, dataset)
+        missing = [name for name in dataset.names if name not in files]
+        if not files or (missing and not partial):
+            raise ResultsError(
+                f"{folder}: no results of {len(missing)} of {len(dataset)} sequences: "
+                f"{', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}; add them, or pass "
+                "partial=True to average over the others"
+            )
+        if missing:
+            notes.append(f"{tracker}: no results of {', '.join(missing)}")
+        rows = []
+        for name, path in files.items():
+            sequence = dataset[name]
+            raw = read_results(path, origin=dataset.origin, absent=absent)
+            boxes, truth = fit_lengths(raw, sequence, path, lengths)
+            notes += _length_notes(tracker, name, len(raw), len(boxes), len(sequence))
+            rows.append(
+                score_sequence(name, boxes, truth, policy=policy, attributes=sequence.attributes)
+            )
+        scores[tracker] = tuple(sorted(rows, key=lambda row: dataset.names.index(row.sequence)))
+    notes += uncounted_notes(scores)
+    return Report(dataset.name, scores, "ope", policy, tuple(notes))
+
+
+def uncounted_notes(scores: Mapping[str, tuple[SequenceScore, ...]]) -> list[str]:
+    """Return a note with the number of frames that the policy leaves out, if there are any."""
+    lost = {row.sequence: row.frames - row.counted for rows in scores.values() for row in rows}
+    lost = {name: count for name, count in lost.items() if count > 0}
+    if not lost:
+        return []
+    return [f"{sum(lost.values()):g} frames in {len(lost)} sequences have no true box to count"]
+
+
+def _length_notes(tracker: str, name: str, given: int, used: int, frames: int) -> list[str]:
+    if given == frames:
+        return []
+    return [f"{tracker}: {name} has {given} rows for {frames} frames, {used} compared"]
+
+
+def _folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
+    if isinstance(results, Mapping):
+        return {name: Path(folder) for name, folder in results.items()}
+    if not isinstance(results, str | Path):
+        return {Path(folder).resolve().name: Path(folder) for folder in results}
+    root = Path(results)
+    if find_results(root, dataset):
+        return {root.resolve().name: root}
+    below = [item for item in sorted(root.iterdir()) if item.is_dir()]
+    found = {item.name: item for item in below if find_results(item, dataset)}
+    if not found:
+        raise ResultsError(
+            f"{root}: neither it nor a folder in it has files named after the sequences of "
+            f"{dataset.name}, such as {dataset.names[0]}.txt"
+        )
+    return found

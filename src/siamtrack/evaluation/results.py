@@ -1,0 +1,178 @@
+"""Raw results: one box per frame, in the text and MATLAB files that trackers publish."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.boxes import Array
+from siamtrack.data.sequence import Dataset, Sequence, canonical
+from siamtrack.data.text import polygons_to_ltwh, read_rows
+from siamtrack.errors import MissingExtraError, ResultsError
+
+Lengths = Literal["strict", "align", "cut"]
+
+_BESIDE = re.compile(r".*_(time|score)")
+
+
+def read_results(path: str | Path, *, origin: int = 0, absent: bool = False) -> Array:
+    """Read the boxes of a raw results file as ltwh, 0-based (N, 4).
+
+    Text files have a row per frame: left, top, width, height, or a polygon of eight numbers, whose
+    axis-aligned box is taken. OTB's `.mat` files have a cell `results`, whose first entry is the
+    one-pass evaluation, or a matrix `result`.
+
+    Args:
+        path: `.txt`, `.csv` or `.mat` file.
+        origin: Coordinate of the first pixel in the file: 1 for OTB and most published results.
+        absent: Accept rows of NaN, by which a tracker says that there is no target; they count as
+            misses. Otherwise NaN is an error.
+
+    Raises:
+        ResultsError: If the file is missing, empty, or has a line that is not a box; the message
+            names file and line.
+        MissingExtraError: If a `.mat` file is given and SciPy is not installed.
+    """
+    path = Path(path)
+    rows = (
+        _read_mat(path) if path.suffix.lower() == ".mat" else read_rows(path, (4, 8), ResultsError)
+    )
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any() and not absent:
+        raise ResultsError(
+            f"{path}, line {int(bad.argmax()) + 1}: NaN where a box is expected "
+            f"({int(bad.sum())} such rows); repair the file, or pass absent=True to count them as "
+            "misses"
+        )
+    boxes = polygons_to_ltwh(rows) if rows.shape[1] == 8 else rows
+    return boxes - [origin, origin, 0, 0]
+
+
+def _read_mat(path: Path) -> Array:
+    try:
+        from scipy.io import loadmat
+    except ImportError as reason:
+        raise MissingExtraError("reading .mat results", "scipy", "mat") from reason
+    try:
+        content: dict[str, Any] = loadmat(path, squeeze_me=True, struct_as_record=False)
+    except (OSError, ValueError, TypeError, NotImplementedError) as reason:
+        raise ResultsError(f"{path}: not a MATLAB file that SciPy can read ({reason})") from reason
+    if "results" in content:
+        entries = np.atleast_1d(content["results"])
+        kind = str(getattr(entries.flat[0], "type", "rect")) if entries.size else "nothing"
+        if kind != "rect":
+            raise ResultsError(
+                f"{path}: the results are of type {kind!r}, expected 'rect'; convert them to boxes"
+            )
+        values = getattr(entries.flat[0], "res", None)
+    else:
+        values = content.get("result")
+    rows = np.zeros(0) if values is None else np.array(values, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
+        raise ResultsError(
+            f"{path}: expected a cell 'results' with field 'res', or a matrix 'result', of shape "
+            f"(frames, 4); got {rows.shape if values is not None else sorted(content)}"
+        )
+    return rows
+
+
+def write_results(path: str | Path, boxes: ArrayLike, *, origin: int = 0) -> None:
+    """Write boxes (N, 4) as text with four decimals, all at once or not at all.
+
+    Args:
+        path: File to write or replace; its folder is made if necessary.
+        boxes: ltwh in pixels, 0-based; NaN for no target.
+        origin: Coordinate of the first pixel in the file.
+    """
+    rows = np.add(boxes, [origin, origin, 0, 0])
+    write_rows(Path(path), rows, decimals=4)
+
+
+def write_rows(path: Path, rows: Array, *, decimals: int) -> None:
+    """Write numbers (N,) or (N, columns) as comma-separated text, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            np.savetxt(file, rows, fmt=f"%.{decimals}f", delimiter=",")
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def fit_lengths(
+    boxes: Array, sequence: Sequence, path: Path, lengths: Lengths
+) -> tuple[Array, Array]:
+    """Return predicted and true boxes of equal length.
+
+    Args:
+        boxes: (N, 4) as read.
+        sequence: The sequence they belong to.
+        path: Their file, for messages.
+        lengths: `strict`: as many rows as frames, or as many as the benchmark's own file has
+            before the documented first frame (Tiger1: 354, of which 5 are dropped). `align`: drop
+            those rows too, then compare the frames that both have. `cut`: compare row by row up to
+            the shorter end without dropping anything, as the GOT-10k toolkit does.
+
+    Raises:
+        ResultsError: If the lengths differ and `lengths` is `strict`.
+    """
+    frames, extra = len(sequence), sequence.dropped_first
+    if lengths not in ("strict", "align", "cut"):
+        raise ValueError(f"lengths {lengths!r}: expected strict, align or cut")
+    if lengths != "cut" and extra and len(boxes) == frames + extra:
+        boxes = boxes[extra:]
+    if len(boxes) != frames and lengths == "strict":
+        word = "short" if len(boxes) < frames else "long"
+        raise ResultsError(
+            f"{path}: too {word}, line {len(boxes)} is the last, but {sequence.name} has {frames} "
+            "frames; repair the file, or pass lengths='align' to compare the frames that both have"
+        )
+    count = min(len(boxes), frames)
+    return boxes[:count], sequence.boxes[:count]
+
+
+def find_results(folder: str | Path, dataset: Dataset) -> dict[str, Path]:
+    """Return the results file of each sequence in a folder, by the sequence's name.
+
+    A text file is called like its sequence, in any of the usual spellings; a `.mat` file may have
+    the tracker's name after it (`Jogging_1_siamfc3s.mat`). Other files are ignored, also
+    `NAME_time.txt` and `NAME_score.txt`.
+
+    Raises:
+        ResultsError: If the folder does not exist or two files belong to one sequence.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such folder of raw results; give an existing one")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in (".txt", ".csv", ".mat") or _BESIDE.fullmatch(path.stem):
+            continue
+        sequence = _owner(path, dataset)
+        if sequence is None:
+            continue
+        if sequence.name in found:
+            raise ResultsError(
+                f"{folder}: both {found[sequence.name].name} and {path.name} belong to "
+                f"{sequence.name}; remove one"
+            )
+        found[sequence.name] = path
+    return found
+
+
+def _owner(path: Path, dataset: Dataset) -> Sequence | None:
+    parts = canonical(path.stem).split("-")
+    shortest = 1 if path.suffix.lower() == ".mat" else len(parts)
+    for count in range(len(parts), shortest - 1, -1):
+        sequence = dataset.find("-".join(parts[:count]))
+        if sequence is not None:
+            return sequence
+    return None

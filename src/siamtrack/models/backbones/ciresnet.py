@@ -1,0 +1,102 @@
+"""CIResNet-16, -19, -22, -22W and -43: residual networks of cropping-inside units.
+
+Zhang and Peng, CVPR 2019, https://arxiv.org/abs/1901.01660. A number counts the layers: one in the
+stem and three in each unit. The units of the first group have stride 4; the first unit of the
+second group ends in a max-pool, so that the rest has stride 8.
+
+The parameter names are those of ResNet-50 (`layer1.0.conv1.weight`, the stem under `stem.`), whose
+ImageNet weights fit CIResNet-22 layer by layer: see `siamtrack.models.backbones.imagenet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.units import CIRUnit, Stem, initialise, scaled
+
+
+class CIResNet(Backbone):
+    """A stem and one or two groups of CIR units.
+
+    Args:
+        units: Number of units at stride 4, then (if two are given) of the group that goes to
+            stride 8.
+        width: Multiplier of all channel counts, rounded to multiples of 8.
+        double: Whether the 3x3 convolutions have twice the channels ("W" in the names).
+        crop: Whether units crop instead of pad. False gives the plain padded ResNet that SiamDW
+            argues against, for comparison.
+    """
+
+    def __init__(
+        self, units: Sequence[int], width: float = 1.0, double: bool = False, crop: bool = True
+    ) -> None:
+        super().__init__()
+        self.padding_free = crop
+        self.stride = 4 * len(units)
+        stem = scaled(64, width)
+        self.stem = Stem(stem, border=1 if crop else 0, padding=0 if crop else 3)
+        inputs = stem
+        groups: list[nn.Sequential] = []
+        for group, count in enumerate(units):
+            planes = scaled(64 * 2**group, width)
+            layers: list[nn.Module] = []
+            for index in range(count):
+                last = group == len(units) - 1 and index == count - 1
+                layers.append(
+                    CIRUnit(
+                        inputs,
+                        planes,
+                        middle=planes * 2 if double else planes,
+                        relu=not last,
+                        pool=group > 0 and index == 0,
+                        crop=crop,
+                    )
+                )
+                inputs = planes * CIRUnit.expansion
+            groups.append(nn.Sequential(*layers))
+        self.layer1 = groups[0]
+        self.layer2 = groups[1] if len(groups) > 1 else nn.Sequential()
+        self.channels = inputs
+        initialise(self)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stem and every unit."""
+        return [self.stem, *self.layer1, *self.layer2]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
+        features: Tensor = self.layer2(self.layer1(self.stem(images)))
+        return features
+
+
+@BACKBONES.register("ciresnet16")
+def ciresnet16(width: float = 1.0, crop: bool = True) -> Backbone:
+    """CIResNet-16, units [3, 2]: stride 8, 512 channels, template 127 to 9x9."""
+    return CIResNet((3, 2), width, crop=crop)
+
+
+@BACKBONES.register("ciresnet19")
+def ciresnet19(width: float = 1.0, crop: bool = True) -> Backbone:
+    """CIResNet-19, units [3, 3]: stride 8, 512 channels, template 127 to 7x7."""
+    return CIResNet((3, 3), width, crop=crop)
+
+
+@BACKBONES.register("ciresnet22")
+def ciresnet22(width: float = 1.0, crop: bool = True) -> Backbone:
+    """CIResNet-22, units [3, 4]: stride 8, 512 channels, template 127 to 5x5."""
+    return CIResNet((3, 4), width, crop=crop)
+
+
+@BACKBONES.register("ciresnet22w")
+def ciresnet22w(width: float = 1.0, crop: bool = True) -> Backbone:
+    """CIResNet-22W, CIResNet-22 with twice the channels in the 3x3 convolutions."""
+    return CIResNet((3, 4), width, double=True, crop=crop)
+
+
+@BACKBONES.register("ciresnet43")
+def ciresnet43(width: float = 1.0, crop: bool = True) -> Backbone:
+    """CIResNet-43, 14 units at stride 4: 256 channels, template 127 to 2x2."""
+    return CIResNet((14,), width, crop=crop)

@@ -1,0 +1,94 @@
+"""Siamese networks: one backbone with one set of weights on both branches.
+
+Signature Verification using a "Siamese" Time Delay Neural Network, Bromley et al., NIPS 1993;
+Dimensionality Reduction by Learning an Invariant Mapping, Hadsell et al., CVPR 2006,
+https://doi.org/10.1109/CVPR.2006.100; for tracking, Bertinetto et al. 2016,
+https://arxiv.org/abs/1606.09549
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from siamtrack.losses.distance import euclidean
+from siamtrack.models.backbones import Backbone
+
+
+class Siamese(nn.Module):
+    """Compare images by one number (`distance`) or at every place (`respond`).
+
+    Args:
+        backbone: G, the network shared by both branches.
+        head: Called as `head(kernel, features)`; needed by `respond` only.
+
+    Example:
+        >>> import torch
+        >>> from siamtrack.models.backbones import BACKBONES
+        >>> from siamtrack.models.heads.siamfc import SiamFCHead
+        >>> model = Siamese(BACKBONES["ciresnet22"](width=0.125), SiamFCHead())
+        >>> kernel = model.embed(torch.zeros(1, 3, 127, 127))
+        >>> kernel.shape
+        torch.Size([1, 64, 5, 5])
+        >>> model.respond(kernel, torch.zeros(1, 3, 255, 255)).shape
+        torch.Size([1, 1, 17, 17])
+    """
+
+    def __init__(self, backbone: Backbone, head: nn.Module | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, C, H', W'); `.flatten(1)` makes them vectors.
+
+        Raises:
+            ValueError: If the images have another shape or are not of a floating dtype.
+        """
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[0] == 0:
+            raise ValueError(f"expected images (B, 3, H, W), got shape {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise ValueError(
+                f"expected images of a floating dtype, got {images.dtype}; call .float() on them"
+            )
+        features: Tensor = self.backbone(images)
+        return features
+
+    def distance(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return D_W = |G(first) - G(second)|, the Euclidean distance of Hadsell et al.
+
+        The gradient is zero, not infinite, where the two embeddings are equal.
+
+        Args:
+            first: Images (B, 3, H, W).
+            second: Images of the same shape.
+
+        Returns:
+            Distances (B,).
+
+        Raises:
+            ValueError: If the shapes differ or are others.
+        """
+        if first.shape != second.shape:
+            raise ValueError(
+                "expected two batches of images of one shape, got "
+                f"{tuple(first.shape)} and {tuple(second.shape)}"
+            )
+        return euclidean(self.embed(first).flatten(1), self.embed(second).flatten(1))
+
+    def respond(self, kernel: Tensor, search: Tensor) -> Tensor:
+        """Match kernels from `embed` (B, C, h, w) with search images (B, 3, S, S).
+
+        Returns:
+            Response maps of the head, (B, 1, H - h + 1, W - w + 1) for `SiamFCHead`.
+
+        Raises:
+            ValueError: If there is no head, or kernel and search images do not fit.
+        """
+        if self.head is None:
+            raise ValueError("this network has no head: build it as Siamese(backbone, head)")
+        response: Tensor = self.head(kernel, self.embed(search))
+        return response
+
+    def forward(self, template: Tensor, search: Tensor) -> Tensor:
+        """Match template images (B, 3, T, T) with search images (B, 3, S, S), as `respond`."""
+        return self.respond(self.embed(template), search)

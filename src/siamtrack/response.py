@@ -1,0 +1,71 @@
+"""From response maps to a box: window, penalty, peak. Pure functions of NumPy arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamtrack.boxes import Array
+from siamtrack.crops import context_side
+
+Map = NDArray[np.float32]
+
+
+def cosine_window(rows: int, columns: int) -> Map:
+    """Hann window (rows, columns), 1 in the middle, falling to almost 0 beyond the edge.
+
+    Example:
+        >>> cosine_window(3, 3)[1].round(2).tolist()
+        [0.5, 1.0, 0.5]
+    """
+    y, x = np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]
+    return np.outer(y, x).astype(np.float32)
+
+
+def cell_centres(count: int, stride: int, patch: int) -> Array:
+    """Patch coordinates (count,) of the cells along a side; the grid is centred in the patch.
+
+    Example:
+        >>> cell_centres(3, 16, 65).tolist()
+        [16.5, 32.5, 48.5]
+    """
+    return (np.arange(count) - (count - 1) / 2) * stride + patch / 2
+
+
+def boxes_of(distances: Map, stride: int, patch: int) -> Array:
+    """Turn side distances (4, H, W) into boxes ltwh (H, W, 4), all in patch pixels."""
+    _, rows, columns = distances.shape
+    x = cell_centres(columns, stride, patch)[None, :]
+    y = cell_centres(rows, stride, patch)[:, None]
+    left, top, right, bottom = distances.astype(np.float64)
+    return np.stack([x - left, y - top, left + right, top + bottom], axis=-1)
+
+
+def change_penalty(boxes: Array, width: float, height: float, strength: float) -> Array:
+    """Factor in (0, 1] that disfavours boxes (..., 4) whose size or aspect differs from the last.
+
+    exp(-strength * (r * s - 1)) with the change of aspect r and of size s, both at least 1. Li et
+    al., "SiamRPN", CVPR 2018, section 4.3.
+
+    Args:
+        boxes: Candidates ltwh (..., 4) in patch pixels.
+        width: Width of the last box in patch pixels.
+        height: Height of the last box in patch pixels.
+        strength: 0 switches the penalty off.
+    """
+    w, h = np.maximum(boxes[..., 2], 1e-3), np.maximum(boxes[..., 3], 1e-3)
+    margin = 0.5 * (w + h)
+    size = np.sqrt((w + margin) * (h + margin)) / context_side(width, height)
+    aspect = (w / h) / (width / height)
+    change = np.maximum(size, 1 / size) * np.maximum(aspect, 1 / aspect)
+    return np.asarray(np.exp(-strength * (change - 1)), dtype=np.float64)
+
+
+def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, int]:
+    """Row and column of the peak of scores (H, W) mixed with the cosine window.
+
+    (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN.
+    """
+    mixed = (1 - influence) * np.nan_to_num(scores, nan=-1.0) + influence * window
+    row, column = np.unravel_index(int(np.argmax(mixed)), mixed.shape)
+    return int(row), int(column)

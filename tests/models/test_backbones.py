@@ -1,0 +1,123 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from siamtrack.models.backbones import BACKBONES
+from siamtrack.models.units import CIRUnit
+
+torch.set_num_threads(1)
+
+SHAPES = {  # channels, template cells, search cells, thousands of parameters at width 1
+    "alexnet": (256, 6, 22, 2336),
+    "ciresnet16": (512, 9, 25, 885),
+    "ciresnet19": (512, 7, 23, 1165),
+    "ciresnet22": (512, 5, 21, 1445),
+    "ciresnet22w": (512, 5, 21, 2458),
+    "ciresnet43": (256, 2, 34, 1000),
+    "ciresnext22": (512, 5, 21, None),
+    "ciresincep22": (640, 5, 21, None),
+    "mobile": (112, 9, 17, None),
+}
+
+
+def sides(name):
+    return (129, 257) if name == "mobile" else (127, 255)
+
+
+@pytest.fixture(params=sorted(BACKBONES))
+def slim(request):
+    torch.manual_seed(0)
+    return request.param, BACKBONES[request.param](width=0.25).eval()
+
+
+@torch.no_grad()
+def test_stride_channels_and_sizes_are_as_declared(slim):
+    name, backbone = slim
+    template, search = (backbone(torch.randn(1, 3, side, side)) for side in sides(name))
+    assert template.shape[1] == search.shape[1] == backbone.channels
+    assert template.shape[2:] == (SHAPES[name][1],) * 2
+    assert search.shape[2:] == (SHAPES[name][2],) * 2
+    assert (search.shape[-1] - template.shape[-1]) * backbone.stride == 128
+    assert (search.shape[-1] - template.shape[-1] + 1) % 2 == 1
+
+
+@torch.no_grad()
+def test_a_shift_of_one_stride_shifts_the_feature_by_one_cell(slim):
+    name, backbone = slim
+    side, stride = sides(name)[1], backbone.stride
+    image = torch.randn(1, 3, side + stride, side + stride)
+    # oneDNN's grouped convolutions round differently at different places, by 1e-7; these do not
+    with torch.backends.mkldnn.flags(enabled=False):
+        here, there = backbone(image[..., :side, :side]), backbone(image[..., stride:, stride:])
+    error = (here[..., 1:, 1:] - there[..., :-1, :-1]).abs().max() / here.abs().max()
+    if backbone.padding_free:
+        assert error == 0.0
+    else:
+        assert 0.0 < error < 1.0  # zero padding reaches the feature
+
+
+def test_gradients_reach_the_first_layer(slim):
+    name, backbone = slim
+    backbone.train()(torch.randn(2, 3, sides(name)[0], sides(name)[0])).square().sum().backward()
+    first = next(backbone.stages()[0].parameters()).grad
+    assert torch.isfinite(first).all()
+    assert first.abs().max() > 0
+
+
+def test_stages_hold_every_parameter_once(slim):
+    _, backbone = slim
+    inside = [id(p) for stage in backbone.stages() for p in stage.parameters()]
+    assert inside == [id(p) for p in backbone.parameters()]
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_full_width(name):
+    backbone = BACKBONES[name]()
+    channels, _, _, parameters = SHAPES[name]
+    assert backbone.channels == channels
+    if parameters:
+        assert round(sum(p.numel() for p in backbone.parameters()) / 1000) == parameters
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+@pytest.mark.parametrize("width", [0, -1.0])
+def test_bad_widths(name, width):
+    with pytest.raises(ValueError, match="width must be above 0"):
+        BACKBONES[name](width=width)
+
+
+@torch.no_grad()
+def test_the_smallest_image_gives_one_cell_and_less_is_refused(slim):
+    _, backbone = slim
+    if not backbone.padding_free:
+        pytest.skip("takes any size")
+    side = backbone.smallest
+    assert backbone(torch.randn(1, 3, side, side)).shape[2:] == (1, 1)
+    with pytest.raises(ValueError, match=f"at least {side} pixels"):
+        backbone(torch.randn(1, 3, side - 1, side))
+
+
+@torch.no_grad()
+def test_a_unit_is_the_padded_bottleneck_cropped():
+    torch.manual_seed(0)
+    unit = CIRUnit(8, 4, 16).double().eval()
+    for layer in unit.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.bias.normal_()
+    x = torch.randn(2, 8, 9, 9, dtype=torch.float64)
+    y = F.relu(unit.reduce(x))
+    y = F.relu(unit.spatial[1](F.conv2d(y, unit.spatial[0].weight, padding=1)))
+    padded = F.relu(unit.expand(y) + unit.shortcut(x))
+    torch.testing.assert_close(unit(x), padded[..., 1:-1, 1:-1])
+
+
+@torch.no_grad()
+def test_the_stem_is_the_padded_convolution_cropped_by_two():
+    torch.manual_seed(0)
+    stem = BACKBONES["ciresnet22"](width=0.125).double().eval().stem
+    images = torch.randn(1, 3, 31, 31, dtype=torch.float64)
+    padded = stem[0][1](F.conv2d(images, stem[0][0].weight, stride=2, padding=3))
+    expected = stem[2](stem[1](padded[..., 2:-2, 2:-2]))
+    torch.testing.assert_close(stem(images[..., 1:-1, 1:-1]), expected)
