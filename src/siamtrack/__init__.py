@@ -1,1 +1,76 @@
-"""Siamese visual object tracking."""
+"""Siamese visual object tracking: draw one box, follow the object, on an ordinary CPU.
+
+Example:
+    >>> import siamtrack
+    >>> tracker = siamtrack.load()
+    >>> sorted(name for name in siamtrack.__all__ if name.islower())
+    ['evaluate', 'export', 'load', 'model_names', 'open_dataset', 'open_video', 'track', 'train']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from siamtrack.api import load, track
+    from siamtrack.data import open_dataset
+    from siamtrack.evaluation import evaluate
+    from siamtrack.exporting import export
+    from siamtrack.opencv import OpenCVTracker
+    from siamtrack.settings import TrackerSettings
+    from siamtrack.tracks import Track, TrackState
+    from siamtrack.tracker import SiamTracker, Tracker
+    from siamtrack.training import train
+    from siamtrack.video import open_video
+    from siamtrack.weights import model_names
+
+__version__ = "0.1.0"
+
+# public name -> module: imported when first used, so that `import siamtrack` is quick and free of
+# torch
+_WHERE = {
+    "OpenCVTracker": "opencv",
+    "SiamTracker": "tracker",
+    "Track": "tracks",
+    "TrackState": "tracks",
+    "Tracker": "tracker",
+    "TrackerSettings": "settings",
+    "evaluate": "evaluation",
+    "export": "exporting",
+    "load": "api",
+    "model_names": "weights",
+    "open_dataset": "data",
+    "open_video": "video",
+    "track": "api",
+    "train": "training",
+}
+
+__all__ = [
+    "OpenCVTracker",
+    "SiamTracker",
+    "Track",
+    "TrackState",
+    "Tracker",
+    "TrackerSettings",
+    "evaluate",
+    "export",
+    "load",
+    "model_names",
+    "open_dataset",
+    "open_video",
+    "track",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'siamtrack' has no attribute {name!r}")
+    value = getattr(import_module(f"siamtrack.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

@@ -18,7 +18,7 @@ GRAY = (150, 150, 150)
 
 
 class TrackLike(Protocol):
-    """What drawing and sinks need of a `siamtrack.track.Track`."""
+    """What drawing and sinks need of a `siamtrack.tracks.Track`."""
 
     @property
     def id(self) -> int:

@@ -44,6 +44,7 @@ class TrainConfig:
         loaders: Threads that prepare pairs.
         seed: Seed of pairs and of the initial weights.
         imagenet: Start the backbone from ImageNet weights.
+        initial: Checkpoint of an earlier run whose averaged weights start this one; empty: none.
     """
 
     model: BoxTrackerConfig = field(default_factory=BoxTrackerConfig)
@@ -60,6 +61,7 @@ class TrainConfig:
     loaders: int = 2
     seed: int = 0
     imagenet: bool = True
+    initial: str = ""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.rate <= 0:
@@ -93,6 +95,9 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
 
         if isinstance(model.backbone, EfficientNetLite0):
             load_imagenet(model.backbone)
+    if config.initial:
+        before = torch.load(config.initial, map_location="cpu", weights_only=True)
+        model.load_state_dict(before["average"])
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     stages = list(model.backbone.stages())
     optimiser = torch.optim.AdamW(

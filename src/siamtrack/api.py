@@ -1,0 +1,97 @@
+"""The two functions that most programs need: `load` and `track`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from siamtrack.tracker import SiamTracker
+from siamtrack.tracks import Track
+from siamtrack.video import Frame, Source, VideoSource, open_video
+from siamtrack.weights import DEFAULT, load_model
+
+
+def load(name: str | Path = DEFAULT, *, runtime: str = "onnx", threads: int = 0) -> SiamTracker:
+    """Load a tracker.
+
+    Args:
+        name: One of `siamtrack.model_names()`, or a folder that `siamtrack export` wrote.
+        runtime: Engine that runs the network.
+        threads: Threads of the engine; 0 lets it choose.
+
+    Raises:
+        UnknownNameError: If there is no such model or runtime.
+        WeightsError: If the model's files are missing, altered or damaged.
+
+    Example:
+        >>> load().name
+        'lite'
+        >>> load("litte")
+        Traceback (most recent call last):
+        siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite
+    """
+    return SiamTracker(load_model(name, runtime=runtime, threads=threads))
+
+
+def track(
+    source: Source | VideoSource,
+    box: ArrayLike | None = None,
+    *,
+    boxes: Mapping[int, ArrayLike] | None = None,
+    tracker: SiamTracker | None = None,
+    start: int = 0,
+    end: int | None = None,
+    stride: int = 1,
+) -> Iterator[tuple[Frame, Track]]:
+    """Follow one target through a video.
+
+    Args:
+        source: Anything that `open_video` takes, or what it returned.
+        box: The target in the first frame taken: left, top, width, height in pixels, 0-based.
+        boxes: Index of a frame to the target's box in it: the tracker starts again there. The
+            first frame taken needs one, here or as `box`.
+        tracker: From `load`; the default model otherwise.
+        start: First frame to take, from 0.
+        end: Frame to stop before.
+        stride: Take every so manieth frame.
+
+    Yields:
+        The frame and the target in it, for every frame taken; the first has the box given.
+
+    Raises:
+        VideoError: If the source cannot be read, when that happens; what came before is yielded.
+        ValueError: If the first box is missing, or a box cannot start a target in its frame.
+
+    Example:
+        >>> import numpy as np
+        >>> video = np.random.default_rng(0).integers(0, 255, (3, 90, 120, 3), dtype=np.uint8)
+        >>> [frame.index for frame, track in track(video, box=(40, 30, 20, 25))]
+        [0, 1, 2]
+    """
+    starts = dict(boxes or {})
+    if box is not None:
+        starts[start] = box
+    if start not in starts:
+        raise ValueError(f"no box for frame {start}: give box=(left, top, width, height)")
+    tracker = tracker or load()
+    if isinstance(source, VideoSource):
+        video = source
+    else:
+        video = open_video(source, start=start, end=end, stride=stride)
+    return _follow(video, starts, tracker)
+
+
+def _follow(
+    video: VideoSource, starts: Mapping[int, ArrayLike], tracker: SiamTracker
+) -> Iterator[tuple[Frame, Track]]:
+    first = True
+    with video:
+        for frame in video:
+            if first or frame.index in starts:
+                given = starts.get(frame.index, next(iter(starts.values())))
+                yield frame, tracker.init(frame.image, given)
+                first = False
+            else:
+                yield frame, tracker.update(frame.image)

@@ -1,0 +1,104 @@
+"""How a response becomes a box: one function for box heads, one for SiamFC's scale pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from siamtrack.boxes import Array, centres
+from siamtrack.crops import Window
+from siamtrack.registry import Registry
+from siamtrack.response import best_cell, boxes_of, change_penalty, cosine_window
+from siamtrack.runtimes.base import Response
+
+if TYPE_CHECKING:
+    from siamtrack.weights import Card
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the target was found.
+
+    Attributes:
+        box: ltwh (4,) in frame pixels.
+        presence: Logit that it is there.
+    """
+
+    box: Array
+    presence: float
+
+
+Motion = Callable[[Array, Sequence[Window], Response, "Card"], "Found | None"]
+MOTIONS: Registry[Motion] = Registry("kind of model")
+"""Kind of a model to a function (last box, windows, response, card) -> Found, None if not finite."""
+
+
+@MOTIONS.register("box")
+def best_box(last: Array, windows: Sequence[Window], response: Response, card: Card) -> Found | None:
+    """Read the box at the best cell: score times penalty, mixed with the cosine window.
+
+    The size follows slowly where the score is low, as in SiamRPN (Li et al., CVPR 2018).
+    """
+    window, settings = windows[0], card.tracker
+    if response.distances is None:
+        return None
+    score, distances = response.score[0], response.distances[0]
+    if not (np.isfinite(score).all() and np.isfinite(distances).all()):
+        return None
+    boxes = boxes_of(distances, card.stride, card.search)
+    width, height = window.to_patch(last)[2:]
+    penalty = change_penalty(boxes, width, height, settings.penalty)
+    row, column = best_cell(score * penalty, cosine_window(*score.shape), settings.window)
+    box = window.to_frame(boxes[row, column])
+    rate = settings.size_rate * float(score[row, column] * penalty[row, column])
+    size = (1 - rate) * last[2:] + rate * box[2:]
+    presence = 0.0 if response.presence is None else float(response.presence[0])
+    return Found(np.concatenate([centres(box) - size / 2, size]), presence)
+
+
+@MOTIONS.register("response")
+def best_scale(
+    last: Array, windows: Sequence[Window], response: Response, card: Card
+) -> Found | None:
+    """Read displacement and scale from the responses (S, H, W) of a scale pyramid.
+
+    Bertinetto et al., "Fully-Convolutional Siamese Networks", 2016, section 3.3: the enlarged
+    responses compete, other scales are penalised, the winner is mixed with the cosine window.
+    """
+    settings, maps = card.tracker, response.score
+    if not np.isfinite(maps).all():
+        return None
+    middle = len(windows) // 2
+    large = [_enlarged(each, settings.up) for each in maps]
+    peaks = np.array([each.max() for each in large])
+    peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, settings.penalty)
+    best = int(peaks.argmax())
+    spread = large[best] - large[best].min()
+    row, column = best_cell(
+        spread / max(float(spread.sum()), 1e-12),
+        _unit_sum(cosine_window(*spread.shape)),
+        settings.window,
+    )
+    step = card.stride / settings.up
+    rows, columns = spread.shape
+    window = windows[best]
+    offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
+    centre = centres(last) + offset * window.width / window.size
+    factor = window.width / windows[middle].width
+    rate = settings.size_rate
+    size = last[2:] * ((1 - rate) + rate * factor)
+    peak = float(maps[best].max())
+    return Found(np.concatenate([centre - size / 2, size]), peak)
+
+
+def _enlarged(response: Array, up: int) -> Array:
+    size = (response.shape[1] * up, response.shape[0] * up)
+    return np.asarray(cv2.resize(response, size, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
+
+
+def _unit_sum(window: Array) -> Array:
+    return np.asarray(window / window.sum(), dtype=np.float64)

@@ -1,0 +1,65 @@
+"""What a runtime does: turn patches into kernels, and kernels and patches into responses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamtrack.frames import Image
+from siamtrack.registry import Registry
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the network says about B search patches.
+
+    Attributes:
+        score: (B, H, W); in [0, 1] where the model has a box head, unbounded for SiamFC.
+        distances: (B, 4, H, W) from each cell to left, top, right and bottom of the box in patch
+            pixels; None for models without a box head.
+        presence: (B,) logits that the target is in the patch; None where the model has no such
+            output.
+    """
+
+    score: Floats
+    distances: Floats | None = None
+    presence: Floats | None = None
+
+
+class Runtime(Protocol):
+    """A network in some engine. It holds no state of a target, so that many can share it."""
+
+    def embed(self, template: Image) -> Floats:
+        """Map template patches (B, T, T, 3), uint8 RGB, to kernels (B, ...)."""
+        ...
+
+    def respond(self, kernel: Floats, search: Image) -> Response:
+        """Match kernels (B, ...) with search patches (B, S, S, 3), uint8 RGB, one by one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """The two graphs of a model, as verified bytes.
+
+    Attributes:
+        template: ONNX; uint8 `template` (B, T, T, 3) to float32 `kernel`.
+        search: ONNX; float32 `kernel` and uint8 `search` (B, S, S, 3) to `score` and, with a box
+            head, `distances` and `presence`.
+        folder: Where they were read, for messages.
+    """
+
+    template: bytes
+    search: bytes
+    folder: Path
+
+
+RUNTIMES: Registry[Callable[[Graphs, int], Runtime]] = Registry("runtime")
+"""Name of a runtime to a callable (graphs, threads) -> Runtime."""

@@ -1,0 +1,66 @@
+"""The settings of a tracker: everything between the network's response and the box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PresenceSettings:
+    """What the presence logit means.
+
+    Attributes:
+        slope: The score is sigmoid(slope * logit + offset), fitted on data not used for training.
+        offset: See `slope`.
+        lost_below: Below this score the target is lost.
+        tracked_from: From this score on it is tracked; in between it is uncertain.
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+    lost_below: float = 0.25
+    tracked_from: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lost_below <= self.tracked_from <= 1:
+            raise ValueError(
+                f"lost_below {self.lost_below} and tracked_from {self.tracked_from}: expected "
+                "0 <= lost_below <= tracked_from <= 1"
+            )
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """How a tracker reads the response of a model.
+
+    Attributes:
+        context: Context around the box, as a share of width + height.
+        window: Weight of the cosine window in [0, 1].
+        penalty: Strength of the penalty on changes of size and aspect (box head), or the factor of
+            the scales other than 1 (SiamFC).
+        size_rate: Share of a new size that is taken, times score and penalty for a box head.
+        scales: Number of scales searched (SiamFC only).
+        scale_step: Factor between two scales (SiamFC only).
+        up: Factor by which the response is enlarged before its peak is read (SiamFC only).
+        smallest: Least side of a box in pixels.
+        presence: What the score means.
+    """
+
+    context: float = 0.5
+    window: float = 0.1
+    penalty: float = 0.05
+    size_rate: float = 0.6
+    scales: int = 3
+    scale_step: float = 1.0375
+    up: int = 16
+    smallest: float = 3.0
+    presence: PresenceSettings = field(default_factory=PresenceSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("window", "size_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
+        if self.scales < 1 or self.scales % 2 == 0:
+            raise ValueError(f"scales {self.scales}: expected an odd number from 1")
+        if self.scale_step <= 1 or self.up < 1 or self.smallest <= 0 or self.context < 0:
+            raise ValueError("expected scale_step > 1, up >= 1, smallest > 0 and context >= 0")

@@ -1,0 +1,129 @@
+"""One target between two frames: where to look, and what the response means for its box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.boxes import Array, centres, check_box
+from siamtrack.crops import Window, context_side, cut, mean_colour, square_window
+from siamtrack.errors import SiamtrackError
+from siamtrack.frames import Image
+from siamtrack.motion import MOTIONS, Found
+from siamtrack.runtimes.base import Response
+from siamtrack.settings import PresenceSettings
+from siamtrack.tracks import Track, TrackState
+from siamtrack.weights import Model
+
+
+class Target:
+    """The state of one target. The network knows nothing of it.
+
+    Args:
+        model: Network and settings.
+        frame: The first picture, uint8 RGB (H, W, 3).
+        box: The target in it: left, top, width, height.
+        number: Its id.
+
+    Raises:
+        ValueError: If the box cannot start a target in this frame.
+    """
+
+    def __init__(self, model: Model, frame: Image, box: ArrayLike, number: int = 0) -> None:
+        height, width = frame.shape[:2]
+        self.id, self.model = number, model
+        self.box = check_box(box, width, height)
+        self.shape = (height, width)
+        self.border = mean_colour(frame)
+        self._find = MOTIONS[model.card.kind]
+        card, settings = model.card, model.card.tracker
+        cx, cy = centres(self.box)
+        side = context_side(self.box[2], self.box[3], settings.context)
+        patch = cut(frame, square_window(cx, cy, side, card.template), self.border)
+        self.kernel = model.runtime.embed(patch[None])
+        if not np.isfinite(self.kernel).all():
+            raise SiamtrackError(
+                f"model {card.name} gives no finite template for this box: give another box"
+            )
+
+    def check_frame(self, frame: Image) -> None:
+        """Raise `ValueError` if a frame has another size than the first."""
+        if frame.shape[:2] != self.shape:
+            rows, columns = frame.shape[:2]
+            raise ValueError(
+                f"a frame of {columns}x{rows} pixels: target {self.id} was started in frames of "
+                f"{self.shape[1]}x{self.shape[0]}; resize the frame, or start the target again"
+            )
+
+    def move(self, box: ArrayLike) -> None:
+        """Look for the target around `box` next, as a detector or a person gives it.
+
+        Raises:
+            ValueError: If the box is no box of the frame.
+        """
+        self.box = check_box(box, self.shape[1], self.shape[0])
+
+    def windows(self) -> list[Window]:
+        """Return the windows to search in the next frame, one for each scale."""
+        card, settings = self.model.card, self.model.card.tracker
+        cx, cy = centres(self.box)
+        side = context_side(self.box[2], self.box[3], settings.context)
+        side *= card.search / card.template
+        count = 1 if card.kind == "box" else settings.scales
+        exponents = np.arange(count) - count // 2
+        return [
+            square_window(cx, cy, side * settings.scale_step ** float(exponent), card.search)
+            for exponent in exponents
+        ]
+
+    def patches(self, frame: Image, windows: Sequence[Window]) -> Image:
+        """Cut the windows out of a frame: (len(windows), S, S, 3)."""
+        return np.stack([cut(frame, window, self.border) for window in windows])
+
+    def advance(self, windows: Sequence[Window], response: Response) -> Track:
+        """Take in what the network says about `windows` and return the new track.
+
+        A response that is not finite leaves the box where it is, with score 0.
+        """
+        found = self._find(self.box, windows, response, self.model.card)
+        if found is None or not np.isfinite(found.box).all():
+            return Track(self.box.copy(), 0.0, TrackState.LOST, self.id)
+        self.box = self._inside(found)
+        presence = self.model.card.tracker.presence
+        score = calibrated(found.presence, presence)
+        return Track(self.box.copy(), score, state_of(score, presence), self.id)
+
+    def _inside(self, found: Found) -> Array:
+        """Keep the centre in the frame and the size between the least and the whole frame."""
+        height, width = self.shape
+        cx, cy = centres(found.box)
+        least = self.model.card.tracker.smallest
+        w = float(np.clip(found.box[2], min(least, width), width))
+        h = float(np.clip(found.box[3], min(least, height), height))
+        cx, cy = np.clip(cx, 0, width), np.clip(cy, 0, height)
+        return np.array([cx - w / 2, cy - h / 2, w, h])
+
+
+def calibrated(logit: float, settings: PresenceSettings) -> float:
+    """Turn a presence logit into the score in [0, 1].
+
+    Example:
+        >>> calibrated(0.0, PresenceSettings())
+        0.5
+    """
+    value = np.clip(settings.slope * logit + settings.offset, -60.0, 60.0)
+    return float(1 / (1 + np.exp(-value)))
+
+
+def state_of(score: float, settings: PresenceSettings) -> TrackState:
+    """Return what a score means.
+
+    Example:
+        >>> state_of(0.3, PresenceSettings())
+        <TrackState.UNCERTAIN: 'uncertain'>
+    """
+    if score < settings.lost_below:
+        return TrackState.LOST
+    return TrackState.TRACKED if score >= settings.tracked_from else TrackState.UNCERTAIN

@@ -1,0 +1,172 @@
+"""Trackers: one target, or many in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.errors import NotInitialisedError
+from siamtrack.frames import as_rgb
+from siamtrack.runtimes.base import Response
+from siamtrack.target import Target
+from siamtrack.tracks import Track, TrackState
+from siamtrack.weights import Model
+
+
+class Tracker(Protocol):
+    """What can be evaluated and used in place of ours."""
+
+    def init(self, frame: ArrayLike, box: ArrayLike, /) -> Track:
+        """Start on `box` (left, top, width, height) of a frame (H, W, 3) RGB."""
+        ...
+
+    def update(self, frame: ArrayLike, /) -> Track:
+        """Find the target in the next frame."""
+        ...
+
+
+class SiamTracker:
+    """Follows targets with a Siamese network.
+
+    One target: `init` and `update`. Several: `add`, `remove` and `update_all`, which runs all of
+    them through the network in one batch. Frames are RGB of any kind that
+    `siamtrack.frames.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
+
+    Args:
+        model: From `siamtrack.weights.load_model`; it may be shared by many trackers.
+
+    Example:
+        >>> import numpy as np, siamtrack
+        >>> tracker = siamtrack.load()
+        >>> picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+        >>> tracker.init(picture, (60, 40, 30, 30)).box.tolist()
+        [60.0, 40.0, 30.0, 30.0]
+        >>> tracker.update(picture).box.shape
+        (4,)
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.name = model.card.name
+        self._targets: dict[int, Target] = {}
+        self._next = 0
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of the targets, in the order in which they were added."""
+        return list(self._targets)
+
+    def init(self, frame: ArrayLike, box: ArrayLike) -> Track:
+        """Forget all targets and start on one, which gets id 0.
+
+        Raises:
+            ValueError: If the frame is no picture, or the box cannot start a target in it.
+        """
+        target = Target(self.model, as_rgb(frame), box)
+        self._targets, self._next = {0: target}, 1
+        return _started(target)
+
+    def update(self, frame: ArrayLike, prior: ArrayLike | None = None) -> Track:
+        """Find the only target in the next frame.
+
+        Args:
+            frame: The next frame, of the size of the first.
+            prior: Where a detector sees the target; it is looked for around there, with that size.
+
+        Raises:
+            NotInitialisedError: If there is no target.
+            ValueError: If there are several, or frame or prior do not fit.
+        """
+        if len(self._targets) > 1:
+            raise ValueError(f"{len(self._targets)} targets: use update_all, which returns them all")
+        number = next(iter(self._targets), 0)
+        priors = {} if prior is None else {number: prior}
+        return self.update_all(frame, priors)[0]
+
+    def add(self, frame: ArrayLike, box: ArrayLike, id: int | None = None) -> Track:
+        """Add a target at any frame, or start the one with `id` again.
+
+        Args:
+            frame: The frame in which `box` is right; its next `update_all` is for the frame after.
+            box: The target.
+            id: Number of the target; the next free one by default.
+
+        Raises:
+            ValueError: If the frame is no picture, or the box cannot start a target in it.
+        """
+        number = self._next if id is None else id
+        target = Target(self.model, as_rgb(frame), box, number)
+        self._targets[number] = target
+        self._next = max(self._next, number + 1)
+        return _started(target)
+
+    def remove(self, id: int) -> None:
+        """Drop a target.
+
+        Raises:
+            ValueError: If there is none with this id.
+        """
+        self._check_id(id)
+        del self._targets[id]
+
+    def update_all(
+        self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
+    ) -> list[Track]:
+        """Find all targets in the next frame, in one batch.
+
+        Args:
+            frame: The next frame, of the size of the first.
+            priors: id to box, where a detector sees targets.
+
+        Returns:
+            One track for each target, in the order of `ids`.
+
+        Raises:
+            NotInitialisedError: If there is no target.
+            ValueError: If frame or priors do not fit; the targets stay as they were.
+        """
+        if not self._targets:
+            raise NotInitialisedError("update before init: call init(frame, box) first")
+        picture = as_rgb(frame)
+        targets = list(self._targets.values())
+        for target in targets:
+            target.check_frame(picture)
+        before = {target.id: target.box for target in targets}
+        try:
+            for number, box in (priors or {}).items():
+                self._check_id(number)
+                self._targets[number].move(box)
+        except ValueError:
+            for target in targets:
+                target.box = before[target.id]
+            raise
+        windows = [target.windows() for target in targets]
+        patches = [t.patches(picture, w) for t, w in zip(targets, windows, strict=True)]
+        kernels = [np.repeat(t.kernel, len(w), 0) for t, w in zip(targets, windows, strict=True)]
+        response = self.model.runtime.respond(np.concatenate(kernels), np.concatenate(patches))
+        tracks, first = [], 0
+        for target, views in zip(targets, windows, strict=True):
+            tracks.append(target.advance(views, _part(response, first, len(views))))
+            first += len(views)
+        return tracks
+
+    def _check_id(self, number: int) -> None:
+        if number not in self._targets:
+            known = ", ".join(map(str, self._targets)) or "none"
+            raise ValueError(f"no target has the id {number}; known: {known}")
+
+
+def _started(target: Target) -> Track:
+    return Track(target.box.copy(), 1.0, TrackState.TRACKED, target.id)
+
+
+def _part(response: Response, first: int, count: int) -> Response:
+    rows = slice(first, first + count)
+    return Response(
+        response.score[rows],
+        None if response.distances is None else response.distances[rows],
+        None if response.presence is None else response.presence[rows],
+    )

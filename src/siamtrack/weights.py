@@ -1,0 +1,137 @@
+"""Models on disk: a folder with two ONNX graphs and a card that says what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from siamtrack.config import from_dict
+from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
+from siamtrack.runtimes import RUNTIMES, Graphs, Runtime
+from siamtrack.settings import TrackerSettings
+
+PACKAGED = Path(__file__).parent / "pretrained"
+DEFAULT = "lite"
+GRAPHS = ("template", "search")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model; `card.json` in its folder.
+
+    Attributes:
+        name: Name of the model.
+        summary: One sentence on what it is and when to choose it.
+        kind: `box` for a box head, `response` for SiamFC's plain response.
+        template: Side of the template patch, pixels.
+        search: Side of the search patch, pixels.
+        stride: Pixels between two cells of the response.
+        sha256: Full hash of each graph.
+        tracker: Settings chosen for this model.
+        licence: Licence of the weights.
+        trained_on: Data, and for how long.
+        scores: Measured figures, such as {"otb20 AUC": 0.61}, and how they were measured.
+    """
+
+    name: str
+    summary: str
+    kind: Literal["box", "response"]
+    template: int
+    search: int
+    stride: int
+    sha256: dict[str, str]
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    licence: str = "Apache-2.0"
+    trained_on: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: its card and a runtime that holds its graphs."""
+
+    card: Card
+    runtime: Runtime
+
+
+def model_names() -> list[str]:
+    """Return the names of the models in the package, the default one first."""
+    names = [path.parent.name for path in PACKAGED.glob("*/card.json")]
+    return sorted(names, key=lambda name: (name != DEFAULT, name))
+
+
+def model_folder(name: str | Path) -> Path:
+    """Return the folder of a packaged model, or `name` itself where that is a model's folder.
+
+    Raises:
+        WeightsError: If `name` is a path without a card.
+        UnknownNameError: If there is no such model.
+    """
+    path = Path(name)
+    if isinstance(name, str) and (PACKAGED / name / "card.json").is_file() and name == path.name:
+        return PACKAGED / name
+    if (path / "card.json").is_file():
+        return path
+    if path.exists() or path.name != str(name):
+        raise WeightsError(
+            f"{path} is no model: expected a folder with card.json, template.onnx and search.onnx, "
+            "as `siamtrack export` writes it"
+        )
+    raise UnknownNameError("model", str(name), model_names())
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card of a model's folder.
+
+    Raises:
+        WeightsError: If it is missing or damaged.
+    """
+    path = folder / "card.json"
+    try:
+        values: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return from_dict(Card, values)
+    except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
+        raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
+
+
+def read_graphs(folder: Path, card: Card) -> Graphs:
+    """Read both graphs and verify their hashes.
+
+    Raises:
+        WeightsError: If a graph is missing or not the one that the card describes.
+    """
+    found = {}
+    for name in GRAPHS:
+        path = folder / f"{name}.onnx"
+        try:
+            found[name] = path.read_bytes()
+        except OSError as error:
+            raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
+        digest = hashlib.sha256(found[name]).hexdigest()
+        if digest != card.sha256.get(name):
+            raise WeightsError(
+                f"{path} has sha256 {digest}, its card says {card.sha256.get(name)}: the file was "
+                "altered or damaged; install the package or export the model again"
+            )
+    return Graphs(found["template"], found["search"], folder)
+
+
+def load_model(name: str | Path = DEFAULT, *, runtime: str = "onnx", threads: int = 0) -> Model:
+    """Load a model by name or folder.
+
+    Args:
+        name: One of `model_names()`, or a folder that `siamtrack export` wrote.
+        runtime: Registered name of a runtime.
+        threads: Threads of the runtime; 0 lets it choose.
+
+    Raises:
+        UnknownNameError: If there is no such model or runtime.
+        WeightsError: If a file is missing, altered or damaged.
+    """
+    folder = model_folder(name)
+    card = read_card(folder)
+    return Model(card, RUNTIMES[runtime](read_graphs(folder, card), threads))
