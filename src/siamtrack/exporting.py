@@ -24,14 +24,14 @@ OPSET = 17
 
 
 class _Template(nn.Module):
-    """uint8 (B, T, T, 3) to the kernel."""
+    """uint8 (B, T, T, 3) and size (B, 2) to the kernel."""
 
     def __init__(self, model: BoxTracker) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, template: Tensor) -> Tensor:
-        return self.model.embed(template.permute(0, 3, 1, 2).float())
+    def forward(self, template: Tensor, size: Tensor) -> Tensor:
+        return self.model.embed(template.permute(0, 3, 1, 2).float(), size)
 
 
 class _Search(nn.Module):
@@ -49,7 +49,7 @@ class _Search(nn.Module):
 
 
 def read_checkpoint(path: Path) -> tuple[BoxTracker, dict[str, Any]]:
-    """Read the averaged weights of a checkpoint that `siamtrack.train` wrote.
+    """Read the averaged weights of a checkpoint that training wrote.
 
     Returns:
         The model in eval mode, and the configuration of its run.
@@ -101,8 +101,10 @@ def export(
     template = torch.zeros(1, shape.template, shape.template, 3, dtype=torch.uint8)
     search = torch.zeros(1, shape.search, shape.search, 3, dtype=torch.uint8)
     with torch.no_grad():
-        kernel = model.embed(template.permute(0, 3, 1, 2).float())
-    _write(_Template(model), (template,), out / "template.onnx", ["template"], ["kernel"])
+        size = torch.full((1, 2), 0.5)
+        kernel = model.embed(template.permute(0, 3, 1, 2).float(), size)
+    names = ["template", "size"]
+    _write(_Template(model), (template, size), out / "template.onnx", names, ["kernel"])
     outputs = ["score", "distances", "presence"]
     _write(_Search(model), (kernel, search), out / "search.onnx", ["kernel", "search"], outputs)
     sha256 = {

@@ -42,7 +42,8 @@ class Target:
         cx, cy = centres(self.box)
         side = context_side(self.box[2], self.box[3], settings.context)
         patch = cut(frame, square_window(cx, cy, side, card.template), self.border)
-        self.kernel = model.runtime.embed(patch[None])
+        size = (self.box[2:] / side).astype(np.float32)
+        self.kernel = model.runtime.embed(patch[None], size[None])
         if not np.isfinite(self.kernel).all():
             raise SiamtrackError(
                 f"model {card.name} gives no finite template for this box: give another box"

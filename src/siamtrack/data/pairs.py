@@ -8,7 +8,7 @@ picture, another picture may continue the frame beyond its border, and some wind
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from siamtrack.boxes import Array, iou, ltwh_to_ltrb
 from siamtrack.crops import Image, Window, context_side, cut, mean_colour
 from siamtrack.data import augment
 from siamtrack.data.images import ImageCache
-from siamtrack.data.manifest import Pool
+from siamtrack.data.manifest import Entry, Pool
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class PairConfig:
         swap: Share of windows in which the target stands in front of another picture.
         border: Share of windows continued by another picture instead of the mean colour.
         flip: Share of pairs mirrored (both patches).
+        part: Share of still pairs whose target is a random part of the object. A user may draw a
+            head or a number plate; without parts, boxes grow to the whole object.
         weights: (data set, factor) that raise or lower how often a data set is drawn; without
             one, sets are drawn in proportion to the square root of their size.
     """
@@ -59,10 +61,11 @@ class PairConfig:
     swap: float = 0.25
     border: float = 0.6
     flip: float = 0.5
+    part: float = 0.3
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("video", "shift", "negative", "same_kind", "swap", "border", "flip"):
+        for name in ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
@@ -75,12 +78,14 @@ class Pair:
     Attributes:
         template: Template patch (T, T, 3), uint8 RGB.
         search: Search patch (S, S, 3), uint8 RGB.
+        size: Width and height (2,) of the target in the template, as a share of the patch's side.
         box: The target in search pixels, ltwh (4,); zeros if it is not there.
         present: Whether the search patch holds the target.
     """
 
     template: Image
     search: Image
+    size: Array
     box: Array
     present: bool
 
@@ -118,8 +123,8 @@ class PairSampler:
         negative = rng.random() < config.negative
         if negative:
             second = self._other(first, rng)
-        template = self._template(first, rng)
-        search, box = self._search(second, rng, negative)
+        template, size = self._template(first, rng)
+        search, box = self._search(second, rng)
         if not negative and rng.random() < config.swap:
             search = self._swap(search, box, rng)
         search = self._paste(search, box, first, rng)
@@ -133,48 +138,51 @@ class PairSampler:
         search = augment.appearance(np.ascontiguousarray(search), rng)
         if negative:
             box = np.zeros(4)
-        return Pair(np.ascontiguousarray(template), search, box, not negative)
+        return Pair(np.ascontiguousarray(template), search, size, box, not negative)
 
-    def _target(self, rng: np.random.Generator) -> tuple[int, int]:
+    def _target(self, rng: np.random.Generator) -> tuple[Entry, Entry]:
         pool = self.pool
         if self._videos and rng.random() < self.config.video:
             source = self._videos[int(rng.choice(len(self._videos), p=self._video_weights))]
             names = pool.videos[source]
             members = pool.by_track[names[int(rng.integers(len(names)))]]
             first = members[int(rng.integers(len(members)))]
-            return first, pool.partner(first, self.config.gap, rng)
-        first = self._any(rng)
-        return first, first
+            second = pool.partner(first, self.config.gap, rng)
+            return pool.entries[first], pool.entries[second]
+        still = self._any(rng)
+        if rng.random() < self.config.part:
+            still = _part(still, rng)
+        return still, still
 
-    def _any(self, rng: np.random.Generator) -> int:
+    def _any(self, rng: np.random.Generator) -> Entry:
         source = self._sources[int(rng.choice(len(self._sources), p=self._weights))]
         members = self.pool.by_source[source]
-        return members[int(rng.integers(len(members)))]
+        return self.pool.entries[members[int(rng.integers(len(members)))]]
 
-    def _other(self, index: int, rng: np.random.Generator) -> int:
-        """Draw an object that is not the one of `index`, often of its kind."""
-        entry = self.pool.entries[index]
+    def _other(self, entry: Entry, rng: np.random.Generator) -> Entry:
+        """Draw an object that is not `entry`, often of its kind."""
         for _ in range(4):
             if rng.random() < self.config.same_kind:
                 members = self.pool.by_kind[entry.source, entry.label]
-                other = members[int(rng.integers(len(members)))]
+                other = self.pool.entries[members[int(rng.integers(len(members)))]]
             else:
                 other = self._any(rng)
-            if self.pool.entries[other].track != entry.track:
+            if other.track != entry.track:
                 return other
         return self._any(rng)
 
-    def _template(self, index: int, rng: np.random.Generator) -> Image:
-        entry, config = self.pool.entries[index], self.config
+    def _template(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
+        config = self.config
         left, top, width, height = entry.box
         side = context_side(width, height, config.context) * np.exp(rng.uniform(-0.05, 0.05))
         cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
         cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
         image = self.cache[entry.image]
-        return cut(image, Window(cx, cy, side, side, config.template), mean_colour(image))
+        patch = cut(image, Window(cx, cy, side, side, config.template), mean_colour(image))
+        return patch, np.array([width, height]) / side
 
-    def _search(self, index: int, rng: np.random.Generator, negative: bool) -> tuple[Image, Array]:
-        entry, config = self.pool.entries[index], self.config
+    def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
+        config = self.config
         box = np.asarray(entry.box)
         side = context_side(box[2], box[3], config.context) * config.search / config.template
         factor = np.exp(rng.uniform(-config.scale, config.scale))
@@ -196,8 +204,7 @@ class PairSampler:
 
     def _background(self, rng: np.random.Generator) -> Image:
         """Cut a window of the search size out of some picture."""
-        entry = self.pool.entries[self._any(rng)]
-        image = self.cache[entry.image]
+        image = self.cache[self._any(rng).image]
         rows, cols = image.shape[:2]
         side = min(rows, cols) * rng.uniform(0.4, 1.0)
         cx = rng.uniform(side / 2, cols - side / 2)
@@ -209,13 +216,13 @@ class PairSampler:
         mask = _mask(search.shape[0], box, rng)
         return _blend(self._background(rng), search, mask)
 
-    def _paste(self, search: Image, box: Array, target: int, rng: np.random.Generator) -> Image:
+    def _paste(self, search: Image, box: Array, target: Entry, rng: np.random.Generator) -> Image:
         """Paste other objects at about the target's size; they may hide a little of it."""
         config = self.config
         count = int(rng.integers(0, config.distractors + 1)) if rng.random() < 0.7 else 0
         size = np.sqrt(box[2] * box[3])
         for _ in range(count):
-            entry = self.pool.entries[self._other(target, rng)]
+            entry = self._other(target, rng)
             other = np.asarray(entry.box)
             factor = size * np.exp(rng.uniform(-0.35, 0.35)) / np.sqrt(other[2] * other[3])
             centre = rng.uniform(0.02, 0.98, 2) * config.search
@@ -230,6 +237,17 @@ class PairSampler:
             patch = cut(self.cache[entry.image], window)
             search = _blend(search, patch, _mask(config.search, placed, rng))
         return search
+
+
+def _part(entry: Entry, rng: np.random.Generator) -> Entry:
+    """Return a random part of an object; small objects stay whole."""
+    left, top, width, height = entry.box
+    if min(width, height) < 30:
+        return entry
+    w, h = width * rng.uniform(0.3, 0.9), height * rng.uniform(0.3, 0.9)
+    corner = rng.uniform(0, 1, 2) * [width - w, height - h]
+    box = (left + float(corner[0]), top + float(corner[1]), float(w), float(h))
+    return replace(entry, box=box)
 
 
 def _covered(box: Array, by: Array) -> float:

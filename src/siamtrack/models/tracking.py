@@ -69,9 +69,14 @@ class BoxTracker(nn.Module):
         """Map RGB in [0, 255] to about [-1, 1]."""
         return (images - 127.0) / 128.0
 
-    def embed(self, template: Tensor) -> Tensor:
-        """Map template patches (B, 3, T, T) to kernels (B, K, C)."""
-        return self.head.kernel(self.backbone(self.normalise(template)))
+    def embed(self, template: Tensor, size: Tensor) -> Tensor:
+        """Map template patches (B, 3, T, T) to kernels (B, K, C).
+
+        Args:
+            template: Patches.
+            size: Width and height of the target as a share of the patch's side (B, 2).
+        """
+        return self.head.kernel(self.backbone(self.normalise(template)), size)
 
     def respond(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Match kernels (B, K, C) with search patches (B, 3, S, S).
@@ -84,6 +89,8 @@ class BoxTracker(nn.Module):
         logits, distances, presence = self.head(kernel, self.backbone(self.normalise(search)))
         return logits, distances, presence
 
-    def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Match template patches (B, 3, T, T) with search patches (B, 3, S, S)."""
-        return self.respond(self.embed(template), search)
+    def forward(
+        self, template: Tensor, size: Tensor, search: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Match template patches (B, 3, T, T) and sizes (B, 2) with search patches (B, 3, S, S)."""
+        return self.respond(self.embed(template, size), search)

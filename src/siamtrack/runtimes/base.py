@@ -36,8 +36,12 @@ class Response:
 class Runtime(Protocol):
     """A network in some engine. It holds no state of a target, so that many can share it."""
 
-    def embed(self, template: Image) -> Floats:
-        """Map template patches (B, T, T, 3), uint8 RGB, to kernels (B, ...)."""
+    def embed(self, template: Image, size: Floats) -> Floats:
+        """Map template patches (B, T, T, 3), uint8 RGB, to kernels (B, ...).
+
+        `size` (B, 2) is the width and height of the target as a share of T; models without a box
+        head do not need it.
+        """
         ...
 
     def respond(self, kernel: Floats, search: Image) -> Response:
@@ -50,7 +54,8 @@ class Graphs:
     """The two graphs of a model, as verified bytes.
 
     Attributes:
-        template: ONNX; uint8 `template` (B, T, T, 3) to float32 `kernel`.
+        template: ONNX; uint8 `template` (B, T, T, 3) and, with a box head, float32 `size` (B, 2)
+            to float32 `kernel`.
         search: ONNX; float32 `kernel` and uint8 `search` (B, S, S, 3) to `score` and, with a box
             head, `distances` and `presence`.
         folder: Where they were read, for messages.

@@ -35,9 +35,12 @@ class OnnxRuntime:
                 "and search to score; export the model with `siamtrack export`"
             )
 
-    def embed(self, template: Image) -> Floats:
-        """Map template patches (B, T, T, 3), uint8 RGB, to kernels (B, ...)."""
-        kernel = self._template.run(["kernel"], {"template": np.ascontiguousarray(template)})[0]
+    def embed(self, template: Image, size: Floats) -> Floats:
+        """Map template patches (B, T, T, 3), uint8 RGB, and sizes (B, 2) to kernels (B, ...)."""
+        feed: dict[str, Any] = {"template": np.ascontiguousarray(template)}
+        if any(item.name == "size" for item in self._template.get_inputs()):
+            feed["size"] = np.asarray(size, dtype=np.float32)
+        kernel = self._template.run(["kernel"], feed)[0]
         return np.asarray(kernel, dtype=np.float32)
 
     def respond(self, kernel: Floats, search: Image) -> Response:

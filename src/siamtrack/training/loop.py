@@ -123,9 +123,9 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
             for group in optimiser.param_groups:
                 group["lr"] = config.rate * group["factor"] * _schedule(step, config.steps)
             tick = time.monotonic()
-            template, search, boxes, present = next(batches)
+            template, size, search, boxes, present = next(batches)
             waited += time.monotonic() - tick
-            outputs = model(template, search)
+            outputs = model(template, size, search)
             parts = tracking_loss(
                 outputs, boxes, present, model.backbone.stride, config.model.search
             )
@@ -179,7 +179,7 @@ def _update_average(average: dict[str, Tensor], model: nn.Module, decay: float) 
 
 def _batches(
     sampler: PairSampler, config: TrainConfig, first: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, ...]]:
     """Yield batches in order; threads prepare a few ahead."""
     ahead = 3
     with ThreadPoolExecutor(config.loaders) as workers:
@@ -196,12 +196,13 @@ def _batches(
             step += 1
 
 
-def _collate(pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _collate(pairs: list[Pair]) -> tuple[Tensor, ...]:
     def images(patches: list[np.ndarray]) -> Tensor:  # type: ignore[type-arg]
         return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float()
 
     return (
         images([pair.template for pair in pairs]),
+        torch.from_numpy(np.stack([pair.size for pair in pairs])).float(),
         images([pair.search for pair in pairs]),
         torch.from_numpy(np.stack([pair.box for pair in pairs])).float(),
         torch.tensor([float(pair.present) for pair in pairs]),

@@ -51,7 +51,7 @@ class CentreHead(nn.Module):
         self.search_neck = _point(channels, width)
         cells = template_cells * template_cells
         self.similarity_norm = nn.BatchNorm2d(cells)
-        self.mix = nn.Sequential(_point(cells + 2 * width, width), nn.ReLU())
+        self.mix = nn.Sequential(_point(cells + 2 * width + 2, width), nn.ReLU())
         self.score_tower = nn.Sequential(*[Separable(width) for _ in range(depth)])
         self.box_tower = nn.Sequential(*[Separable(width) for _ in range(depth)])
         self.score = nn.Conv2d(width, 1, 1)
@@ -60,20 +60,29 @@ class CentreHead(nn.Module):
         nn.init.constant_(self.score.bias, -4.0)  # type: ignore[arg-type]
         nn.init.constant_(self.box.bias, 1.0)  # type: ignore[arg-type]
 
-    def kernel(self, template: Tensor) -> Tensor:
-        """Turn a template feature (B, channels, T, T) into the kernel (B, T * T + 1, C).
+    def kernel(self, template: Tensor, size: Tensor) -> Tensor:
+        """Turn a template feature into the kernel.
 
-        The last row is the mean of the centre of the template, the others are its cells at unit
-        length.
+        A square window does not show how wide and how high the box in its middle is, so the size
+        goes along.
+
+        Args:
+            template: Template feature (B, channels, T, T).
+            size: Width and height of the box as a share of the patch's side (B, 2).
+
+        Returns:
+            (B, T * T + 2, C): the template's cells at unit length, the mean of its centre, and a
+            row that begins with the size.
         """
         feature = self.template_neck(template)
         cells = F.normalize(feature.flatten(2), dim=1).transpose(1, 2)
         quarter = template.shape[-1] // 4
         centre = feature[:, :, quarter : template.shape[-2] - quarter, quarter : -quarter or None]
-        return torch.cat([cells, centre.mean((2, 3))[:, None]], dim=1)
+        row = F.pad(size, (0, cells.shape[-1] - 2))
+        return torch.cat([cells, centre.mean((2, 3))[:, None], row[:, None]], dim=1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Match a kernel (B, T * T + 1, C) with a search feature (B, channels, H, W).
+        """Match a kernel (B, T * T + 2, C) with a search feature (B, channels, H, W).
 
         Returns:
             Score logits (B, 1, H, W), distances to left, top, right and bottom in search pixels
@@ -81,12 +90,17 @@ class CentreHead(nn.Module):
         """
         feature = self.search_neck(search)
         unit = F.normalize(feature, dim=1)
-        similarity = torch.einsum("bkc,bchw->bkhw", kernel[:, :-1], unit)
-        modulated = feature * kernel[:, -1, :, None, None]
-        mixed = self.mix(torch.cat([self.similarity_norm(similarity), feature, modulated], dim=1))
+        similarity = torch.einsum("bkc,bchw->bkhw", kernel[:, :-2], unit)
+        modulated = feature * kernel[:, -2, :, None, None]
+        size = kernel[:, -1, :2, None, None]
+        known = torch.log(size).expand(-1, -1, *feature.shape[2:])
+        joined = [self.similarity_norm(similarity), feature, modulated, known]
+        mixed = self.mix(torch.cat(joined, dim=1))
         scored = self.score_tower(mixed)
         logits = self.score(scored)
-        distances = torch.exp(self.box(self.box_tower(mixed)).clamp(-4.0, 3.0)) * self.stride
+        # a box of the template's shape, changed by factors: left, top, right, bottom
+        shape = 2 * self.stride * torch.cat([size, size], dim=1)
+        distances = torch.exp(self.box(self.box_tower(mixed)).clamp(-4.0, 3.0)) * shape
         pooled = torch.cat(
             [scored.amax((2, 3)), scored.mean((2, 3)), logits.amax((2, 3))], dim=1
         )
