@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from siamtrack.exporting import export
     from siamtrack.opencv import OpenCVTracker
     from siamtrack.settings import TrackerSettings
-    from siamtrack.tracks import Track, TrackState
     from siamtrack.tracker import SiamTracker, Tracker
+    from siamtrack.tracks import Track, TrackState
     from siamtrack.training import train
     from siamtrack.video import open_video
     from siamtrack.weights import model_names

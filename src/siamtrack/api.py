@@ -7,9 +7,10 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from siamtrack.follow import follow
 from siamtrack.tracker import SiamTracker
 from siamtrack.tracks import Track
-from siamtrack.video import Frame, Source, VideoSource, open_video
+from siamtrack.video import Frame, Source, VideoSource
 from siamtrack.weights import DEFAULT, load_model
 
 
@@ -51,14 +52,14 @@ def track(
         source: Anything that `open_video` takes, or what it returned.
         box: The target in the first frame taken: left, top, width, height in pixels, 0-based.
         boxes: Index of a frame to the target's box in it: the tracker starts again there. The
-            first frame taken needs one, here or as `box`.
+            frame `start` needs one, here or as `box`.
         tracker: From `load`; the default model otherwise.
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every so manieth frame.
 
-    Yields:
-        The frame and the target in it, for every frame taken; the first has the box given.
+    Returns:
+        Iterator over every frame taken and the target in it; the first has the box given.
 
     Raises:
         VideoError: If the source cannot be read, when that happens; what came before is yielded.
@@ -70,28 +71,12 @@ def track(
         >>> [frame.index for frame, track in track(video, box=(40, 30, 20, 25))]
         [0, 1, 2]
     """
-    starts = dict(boxes or {})
+    starts = {index: {0: given} for index, given in (boxes or {}).items()}
     if box is not None:
-        starts[start] = box
+        starts[start] = {0: box}
     if start not in starts:
         raise ValueError(f"no box for frame {start}: give box=(left, top, width, height)")
     tracker = tracker or load()
-    if isinstance(source, VideoSource):
-        video = source
-    else:
-        video = open_video(source, start=start, end=end, stride=stride)
-    return _follow(video, starts, tracker)
-
-
-def _follow(
-    video: VideoSource, starts: Mapping[int, ArrayLike], tracker: SiamTracker
-) -> Iterator[tuple[Frame, Track]]:
-    first = True
-    with video:
-        for frame in video:
-            if first or frame.index in starts:
-                given = starts.get(frame.index, next(iter(starts.values())))
-                yield frame, tracker.init(frame.image, given)
-                first = False
-            else:
-                yield frame, tracker.update(frame.image)
+    tracker.clear()
+    frames = follow(source, starts, tracker, start=start, end=end, stride=stride)
+    return ((frame, tracks[0]) for frame, tracks in frames)

@@ -81,7 +81,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return float(value)
     if origin is typing.Literal:
         if value not in parts:
-            raise ValueError(f"{where}: expected one of {', '.join(map(repr, parts))}, got {value!r}")
+            raise ValueError(
+                f"{where}: expected one of {', '.join(map(repr, parts))}, got {value!r}"
+            )
         return value
     if isinstance(hint, type) and (
         not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)

@@ -42,9 +42,7 @@ class _Search(nn.Module):
         self.model = model
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, distances, presence = self.model.respond(
-            kernel, search.permute(0, 3, 1, 2).float()
-        )
+        logits, distances, presence = self.model.respond(kernel, search.permute(0, 3, 1, 2).float())
         return torch.sigmoid(logits[:, 0]), distances, presence[:, 0]
 
 

@@ -13,7 +13,7 @@ from siamtrack.boxes import Array, centres
 from siamtrack.crops import Window
 from siamtrack.registry import Registry
 from siamtrack.response import best_cell, boxes_of, change_penalty, cosine_window
-from siamtrack.runtimes.base import Response
+from siamtrack.runtimes.base import Floats, Response
 
 if TYPE_CHECKING:
     from siamtrack.weights import Card
@@ -34,11 +34,16 @@ class Found:
 
 Motion = Callable[[Array, Sequence[Window], Response, "Card"], "Found | None"]
 MOTIONS: Registry[Motion] = Registry("kind of model")
-"""Kind of a model to a function (last box, windows, response, card) -> Found, None if not finite."""
+"""Kind of a model to a function (last box, windows, response, card) -> Found.
+
+None stands for a response that is not finite.
+"""
 
 
 @MOTIONS.register("box")
-def best_box(last: Array, windows: Sequence[Window], response: Response, card: Card) -> Found | None:
+def best_box(
+    last: Array, windows: Sequence[Window], response: Response, card: Card
+) -> Found | None:
     """Read the box at the best cell: score times penalty, mixed with the cosine window.
 
     The size follows slowly where the score is low, as in SiamRPN (Li et al., CVPR 2018).
@@ -78,27 +83,24 @@ def best_scale(
     peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, settings.penalty)
     best = int(peaks.argmax())
     spread = large[best] - large[best].min()
+    window = cosine_window(*spread.shape)
     row, column = best_cell(
         spread / max(float(spread.sum()), 1e-12),
-        _unit_sum(cosine_window(*spread.shape)),
+        window / max(float(window.sum()), 1e-12),
         settings.window,
     )
     step = card.stride / settings.up
     rows, columns = spread.shape
-    window = windows[best]
+    view = windows[best]
     offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
-    centre = centres(last) + offset * window.width / window.size
-    factor = window.width / windows[middle].width
+    centre = centres(last) + offset * view.width / view.size
+    factor = view.width / windows[middle].width
     rate = settings.size_rate
     size = last[2:] * ((1 - rate) + rate * factor)
     peak = float(maps[best].max())
     return Found(np.concatenate([centre - size / 2, size]), peak)
 
 
-def _enlarged(response: Array, up: int) -> Array:
+def _enlarged(response: Floats, up: int) -> Array:
     size = (response.shape[1] * up, response.shape[0] * up)
     return np.asarray(cv2.resize(response, size, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
-
-
-def _unit_sum(window: Array) -> Array:
-    return np.asarray(window / window.sum(), dtype=np.float64)

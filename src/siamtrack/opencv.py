@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.tracks import TrackState
 from siamtrack.tracker import SiamTracker
+from siamtrack.tracks import TrackState
 
 
 class OpenCVTracker:

@@ -1,4 +1,4 @@
-"""One registry serves our own backbones, heads, losses, data sets and runtimes, and those of users."""
+"""One registry serves our own backbones, losses, data sets and runtimes, and those of users."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ class Registry(Generic[T]):
 
         def add(item: T) -> T:
             if name in self._items:
-                raise ValueError(
-                    f"{self.kind} {name!r} is registered already: choose another name"
-                )
+                raise ValueError(f"{self.kind} {name!r} is registered already: choose another name")
             self._items[name] = item
             return item
 

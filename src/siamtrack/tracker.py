@@ -69,6 +69,10 @@ class SiamTracker:
         self._targets, self._next = {0: target}, 1
         return _started(target)
 
+    def clear(self) -> None:
+        """Forget all targets."""
+        self._targets, self._next = {}, 0
+
     def update(self, frame: ArrayLike, prior: ArrayLike | None = None) -> Track:
         """Find the only target in the next frame.
 
@@ -81,7 +85,9 @@ class SiamTracker:
             ValueError: If there are several, or frame or prior do not fit.
         """
         if len(self._targets) > 1:
-            raise ValueError(f"{len(self._targets)} targets: use update_all, which returns them all")
+            raise ValueError(
+                f"{len(self._targets)} targets: use update_all, which returns them all"
+            )
         number = next(iter(self._targets), 0)
         priors = {} if prior is None else {number: prior}
         return self.update_all(frame, priors)[0]

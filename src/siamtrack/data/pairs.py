@@ -258,7 +258,7 @@ def _covered(box: Array, by: Array) -> float:
 
 
 def _mask(size: int, box: Array, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Soft mask (size, size, 1) of a box: its rectangle, or the ellipse within it, grown a little."""
+    """Soft mask (size, size, 1) of a box: rectangle or ellipse, grown a little."""
     mask = np.zeros((size, size), np.float32)
     grow = rng.uniform(1.0, 1.25)
     cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2

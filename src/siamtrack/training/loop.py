@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +141,10 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
             if (step + 1) % 20 == 0:
                 now = time.monotonic()
                 line = {name: round(value / 20, 4) for name, value in sums.items()}
-                line |= {"step": step + 1, "pairs_per_second": round(20 * config.batch / (now - began), 1)}
+                line |= {
+                    "step": step + 1,
+                    "pairs_per_second": round(20 * config.batch / (now - began), 1),
+                }
                 line |= {"data_share": round(waited / (now - began), 3), "trained_stages": training}
                 metrics.write(json.dumps(line) + "\n")
                 metrics.flush()
@@ -177,9 +179,7 @@ def _update_average(average: dict[str, Tensor], model: nn.Module, decay: float) 
                 average[name].copy_(value)
 
 
-def _batches(
-    sampler: PairSampler, config: TrainConfig, first: int
-) -> Iterator[tuple[Tensor, ...]]:
+def _batches(sampler: PairSampler, config: TrainConfig, first: int) -> Iterator[tuple[Tensor, ...]]:
     """Yield batches in order; threads prepare a few ahead."""
     ahead = 3
     with ThreadPoolExecutor(config.loaders) as workers:
@@ -197,7 +197,7 @@ def _batches(
 
 
 def _collate(pairs: list[Pair]) -> tuple[Tensor, ...]:
-    def images(patches: list[np.ndarray]) -> Tensor:  # type: ignore[type-arg]
+    def images(patches: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float()
 
     return (
@@ -226,7 +226,7 @@ def _save(
     }
     part = path.with_suffix(".part")
     torch.save(state, part)
-    os.replace(part, path)
+    part.replace(path)
     logger.info("step %d saved to %s", step, path)
 
 

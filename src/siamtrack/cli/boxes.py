@@ -1,0 +1,31 @@
+"""First boxes from a file: for many targets, or targets that start later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from siamtrack.boxes import Array
+from siamtrack.data.text import read_rows
+from siamtrack.errors import DatasetError
+
+
+def read_boxes(path: Path, first: int) -> dict[int, dict[int, Array]]:
+    """Read where targets start.
+
+    Args:
+        path: Text, one target a line: left, top, width, height in the first frame; or frame, id,
+            left, top, width, height. Numbers are separated by commas or spaces, 0-based.
+        first: Frame of lines without one.
+
+    Returns:
+        Frame to id to box.
+
+    Raises:
+        DatasetError: If the file is missing, empty, or a line has another form.
+    """
+    rows = read_rows(path, (4, 6), DatasetError)
+    starts: dict[int, dict[int, Array]] = {}
+    for number, row in enumerate(rows):
+        frame, identity = (first, number) if len(row) == 4 else (int(row[0]), int(row[1]))
+        starts.setdefault(frame, {})[identity] = row[-4:]
+    return starts

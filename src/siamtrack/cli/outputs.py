@@ -1,0 +1,59 @@
+"""All outputs of one run, opened together and closed whatever happens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from siamtrack.sinks import Sink, open_sink
+from siamtrack.tracks import Track
+from siamtrack.video import Frame
+
+
+class Outputs:
+    """Write every frame to all sinks.
+
+    Args:
+        files: (path, format or None) of each.
+        overwrite: Whether files that exist may be replaced.
+        fps: Frames per second of annotated videos.
+
+    Raises:
+        FileExistsError: If a file exists and `overwrite` is not set; nothing is left open.
+    """
+
+    def __init__(
+        self, files: Sequence[tuple[Path, str | None]], *, overwrite: bool, fps: float | None
+    ) -> None:
+        with ExitStack() as stack:
+            self._sinks: list[Sink] = [
+                stack.enter_context(open_sink(path, overwrite=overwrite, format=kind, fps=fps))
+                for path, kind in files
+            ]
+            self._stack = stack.pop_all()
+
+    def write(self, frame: Frame, tracks: Sequence[Track]) -> None:
+        """Write one frame; without any sink, lines of CSV go to standard output."""
+        for sink in self._sinks:
+            sink.write(frame, tracks)
+        if not self._sinks:
+            for track in tracks:
+                box = ",".join(f"{value:.3f}" for value in track.box)
+                line = f"{frame.index},{track.id},{box},{track.score:.4f},{track.state.value}"
+                print(line, file=sys.stdout, flush=True)
+
+    def __enter__(self) -> Outputs:
+        if not self._sinks:
+            print("frame,id,left,top,width,height,score,state", flush=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)

@@ -1,0 +1,148 @@
+"""`siamtrack track`: follow targets through a video."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tqdm import tqdm
+from tyro.conf import Positional, UseAppendAction, arg
+
+from siamtrack.api import load
+from siamtrack.cli.boxes import read_boxes
+from siamtrack.cli.outputs import Outputs
+from siamtrack.follow import Starts, follow
+from siamtrack.video import VideoSource, open_video
+from siamtrack.weights import DEFAULT
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Track:
+    """Follow one or more targets through a video, a stream, a camera or images.
+
+    Without any output, one line of CSV per target and frame goes to standard output.
+    """
+
+    source: Positional[str]
+    """Video file, folder or glob of images, rtsp:// or http:// address, or camera number."""
+    box: Annotated[UseAppendAction[tuple[Box, ...]], arg(metavar="L T W H")] = ()
+    """Target in the first frame: left, top, width, height in pixels, 0-based. Repeat for more."""
+    boxes: Path | None = None
+    """File of targets: a line each, `left top width height` or `frame id left top width height`."""
+    model: str = DEFAULT
+    """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
+    out: UseAppendAction[tuple[Path, ...]] = ()
+    """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO). Repeat for more."""
+    mot: Path | None = None
+    """MOTChallenge text."""
+    otb: Path | None = None
+    """OTB text."""
+    start: int = 0
+    """First frame to take, from 0."""
+    end: int | None = None
+    """Frame to stop before."""
+    stride: int = 1
+    """Take every so manieth frame."""
+    latest: bool = False
+    """Cameras and streams: always take the newest frame and count the dropped ones."""
+    threads: int = 0
+    """Threads of the network; 0: as many as help."""
+    overwrite: bool = False
+    """Replace outputs that exist."""
+    json: bool = False
+    """Print the summary as JSON."""
+    quiet: bool = False
+    """No progress bar."""
+
+    def run(self) -> None:
+        """Track and print a summary."""
+        starts = self._starts()
+        files: list[tuple[Path, str | None]] = [(path, None) for path in self.out]
+        files += [(path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path]
+        source = int(self.source) if self.source.isdecimal() else self.source
+        video = open_video(
+            source, start=self.start, end=self.end, stride=self.stride, latest=self.latest
+        )
+        summary = run_track(
+            video, starts, model=self.model, files=files, span=(self.start, self.end, self.stride),
+            threads=self.threads, overwrite=self.overwrite, quiet=self.quiet,
+        )  # fmt: skip
+        if self.json:
+            print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
+        else:
+            print(as_text(summary), file=sys.stdout if files else sys.stderr)
+
+    def _starts(self) -> Starts:
+        starts = read_boxes(self.boxes, self.start) if self.boxes else {}
+        first = starts.setdefault(self.start, {}) if self.box else {}
+        taken = {number for targets in starts.values() for number in targets}
+        free = (number for number in range(len(taken) + len(self.box)) if number not in taken)
+        for box in self.box:
+            first[next(free)] = list(box)  # type: ignore[assignment]
+        if not starts:
+            raise ValueError("no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE")
+        return starts
+
+
+def run_track(
+    video: VideoSource,
+    starts: Starts,
+    *,
+    model: str,
+    files: list[tuple[Path, str | None]],
+    span: tuple[int, int | None, int] = (0, None, 1),
+    threads: int = 0,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> dict[str, object]:
+    """Track, write all outputs and return a summary that JSON can hold."""
+    frames, states, seconds = 0, Counter[str](), 0.0
+    fps = None if video.fps is None else video.fps / span[2]
+    with video:
+        tracker = load(model, threads=threads)
+        results = follow(video, starts, tracker, start=span[0], end=span[1], stride=span[2])
+        with Outputs(files, overwrite=overwrite, fps=fps) as outputs:
+            bar = tqdm(
+                total=video.frames_total, unit=" frames", disable=quiet or None, file=sys.stderr
+            )
+            with bar:
+                clock = time.perf_counter()
+                for frame, tracks in results:
+                    seconds += time.perf_counter() - clock
+                    outputs.write(frame, tracks)
+                    frames += 1
+                    states.update(track.state.value for track in tracks)
+                    bar.update()
+                    clock = time.perf_counter()
+    return {
+        "source": video.name,
+        "model": model,
+        "targets": len({number for targets in starts.values() for number in targets}),
+        "frames": frames,
+        "dropped": video.dropped,
+        "frames_per_second": round(frames / max(seconds, 1e-9), 1),
+        "states": dict(states),
+        "outputs": [str(path) for path, _ in files],
+    }
+
+
+def as_text(summary: dict[str, object]) -> str:
+    """Return a summary in words."""
+    states = summary["states"]
+    assert isinstance(states, dict)
+    words = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
+    dropped = f", {summary['dropped']} dropped" if summary["dropped"] else ""
+    lines = [
+        f"{summary['frames']} frames{dropped}, {summary['targets']} target(s) with model "
+        f"{summary['model']}: {words}; {summary['frames_per_second']} frames/s with reading"
+    ]
+    outputs = summary["outputs"]
+    assert isinstance(outputs, list)
+    return "\n".join(lines + [f"wrote {path}" for path in outputs])
