@@ -75,6 +75,6 @@ def spatial(sequence: Sequence) -> list[Start]:
     times its size around the same centre.
     """
     true = sequence.boxes[sequence.init_frame]
-    shifted = [true + [0.1 * dx * true[2], 0.1 * dy * true[3], 0, 0] for dx, dy in SHIFTS]
+    shifted = [true + 0.1 * np.array([dx * true[2], dy * true[3], 0, 0]) for dx, dy in SHIFTS]
     scaled = [cxcywh_to_ltwh(ltwh_to_cxcywh(true) * [1, 1, scale, scale]) for scale in SCALES]
     return [Start(f"{index:02d}", None, box) for index, box in enumerate([*shifted, *scaled])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Report:
     @property
     def trackers(self) -> tuple[str, ...]:
         """Names of the trackers, the best success first."""
-        return tuple(sorted(self.scores, key=lambda name: -self.overall(name)["success"]))
+        return tuple(sorted(self.scores, key=lambda name: -self._means[name]["success"]))
 
     def of(self, tracker: str) -> tuple[SequenceScore, ...]:
         """Return a tracker's scores.
@@ -76,8 +77,16 @@ class Report:
 
     def overall(self, tracker: str) -> dict[str, float]:
         """Return the mean over sequences of every metric, each sequence with the same weight."""
-        rows = [score.metrics() for score in self.of(tracker)]
-        return {name: float(np.mean([row[name] for row in rows])) for name in METRICS}
+        self.of(tracker)
+        return dict(self._means[tracker])
+
+    @cached_property
+    def _means(self) -> dict[str, dict[str, float]]:
+        means = {}
+        for tracker, scores in self.scores.items():
+            rows = [score.metrics() for score in scores]
+            means[tracker] = {name: float(np.mean([row[name] for row in rows])) for name in METRICS}
+        return means
 
     def interval(
         self, tracker: str, metric: str = "success", *, seed: int = 0

@@ -88,7 +88,7 @@ def run_tracker(
     begin = np.array(sequence.boxes[first] if box is None else box, dtype=np.float64)
     if begin.shape != (4,) or not np.isfinite(begin).all():
         raise ValueError(
-            f"sequence {sequence.name}: frame {first} has no box to start with; choose another start"
+            f"sequence {sequence.name}: frame {first} has no box to start with; start elsewhere"
         )
     count = len(sequence) if start is None else len(sequence) - first
     offset = len(sequence) - count

@@ -1,0 +1,133 @@
+"""Compare figures and time with the GOT-10k toolkit's own report on the same files.
+
+    python -m venv /tmp/toolkit && /tmp/toolkit/bin/pip install got10k six
+    SIAMTRACK_EVAL_DATA=/path python benchmarks/got10k_agreement.py --python /tmp/toolkit/bin/python
+
+Ten trackers on OTB-100: the published raw results whose files have the right length, and copies of
+them moved by random pixels. With `--fixture FILE` it writes instead the toolkit's figures on small
+synthetic cases, which `tests/evaluation/test_parity.py` compares with ours.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.data import open_dataset
+from siamtrack.evaluation import evaluate_results, read_results
+from siamtrack.evaluation.results import find_results
+
+PUBLISHED = (
+    "otb100_mat/SiamFC-3s",
+    "otb100_mat/KCF_GaussHog",
+    "otb100_mat/DSST",
+    "otb100_txt/SiamFC",
+    "otb100_txt/SiamRPN",
+)
+HERE = Path(__file__).parent
+
+
+def toolkit(python: str, folder: Path) -> tuple[dict, float]:
+    command = [python, str(HERE / "got10k_report.py"), str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads((folder / "performance.json").read_text()), float(done.stdout.split()[-1])
+
+
+def write(folder: Path, truth: dict, results: dict) -> None:
+    (folder / "truth.json").write_text(json.dumps({k: v.tolist() for k, v in truth.items()}))
+    for tracker, boxes in results.items():
+        place = folder / "results" / "OTB2015" / tracker
+        place.mkdir(parents=True)
+        for name, rows in boxes.items():
+            np.savetxt(place / f"{name}.txt", rows, fmt="%.4f", delimiter=",")
+
+
+def compare(python: str, data: Path) -> int:
+    dataset = open_dataset(f"otb100-annotations:{data / 'annotations' / 'OTB100.json'}")
+    truth = {sequence.name: np.add(sequence.boxes, [1, 1, 0, 0]) for sequence in dataset}
+    results, rng = {}, np.random.default_rng(0)
+    for place in PUBLISHED:
+        files = find_results(data / "results" / place, dataset)
+        boxes = {name: read_results(path) for name, path in files.items()}
+        for name in boxes:  # the toolkit puts the true box into the first row; so do we here
+            boxes[name][0] = truth[name][0]
+        label = place.replace("/", "-")
+        moved = {k: v + rng.normal(0, 3, v.shape) * (np.arange(len(v)) > 0)[:, None]
+                 for k, v in boxes.items()}  # fmt: skip
+        results |= {label: boxes, f"{label}-moved": moved}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write(folder, truth, results)
+        theirs, their_seconds = toolkit(python, folder)
+        begin = time.perf_counter()
+        report = evaluate_results(folder / "results" / "OTB2015", dataset)
+        page = report.to_html(folder / "report.html")
+        our_seconds = time.perf_counter() - begin
+        size = page.stat().st_size
+    worst = 0.0
+    for tracker in report.trackers:
+        ours, other = report.overall(tracker), theirs[tracker]["overall"]
+        pairs = [("success", "success_score"), ("precision", "precision_score")]
+        worst = max(worst, *(abs(ours[a] - other[b]) for a, b in pairs))
+        print(f"{tracker:28} {ours['success']:.6f} {other['success_score']:.6f}"
+              f" {ours['precision']:.6f} {other['precision_score']:.6f}")  # fmt: skip
+    print(
+        f"largest difference {worst:.2g}; {len(report.trackers)} trackers, {len(dataset)} targets"
+    )
+    print(f"seconds: ours {our_seconds:.1f} (HTML page of {size} bytes and intervals included), "
+          f"toolkit {their_seconds:.1f} (two PNG plots included)")  # fmt: skip
+    return int(worst > 1e-6)
+
+
+def fixture(python: str, file: Path) -> int:
+    rng = np.random.default_rng(7)
+    truth, predicted = {}, {}
+    for name, noise, growth in (("still", 0.3, 1.0), ("walk", 4.0, 1.02), ("lost", 25.0, 1.2),
+                                ("flat", 2.0, 0.9), ("integers", 3.0, 1.1)):  # fmt: skip
+        steps = rng.normal(0, 2, (24, 2)).cumsum(axis=0)
+        size = np.exp(rng.normal(0, 0.02, (24, 2)).cumsum(axis=0)) * [30, 50]
+        boxes = np.concatenate([np.add(steps, [100, 80]), size], axis=1).round(2)
+        guess = boxes + rng.normal(0, noise, boxes.shape)
+        guess[:, 2:] = np.maximum(guess[:, 2:] * growth, 1)
+        if name == "flat":
+            boxes[5, 2:] = 0
+        if name == "integers":
+            boxes, guess = boxes.round(), guess.round()
+        guess[0] = boxes[0]
+        truth[name], predicted[name] = boxes, guess.round(4)
+    with tempfile.TemporaryDirectory() as scratch:
+        write(Path(scratch), truth, {"synthetic": predicted})
+        performance, _ = toolkit(python, Path(scratch))
+    cases = [
+        {"name": name, "truth": truth[name].tolist(), "predicted": predicted[name].tolist(), **row}
+        for name, row in performance["synthetic"]["seq_wise"].items()
+    ]
+    for case in cases:
+        del case["speed_fps"]
+    about = "synthetic boxes; figures of the GOT-10k toolkit 0.1.3 (ExperimentOTB.report)"
+    lines = ",\n".join(json.dumps(case) for case in cases)
+    file.write_text(f'{{"about": {json.dumps(about)}, "cases": [\n{lines}\n]}}\n')
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", required=True, help="interpreter that has got10k and six")
+    parser.add_argument("--data", type=Path, default=os.environ.get("SIAMTRACK_EVAL_DATA"))
+    parser.add_argument("--fixture", type=Path, help="write the tests' fixture to this file")
+    args = parser.parse_args()
+    if args.fixture is not None:
+        return fixture(args.python, args.fixture)
+    if args.data is None:
+        parser.error("give --data, or set SIAMTRACK_EVAL_DATA")
+    return compare(args.python, Path(args.data))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
