@@ -89,7 +89,7 @@ class Target:
         A response that is not finite leaves the box where it is, with score 0.
         """
         found = self._find(self.box, windows, response, self.model.card)
-        if found is None or not np.isfinite(found.box).all():
+        if found is None or not np.isfinite([*found.box, found.presence]).all():
             return Track(self.box.copy(), 0.0, TrackState.LOST, self.id)
         self.box = self._inside(found)
         presence = self.model.card.tracker.presence

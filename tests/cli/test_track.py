@@ -1,0 +1,160 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import numpy as np
+import pytest
+
+from siamtrack.boxes import iou
+from siamtrack.cli import main
+from tests.helpers import clip, write_video
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    pictures, boxes = clip(12)
+    return write_video(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures), boxes
+
+
+def box(values):
+    return ["--box", *(f"{value:g}" for value in values)]
+
+
+def run(*arguments):
+    """Run the command and return its exit code."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return stop.value.code
+
+
+def test_all_outputs_at_once(video, tmp_path, capsys):
+    path, boxes = video
+    outs = [tmp_path / name for name in ("a.mp4", "a.csv", "a.jsonl", "a.json")]
+    flags = [part for out in outs for part in ("--out", out)]
+    flags += ["--mot", tmp_path / "mot.txt", "--otb", tmp_path / "otb.txt", "--json", "--quiet"]
+    assert run("track", path, *box(boxes[0]), *box((20, 20, 30, 30)), *flags) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["frames"] == 12
+    assert summary["targets"] == 2
+    assert sum(summary["states"].values()) == 24
+    with av.open(str(outs[0])) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert sum(1 for _ in container.decode(video=0)) == 12
+    with outs[1].open() as file:
+        rows = [row for row in csv.DictReader(file) if row["id"] == "0"]
+    found = np.array([[float(row[k]) for k in ("left", "top", "width", "height")] for row in rows])
+    assert iou(found, boxes).mean() > 0.6
+    assert len(outs[2].read_text().splitlines()) == 24
+    assert len(json.loads(outs[3].read_text())["images"]) == 12
+    otb = np.loadtxt(tmp_path / "otb.txt", delimiter=",")
+    np.testing.assert_allclose(otb - [1, 1, 0, 0], found, atol=2e-3)
+    assert (tmp_path / "mot.txt").read_text().startswith("1,0,")
+
+
+def test_without_outputs_csv_goes_to_stdout(video, capsys):
+    path, boxes = video
+    assert run("track", path, *box(boxes[3]), "--start", 3, "--end", 6, "--quiet") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("frame,id,left")
+    assert [line.split(",")[0] for line in lines[1:]] == ["3", "4", "5"]
+
+
+def test_boxes_from_a_file(video, tmp_path, capsys):
+    path, boxes = video
+    file = tmp_path / "boxes.txt"
+    file.write_text("\n".join(f"{k} {k + 4} " + " ".join(map(str, boxes[k])) for k in (0, 5)))
+    assert run("track", path, "--boxes", file, "--quiet") == 0
+    rows = [line.split(",")[:2] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows[0] == ["0", "4"]
+    assert rows[-2:] == [["11", "4"], ["11", "9"]]
+    file.write_text("1 2 3\n")
+    assert run("track", path, "--boxes", file) == 2
+    assert "boxes.txt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["absent.mp4", "--box", "1", "1", "5", "5"], "absent.mp4 does not exist"),
+        (["VIDEO"], "no target: give --box"),
+        (["VIDEO", "--box", "1", "1", "0", "5"], "width and height must be above 0"),
+        (["VIDEO", "--box", "1", "1", "nan", "5"], "must be finite"),
+        (["VIDEO", "--box", "1000", "1", "5", "5"], "outside the frame of 256x192"),
+        (["VIDEO", "--box", "1", "1", "5", "5", "--model", "lit"], "did you mean 'lite'"),
+        (["VIDEO", "--box", "1", "1", "5", "5", "--stride", "0"], "stride 0"),
+        (["VIDEO", "--box", "1", "1", "5", "5", "--start", "50"], "has no frame 50"),
+        (["VIDEO", "--box", "1", "1", "5", "5", "--out", "x.avi"], "does not tell the format"),
+        (["VIDEO", "--box", "1", "1", "5", "5", "--out", "no/x.csv"], "does not exist"),
+        (["TEXT", "--box", "1", "1", "5", "5"], "text.mp4"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(video, tmp_path, capsys, arguments, words):
+    (tmp_path / "text.mp4").write_text("this is not a video")
+    names = {"VIDEO": str(video[0]), "TEXT": str(tmp_path / "text.mp4")}
+    assert run("track", *(names.get(word, word) for word in arguments), "--quiet") == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_bad_usage_is_exit_code_2(capsys):
+    assert run("track") == 2
+    assert run("trakc") == 2
+    capsys.readouterr()
+
+
+def test_nothing_is_overwritten_unasked(video, tmp_path, capsys):
+    path, boxes = video
+    out = tmp_path / "a.csv"
+    out.write_text("precious")
+    other = tmp_path / "b.csv"
+    common = ["track", path, *box(boxes[0]), "--out", other, "--out", out, "--quiet"]
+    assert run(*common) == 2
+    assert out.read_text() == "precious"
+    assert "a.csv exists" in capsys.readouterr().err
+    assert run(*common, "--overwrite") == 0
+    assert out.read_text().startswith("frame,")
+
+
+def test_truncated_video_keeps_what_was_tracked(tmp_path, capsys):
+    pictures, boxes = clip(40)
+    whole = write_video(tmp_path / "whole.mkv", pictures)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    out = tmp_path / "a.csv"
+    code = run("track", cut, *box(boxes[0]), "--out", out, "--quiet")
+    assert code in (0, 2)
+    rows = out.read_text().splitlines()
+    assert 5 < len(rows) < 41
+    assert all(len(row.split(",")) == 9 for row in rows)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_interrupt_leaves_whole_files(tmp_path):
+    pictures, boxes = clip(10)
+    video = write_video(tmp_path / "long.mp4", np.tile(pictures, (60, 1, 1, 1)))
+    outs = [tmp_path / name for name in ("a.mp4", "a.csv", "a.json")]
+    command = [sys.executable, "-c", "import siamtrack.cli; siamtrack.cli.main()", "track"]
+    command += [str(video), *box(boxes[0]), "--quiet"]
+    for out in outs:
+        command += ["--out", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        time.sleep(0.1)
+        if outs[1].exists() and outs[1].read_text().count("\n") > 20:
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    frames = len(outs[1].read_text().splitlines()) - 1
+    assert 20 <= frames < 600
+    with av.open(str(outs[0])) as container:
+        assert sum(1 for _ in container.decode(video=0)) in (frames, frames + 1)
+    assert len(json.loads(outs[2].read_text())["images"]) in (frames - 1, frames)

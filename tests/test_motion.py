@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from siamtrack.crops import square_window
+from siamtrack.motion import MOTIONS
+from siamtrack.runtimes.base import Response
+from siamtrack.settings import TrackerSettings
+from siamtrack.weights import Card
+
+
+def card(kind, **settings):
+    return Card(
+        name="t", summary="", kind=kind, template=127, search=255, stride=8, sha256={},
+        tracker=TrackerSettings(**settings),
+    )  # fmt: skip
+
+
+def box_response(row, column, distances):
+    score = np.zeros((1, 25, 25), np.float32)
+    score[0, row, column] = 1
+    return Response(
+        score,
+        np.broadcast_to(np.float32(distances)[:, None, None], (4, 25, 25))[None],
+        np.float32([2.0]),
+    )
+
+
+def test_box_at_the_best_cell():
+    last = np.array([100.0, 50.0, 64.0, 64.0])
+    window = square_window(132, 82, 255.0, 255)
+    found = MOTIONS["box"](
+        last, [window], box_response(12, 15, (30, 20, 34, 44)),
+        card("box", window=0.0, penalty=0.0, size_rate=1.0),
+    )  # fmt: skip
+    # cell (12, 15) lies 24 px right of the middle; left 30 and right 34 make 64, top 20, bottom 44
+    np.testing.assert_allclose(found.box, [132 + 24 - 30, 82 - 20, 64, 64], atol=1e-9)
+    assert found.presence == 2.0
+
+
+def test_size_follows_slowly():
+    last = np.array([100.0, 50.0, 64.0, 64.0])
+    window = square_window(132, 82, 255.0, 255)
+    found = MOTIONS["box"](
+        last, [window], box_response(12, 12, (64, 64, 64, 64)),
+        card("box", window=0.0, penalty=0.0, size_rate=0.25),
+    )  # fmt: skip
+    np.testing.assert_allclose(found.box[2:], [80, 80])
+    np.testing.assert_allclose(found.box[:2] + found.box[2:] / 2, [132, 82])
+
+
+def pyramid(maps):
+    last = np.array([100.0, 50.0, 40.0, 20.0])
+    windows = [square_window(120, 60, 127.5 * 1.05**k, 255) for k in (-1, 0, 1)]
+    settings = {"window": 0.0, "penalty": 0.97, "size_rate": 0.5, "up": 16}
+    return MOTIONS["response"](last, windows, Response(maps), card("response", **settings))
+
+
+def test_pyramid_displacement():
+    y, x = np.mgrid[:17, :17]
+    bump = np.exp(-((x - 10) ** 2 + (y - 6) ** 2) / 4).astype(np.float32)
+    found = pyramid(np.stack([0.5 * bump, bump, 0.5 * bump]))
+    centre = found.box[:2] + found.box[2:] / 2
+    # two cells of stride 8, seen at half scale
+    np.testing.assert_allclose(centre, [120 + 8, 60 - 8], atol=0.3)
+    np.testing.assert_allclose(found.box[2:], [40, 20])
+
+
+def test_pyramid_takes_a_scale_that_wins_clearly_only():
+    y, x = np.mgrid[:17, :17]
+    bump = np.exp(-((x - 8) ** 2 + (y - 8) ** 2) / 4).astype(np.float32)
+    slightly = pyramid(np.stack([0.9 * bump, bump, 1.02 * bump]))
+    clearly = pyramid(np.stack([0.9 * bump, bump, 1.2 * bump]))
+    np.testing.assert_allclose(slightly.box[2:], [40, 20])
+    np.testing.assert_allclose(clearly.box[2:], np.array([40, 20]) * 1.025)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_no_box_from_a_response_that_is_not_finite(bad):
+    maps = np.zeros((3, 17, 17), np.float32)
+    maps[1, 3, 3] = bad
+    assert pyramid(maps) is None
+    response = box_response(3, 3, (1, 1, 1, 1))
+    response.score[0, 0, 0] = bad
+    window = square_window(10, 10, 255.0, 255)
+    assert MOTIONS["box"](np.ones(4), [window], response, card("box")) is None
