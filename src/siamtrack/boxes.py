@@ -80,7 +80,8 @@ def iou(a: ArrayLike, b: ArrayLike) -> Array:
         np.maximum(q[..., 2:] - q[..., :2], 0.0), axis=-1
     )
     union = area - overlap
-    return np.divide(overlap, union, out=np.zeros_like(union), where=union != 0)
+    ratio = np.divide(overlap, union, out=np.zeros_like(union), where=union != 0)
+    return np.asarray(ratio, dtype=np.float64)
 
 
 def centre_error(a: ArrayLike, b: ArrayLike) -> Array:
@@ -105,13 +106,13 @@ def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Arra
     """Return `box` as a float64 array (4,) if it can start a target in a frame of this size.
 
     Args:
-        box: left, top, width, height in pixels. It may reach beyond the frame.
+        box: left, top, width, height in pixels. It may reach beyond the frame, but not be larger.
         width: Frame width in pixels.
         height: Frame height in pixels.
 
     Raises:
-        ValueError: If the box does not have four finite numbers, has no area, or does not overlap
-            the frame.
+        ValueError: If the box does not have four finite numbers, has no area, is wider or higher
+            than the frame, or does not overlap it.
 
     Example:
         >>> check_box((5, 5, 10, 0), 64, 48)
@@ -136,5 +137,10 @@ def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Arra
         raise ValueError(
             f"box {text} lies outside the frame of {width}x{height} pixels; "
             "give a box that overlaps it"
+        )
+    if w > width or h > height:
+        raise ValueError(
+            f"box {text} is larger than the frame of {width}x{height} pixels; "
+            "give left top width height of the target alone"
         )
     return array

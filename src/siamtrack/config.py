@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, Union
 
 from siamtrack.errors import UnknownNameError
@@ -23,7 +23,8 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     """Build the dataclass `kind` from `values`; unknown keys and wrong types are errors.
 
-    Nested dataclasses are built from nested mappings, tuples from lists.
+    Nested dataclasses are built from nested mappings, tuples from lists. Fields may be of these
+    types, of bool, int, float, str, None, Literal, list, dict, Any and of unions of them.
 
     Raises:
         UnknownNameError: If a key is no field; the message names the nearest field.
@@ -38,6 +39,8 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
         >>> from_dict(Point, {"x": 1})
         Point(x=1.0, y=0.0)
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{kind.__name__}: expected a mapping of settings, got {values!r}")
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
@@ -60,23 +63,31 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
     if origin in (Union, types.UnionType):
-        if value is None and type(None) in parts:
-            return None
-        inner = [part for part in parts if part is not type(None)]
-        return _convert(value, inner[0], where)
+        return _convert_union(value, parts, where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
             raise TypeError(f"{where}: expected a mapping, got {value!r}")
         return from_dict(hint, value)
-    if origin is tuple:
+    if origin is tuple or origin is list:
         if not isinstance(value, (list, tuple)):
             raise TypeError(f"{where}: expected a list, got {value!r}")
+        if origin is list:
+            return [_convert(item, parts[0], where) for item in value]
         if len(parts) == 2 and parts[1] is Ellipsis:
             return tuple(_convert(item, parts[0], where) for item in value)
         if len(parts) != len(value):
             raise TypeError(f"{where}: expected {len(parts)} values, got {value!r}")
         return tuple(_convert(item, part, where) for item, part in zip(value, parts, strict=True))
+    if origin is dict or origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{where}: expected a mapping, got {value!r}")
+        return {
+            _convert(key, parts[0], where): _convert(item, parts[1], f"{where}[{key!r}]")
+            for key, item in value.items()
+        }
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if origin is typing.Literal:
@@ -85,8 +96,21 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
                 f"{where}: expected one of {', '.join(map(repr, parts))}, got {value!r}"
             )
         return value
-    if isinstance(hint, type) and (
-        not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)
-    ):
+    if not isinstance(hint, type) or origin is not None:
+        raise TypeError(f"{where}: fields of type {hint} are not supported in configs")
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint not in (bool, object)):
         raise TypeError(f"{where}: expected {hint.__name__}, got {value!r}")
     return value
+
+
+def _convert_union(value: Any, parts: Sequence[Any], where: str) -> Any:
+    """Return `value` as the first of the types that takes it; an exact match goes first."""
+    if type(value) in parts:
+        return value
+    inner = [part for part in parts if part is not type(None)]
+    for part in inner[:-1]:
+        try:
+            return _convert(value, part, where)
+        except (TypeError, ValueError):
+            continue
+    return _convert(value, inner[-1], where)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array
-
-Image = NDArray[np.uint8]
+from siamtrack.frames import Image as Image
 
 
 def context_side(width: float, height: float, context: float = 0.5) -> float:
@@ -83,7 +82,7 @@ def square_window(cx: float, cy: float, side: float, size: int) -> Window:
 def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> Image:
     """Cut a window out of a frame, with bilinear interpolation.
 
-    Where the window is more than twice as fine as the patch, the frame is averaged down first, so
+    Where the window has at least twice as many pixels a side as the patch, the frame is averaged down first, so
     that large targets do not alias.
 
     Args:
@@ -94,8 +93,21 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
 
     Returns:
         The patch (size, size, 3), uint8.
+
+    Raises:
+        ValueError: If `border` is neither a colour nor a patch of the right shape.
+
+    Example:
+        >>> frame = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+        >>> cut(frame, square_window(3.0, 2.0, 2.0, 2))[..., 0].tolist()
+        [[18, 21], [30, 33]]
     """
     size = window.size
+    fill = np.asarray(border)
+    if fill.shape not in ((3,), (size, size, 3)):
+        raise ValueError(
+            f"a border of shape {fill.shape}: give a colour (3,) or a patch ({size}, {size}, 3)"
+        )
     rows, cols = frame.shape[:2]
     left, top = window.cx - window.width / 2, window.cy - window.height / 2
     sx, sy = size / window.width, size / window.height
@@ -113,14 +125,13 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
             part = frame[y0:y1, x0:x1]
             small = (max(1, (x1 - x0) // fx), max(1, (y1 - y0) // fy))
             rx, ry = small[0] / (x1 - x0), small[1] / (y1 - y0)
-            frame = cv2.resize(part, small, interpolation=cv2.INTER_AREA)
+            frame = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
             left, top, sx, sy = (left - x0) * rx, (top - y0) * ry, sx / rx, sy / ry
     # patch index u has centre u + 0.5, which is x = left + (u + 0.5) / sx, and index x - 0.5
     matrix = np.array(
         [[1 / sx, 0.0, left + 0.5 / sx - 0.5], [0.0, 1 / sy, top + 0.5 / sy - 0.5]], np.float64
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    fill = np.asarray(border)
     if fill.ndim == 1:
         colour = tuple(float(value) for value in fill)
         patch = cv2.warpAffine(

@@ -23,9 +23,15 @@ class UnknownNameError(SiamtrackError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        lower = {each.lower(): each for each in names}
+        near = difflib.get_close_matches(str(name).lower(), lower, n=1)
+        hint = f"did you mean {lower[near[0]]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}Known: {', '.join(names) or 'none'}")
+        self._given = (kind, name, names)
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+        """Keep the error whole on its way out of a worker process."""
+        return type(self), self._given
 
 
 class NotInitialisedError(SiamtrackError, RuntimeError):
@@ -61,3 +67,8 @@ class MissingExtraError(SiamtrackError, ImportError):
             f"{feature} needs the package {package!r}, which is not installed: "
             f"pip install 'siamtrack[{extra}]'"
         )
+        self._given = (feature, package, extra)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        """Keep the error whole on its way out of a worker process."""
+        return type(self), self._given

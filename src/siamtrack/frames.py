@@ -40,6 +40,8 @@ def as_rgb(frame: ArrayLike) -> Image:
     """
     array = np.asarray(frame)
     _check_shape(array.shape)
+    if array.dtype == np.uint8 and array.shape[2:] == (3,):
+        return np.ascontiguousarray(array)
     if array.ndim == 2:
         array = array[..., None]
     eight = _eight_bits(array[..., :3])
@@ -65,15 +67,15 @@ def _eight_bits(array: NDArray[np.generic]) -> Image:
     """Return the values of `array` on the scale 0 to 255."""
     if array.dtype == np.uint8:
         return array.astype(np.uint8, copy=False)
-    if array.dtype == np.uint16:
+    if np.issubdtype(array.dtype, np.uint16):  # in either byte order
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
-        values = array.astype(np.float32)
-        low, high = float(values.min()), float(values.max())
+        low, high = float(array.min()), float(array.max())
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(
                 f"a float frame with values from {low:g} to {high:g}: expected [0, 1]; "
                 "divide by the largest possible value, or convert to uint8"
             )
-        return np.rint(values * 255.0).astype(np.uint8)
+        rounded: NDArray[np.float32] = np.rint(array.astype(np.float32) * np.float32(255))
+        return rounded.astype(np.uint8)
     raise ValueError(f"a frame of type {array.dtype}: {_ADVICE}")

@@ -29,7 +29,8 @@ def cell_centres(count: int, stride: int, patch: int) -> Array:
         >>> cell_centres(3, 16, 65).tolist()
         [16.5, 32.5, 48.5]
     """
-    return (np.arange(count) - (count - 1) / 2) * stride + patch / 2
+    cells = np.arange(count, dtype=np.float64)
+    return (cells - (count - 1) / 2) * stride + patch / 2
 
 
 def boxes_of(distances: Map, stride: int, patch: int) -> Array:
@@ -64,8 +65,15 @@ def change_penalty(boxes: Array, width: float, height: float, strength: float) -
 def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, int]:
     """Row and column of the peak of scores (H, W) mixed with the cosine window.
 
-    (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN.
+    (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN. A score that is not
+    finite never wins, unless there is no other.
+
+    Example:
+        >>> best_cell(np.array([[-9.0, np.nan, -5.0]]), cosine_window(1, 3), 0.1)
+        (0, 2)
     """
-    mixed = (1 - influence) * np.nan_to_num(scores, nan=-1.0) + influence * window
+    good = np.isfinite(scores)
+    mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
+    mixed = np.where(good, mixed, -np.inf)
     row, column = np.unravel_index(int(np.argmax(mixed)), mixed.shape)
     return int(row), int(column)
