@@ -98,18 +98,16 @@ def test_the_smallest_image_gives_one_cell_and_less_is_refused(slim):
         backbone(torch.randn(1, 3, side - 1, side))
 
 
+@pytest.mark.parametrize("inputs", [8, 16])  # with and without a convolution on the shortcut
 @torch.no_grad()
-def test_a_unit_is_the_padded_bottleneck_cropped():
+def test_a_unit_is_the_padded_bottleneck_cropped(inputs):
     torch.manual_seed(0)
-    unit = CIRUnit(8, 4, 16).double().eval()
-    for layer in unit.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean.normal_()
-            layer.bias.normal_()
-    x = torch.randn(2, 8, 9, 9, dtype=torch.float64)
-    y = F.relu(unit.reduce(x))
-    y = F.relu(unit.spatial[1](F.conv2d(y, unit.spatial[0].weight, padding=1)))
-    padded = F.relu(unit.expand(y) + unit.shortcut(x))
+    unit = CIRUnit(inputs, 4).double().eval()
+    scramble_norms(unit)
+    x = torch.randn(2, inputs, 9, 9, dtype=torch.float64)
+    y = F.relu(unit.bn1(unit.conv1(x)))
+    y = F.relu(unit.bn2(F.conv2d(y, unit.conv2.weight, padding=1)))
+    padded = F.relu(unit.bn3(unit.conv3(y)) + unit.downsample(x))
     torch.testing.assert_close(unit(x), padded[..., 1:-1, 1:-1])
 
 
@@ -117,7 +115,15 @@ def test_a_unit_is_the_padded_bottleneck_cropped():
 def test_the_stem_is_the_padded_convolution_cropped_by_two():
     torch.manual_seed(0)
     stem = BACKBONES["ciresnet22"](width=0.125).double().eval().stem
+    scramble_norms(stem)
     images = torch.randn(1, 3, 31, 31, dtype=torch.float64)
-    padded = stem[0][1](F.conv2d(images, stem[0][0].weight, stride=2, padding=3))
-    expected = stem[2](stem[1](padded[..., 2:-2, 2:-2]))
-    torch.testing.assert_close(stem(images[..., 1:-1, 1:-1]), expected)
+    padded = stem.bn1(F.conv2d(images, stem.conv1.weight, stride=2, padding=3))
+    expected = stem.maxpool(F.relu(padded[..., 2:-2, 2:-2]))
+    torch.testing.assert_close(stem(images), expected)
+
+
+def scramble_norms(network):
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.bias.normal_()

@@ -123,8 +123,8 @@ class CIRUnit(nn.Module):
         y = F.relu(self.bn1(self.conv1(x)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y)) + self.downsample(crop_border(x) if self.crop else x)
-        y = self.maxpool(F.relu(y) if self.relu else y)
-        return y
+        features: Tensor = self.maxpool(F.relu(y) if self.relu else y)
+        return features
 
 
 class CIRInceptionUnit(nn.Module):
@@ -162,8 +162,8 @@ class CIRInceptionUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, 5 planes, H - 2, W - 2), halved with the pool."""
         y = torch.cat([self.branch3x3(x), self.branch1x1(crop_border(x))], dim=1)
-        y = self.maxpool(F.relu(y) if self.relu else y)
-        return y
+        features: Tensor = self.maxpool(F.relu(y) if self.relu else y)
+        return features
 
 
 class CIRNeXtUnit(nn.Module):
@@ -208,5 +208,5 @@ class CIRNeXtUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, 2 inner, H - 2, W - 2), halved with the pool."""
         y = self.bn0(self.basic(x) + self.shortcut(crop_border(x)))
-        y = self.maxpool(F.relu(y) if self.relu else y)
-        return y
+        features: Tensor = self.maxpool(F.relu(y) if self.relu else y)
+        return features

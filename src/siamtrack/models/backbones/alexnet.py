@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.backbones.base import BACKBONES, Backbone, layer_arithmetic
 from siamtrack.models.units import initialise, scaled
 
 
 class AlexNet(Backbone):
     """Five convolutions without padding; batch norm and ReLU after all but the last.
 
-    Template 127 becomes 6x6 and search 255 becomes 22x22, so that the response is 17x17. The paper's
-    table gives conv5 with 256 filters in one column and 128 channels in another; 256 is what every
-    implementation and released model has.
+    Template 127 becomes 6x6 and search 255 becomes 22x22, so that the response is 17x17. The
+    paper's table gives conv5 with 256 filters in one column and 128 channels in another; 256 is
+    what every implementation and released model has.
 
     Args:
         width: Multiplier of all channel counts, rounded to multiples of 8.
@@ -37,13 +37,14 @@ class AlexNet(Backbone):
         self.conv4 = _block(c3, c4, 3, groups=2)
         self.conv5 = nn.Sequential(nn.Conv2d(c4, c5, 3, groups=2))
         self.channels = c5
+        self.smallest = layer_arithmetic(self)[0]
         initialise(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the five layers."""
         return [self.conv1, self.conv2, self.conv3, self.conv4, self.conv5]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W) to features (B, channels, H', W')."""
         features = images
         for stage in self.stages():

@@ -1,9 +1,10 @@
-"""What a backbone is, and the registry of all of them."""
+"""What a backbone is, the registry of all of them, and the arithmetic of their layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from siamtrack.registry import Registry
@@ -12,26 +13,62 @@ from siamtrack.registry import Registry
 class Backbone(nn.Module):
     """A fully-convolutional feature extractor, shared by the template and the search branch.
 
-    `forward` maps images (B, 3, H, W) to features (B, channels, H', W').
+    `forward` maps images (B, 3, H, W) to features (B, channels, H', W'). A subclass says how in
+    `extract`, and sets the attributes.
 
     Attributes:
         channels: Number of feature channels.
         stride: Distance of two neighbouring feature cells in input pixels.
         padding_free: Whether features do not depend on where in the image they are computed, so
             that a shift of the input by one stride shifts them by exactly one cell.
+        smallest: Least side of an image in pixels; it gives one cell.
     """
 
     channels: int
     stride: int
     padding_free: bool
+    smallest: int = 1
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the parts from the input to the output, the units of gradual unfreezing."""
         raise NotImplementedError
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W), which are large enough, to features (B, channels, H', W')."""
         raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, channels, H', W').
+
+        Raises:
+            ValueError: If the images are too small for one cell.
+        """
+        if not torch.onnx.is_in_onnx_export() and min(images.shape[-2:]) < self.smallest:
+            raise ValueError(
+                f"expected images of at least {self.smallest} pixels a side, got shape "
+                f"{tuple(images.shape)}"
+            )
+        return self.extract(images)
+
+
+def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
+    """Return the receptive field and the stride of one cell, both in pixels, from the layers.
+
+    Convolution and pooling layers count in the order in which they were registered, which has to be
+    that of the calls; branches side by side may differ in 1x1 layers of stride 1 only. For any
+    other network measure it: see `siamtrack.models.analysis`.
+
+    Example:
+        >>> layer_arithmetic(nn.Sequential(nn.Conv2d(3, 8, 7, stride=2), nn.MaxPool2d(2)))
+        (9, 4)
+    """
+    field = jump = 1
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
+            kernel, stride = layer.kernel_size, layer.stride
+            field += ((kernel if isinstance(kernel, int) else kernel[0]) - 1) * jump
+            jump *= stride if isinstance(stride, int) else stride[0]
+    return field, jump
 
 
 BACKBONES: Registry[Callable[..., Backbone]] = Registry("backbone")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.backbones.base import BACKBONES, Backbone, layer_arithmetic
 from siamtrack.models.units import CIRUnit, Stem, initialise, scaled
 
 
@@ -60,13 +60,15 @@ class CIResNet(Backbone):
         self.layer1 = groups[0]
         self.layer2 = groups[1] if len(groups) > 1 else nn.Sequential()
         self.channels = inputs
+        if crop:
+            self.smallest = layer_arithmetic(self)[0] + 2 * self.stem.border
         initialise(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the stem and every unit."""
         return [self.stem, *self.layer1, *self.layer2]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W) to features (B, channels, H', W')."""
         features: Tensor = self.layer2(self.layer1(self.stem(images)))
         return features

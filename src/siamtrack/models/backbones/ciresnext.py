@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.backbones.base import BACKBONES, Backbone, layer_arithmetic
 from siamtrack.models.units import CIRNeXtUnit, Stem, initialise, scaled
 
 
@@ -46,13 +46,14 @@ class CIResNeXt(Backbone):
         self.layer1 = nn.Sequential(*layers[: units[0]])
         self.layer2 = nn.Sequential(*layers[units[0] :])
         self.channels = inputs
+        self.smallest = layer_arithmetic(self)[0]
         initialise(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the stem and every unit."""
         return [self.stem, *self.layer1, *self.layer2]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W) to features (B, channels, H', W')."""
         features: Tensor = self.layer2(self.layer1(self.stem(images)))
         return features
