@@ -23,6 +23,7 @@ from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError
 
 ALIASES = {"Human4": "Human4-2"}
+TWINS = {"Jogging-1", "Jogging-2", "Skating2-1", "Skating2-2"}
 DROPPED_FIRST = {"Tiger1": 5}
 
 
@@ -89,12 +90,23 @@ def open_any_otb(path: Path, *, partial: bool = False) -> Dataset:
 
 
 def _truth_file(target: Target, folders: Mapping[str, Path]) -> Path | None:
-    stem, _, number = target.name.partition("-")
-    for folder in (canonical(target.name), canonical(stem)):
-        for file in (f"groundtruth_rect.{number}.txt", "groundtruth_rect.txt"):
-            path = folders.get(folder, Path()) / file
-            if folder in folders and path.is_file() and path.stat().st_size:
-                return path
+    """Return the target's file: in a folder of its own, or in the video's under its number.
+
+    A `groundtruth_rect.txt` without number in the folder of a video with two targets could be of
+    either, and is of neither.
+    """
+    video, _, number = target.name.partition("-")
+    plain, numbered = "groundtruth_rect.txt", f"groundtruth_rect.{number}.txt"
+    places = (
+        [(target.name, plain)] if target.name in TWINS else [(target.name, plain), (video, plain)]
+    )
+    if number:
+        places = [(target.name, numbered), (video, numbered), *places]
+    for name, file in places:
+        folder = folders.get(canonical(name))
+        path = None if folder is None else folder / file
+        if path is not None and path.is_file() and path.stat().st_size:
+            return path
     return None
 
 

@@ -42,6 +42,7 @@ def evaluate_results(
     Raises:
         ResultsError: If results are missing, damaged or of the wrong length; the message names file
             and line.
+        ValueError: If two folders of a list have the same name.
     """
     policy = policy or Policy()
     scores: dict[str, tuple[SequenceScore, ...]] = {}
@@ -90,7 +91,14 @@ def _folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
     if isinstance(results, Mapping):
         return {name: Path(folder) for name, folder in results.items()}
     if not isinstance(results, str | Path):
-        return {Path(folder).resolve().name: Path(folder) for folder in results}
+        folders = [Path(folder) for folder in results]
+        named = {folder.resolve().name: folder for folder in folders}
+        if len(named) != len(folders):
+            raise ValueError(
+                f"two of the folders {', '.join(map(str, folders))} have the same name; pass a "
+                "mapping from trackers' names to folders"
+            )
+        return named
     root = Path(results)
     if find_results(root, dataset):
         return {root.resolve().name: root}

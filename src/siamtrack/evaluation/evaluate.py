@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -59,8 +60,8 @@ def evaluate(
             `SEQUENCE_score.txt` beside it (below `out/NAME/tre` and `sre` for these protocols).
             Each file appears whole or not at all.
         name: Name of the tracker in files and tables; by default its `name` or that of its class.
-        resume: Take finished sequences from `out` if they have the right length, and run the rest.
-            Otherwise everything runs and files are replaced.
+        resume: Take finished sequences from `out` if they have the right length and begin with the
+            right box, and run the rest. Otherwise everything runs and files are replaced.
         workers: Number of processes. More than 1 needs a `tracker` that is picklable and makes
             trackers, such as a class or a module's function.
         protocol: `ope`, `tre` or `sre`.
@@ -94,10 +95,10 @@ def evaluate(
     todo = [index for index in range(len(jobs)) if index not in finished]
     logger.info("%s: %d runs finished, %d to do", name, len(finished), len(todo))
     if workers == 1 and todo:
-        instance = tracker() if is_factory else tracker  # type: ignore[operator]
+        instance = cast(TrackerFactory, tracker)() if is_factory else cast(Runnable, tracker)
         finished.update((index, _run(instance, jobs[index])) for index in todo)
     elif todo:
-        finished.update(_in_processes(tracker, jobs, todo, workers))  # type: ignore[arg-type]
+        finished.update(_in_processes(cast(TrackerFactory, tracker), jobs, todo, workers))
     policy = policy or Policy()
     results = [(job, finished[index]) for index, job in enumerate(jobs)]
     scores = {name: tuple(_score(sequence, results, policy) for sequence in dataset)}
@@ -129,27 +130,45 @@ def _resumed(job: _Job, resume: bool) -> Result | None:
     if job.file is None or not resume or not job.file.exists():
         return None
     try:
-        boxes = read_results(job.file, origin=job.origin, absent=True)
-        scores = read_rows(_beside(job.file, "score"), (1,), ResultsError)[:, 0]
-        times = read_rows(_beside(job.file, "time"), (1,), ResultsError)[:, 0]
+        result = _read(job.file, job.origin)
     except ResultsError as reason:
         logger.warning("%s: is run again (%s)", job.file, reason)
         return None
     rows = job.start.rows(job.sequence)
-    if {len(boxes), len(scores), len(times)} != {rows}:
+    if {len(result.boxes), len(result.scores), len(result.times)} != {rows}:
         logger.warning("%s: has not %d rows and is run again", job.file, rows)
         return None
-    return Result(boxes, scores, times)
+    first, box = job.start.begin(job.sequence)
+    if not np.allclose(result.boxes[first], box, atol=1e-3):
+        logger.warning("%s: began with another box and is run again", job.file)
+        return None
+    return result
 
 
 def _run(tracker: Runnable, job: _Job) -> Result:
-    """Run, and write the boxes last: their file marks the run as finished."""
-    result = run_tracker(tracker, job.sequence, start=job.start.frame, box=job.start.box)
-    if job.file is not None:
-        write_rows(_beside(job.file, "score"), result.scores, decimals=6)
-        write_rows(_beside(job.file, "time"), result.times, decimals=9)
-        write_results(job.file, result.boxes, origin=job.origin)
-    return result
+    """Run, and write the boxes last: their file marks the run as finished.
+
+    What is written is what is evaluated: a resumed run has the same figures to the last digit.
+    """
+    try:
+        result = run_tracker(tracker, job.sequence, start=job.start.frame, box=job.start.box)
+    except Exception:
+        logger.error("%s: the run failed; finished sequences are kept", job.sequence.name)
+        raise
+    if job.file is None:
+        return result
+    write_rows(_beside(job.file, "score"), result.scores, decimals=6)
+    write_rows(_beside(job.file, "time"), result.times, decimals=9)
+    write_results(job.file, result.boxes, origin=job.origin)
+    return _read(job.file, job.origin)
+
+
+def _read(file: Path, origin: int) -> Result:
+    return Result(
+        read_results(file, origin=origin, absent=True),
+        read_rows(_beside(file, "score"), (1,), ResultsError)[:, 0],
+        read_rows(_beside(file, "time"), (1,), ResultsError)[:, 0],
+    )
 
 
 def _run_in_process(factory: TrackerFactory, job: _Job) -> Result:

@@ -34,7 +34,8 @@ class Policy:
         without_area: Frames whose true box has a width or height of 0 or less. `count`: as they
             are, so that the overlap is 0 and the centre error that of the centres (the default;
             our figures). `drop`: not counted. `otb-toolkit`: a miss in success and a hit in
-            precision, as the official toolkit's -1 works out.
+            precision, as the official toolkit's -1 works out; it does the same to frames whose true
+            box begins left of or above the first pixel (0 or less in its 1-based files).
         skip_first: Do not count the first annotated frame, where trackers get the true box
             (GOT-10k).
 
@@ -97,8 +98,9 @@ def errors(predicted: ArrayLike, truth: ArrayLike, policy: Policy | None = None)
     relative = np.linalg.norm((centres(p) - centres(t)) / size, axis=1)
     normalised = np.where(known & area, relative, np.inf)
     if policy.without_area == "otb-toolkit":
+        inside = (t[:, :2] > -1).all(axis=1)
         for values in (overlap, distance, normalised):
-            values[~area] = -1.0
+            values[~(area & inside)] = -1.0
     return Errors(overlap, distance, normalised)
 
 

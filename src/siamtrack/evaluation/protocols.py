@@ -38,6 +38,11 @@ class Start:
         """Return the number of result rows of this run."""
         return len(sequence) - (self.frame or 0)
 
+    def begin(self, sequence: Sequence) -> tuple[int, Array]:
+        """Return the row of the first box among this run's rows, and that box."""
+        row = sequence.init_frame if self.frame is None else 0
+        return row, self.truth(sequence)[row] if self.box is None else self.box
+
     def truth(self, sequence: Sequence) -> Array:
         """Return the true boxes of this run's rows."""
         return sequence.boxes[self.frame or 0 :]
@@ -60,7 +65,7 @@ def temporal(sequence: Sequence) -> list[Start]:
     usable box moves to the next one that has one; equal starts are run once.
     """
     boxes = sequence.boxes
-    usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    usable = np.asarray(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))
     latest = max(sequence.init_frame, len(sequence) - SHORTEST_SEGMENT)
     wanted = np.linspace(sequence.init_frame, latest, SEGMENTS).round().astype(int)
     frames = sorted({int(k + usable[k:].argmax()) for k in wanted if usable[k:].any()})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,13 +96,13 @@ def write_results(path: str | Path, boxes: ArrayLike, *, origin: int = 0) -> Non
 def write_rows(path: Path, rows: Array, *, decimals: int) -> None:
     """Write numbers (N,) or (N, columns) as comma-separated text, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
             np.savetxt(file, rows, fmt=f"%.{decimals}f", delimiter=",")
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -80,6 +80,7 @@ def run_tracker(
 
     Raises:
         ValueError: If `start` is not a frame of the sequence, or the first box is not finite.
+        TypeError: If the tracker's `update` returns anything else than a box and a score.
         DatasetError: If a frame cannot be read.
     """
     first = sequence.init_frame if start is None else start
@@ -104,15 +105,26 @@ def run_tracker(
             continue
         estimate = tracker.update(frame)
         times[row] = time.perf_counter() - clock
-        boxes[row] = np.asarray(estimate.box, dtype=np.float64)
-        scores[row] = float(estimate.score)
+        boxes[row], scores[row] = _box_and_score(estimate)
     _guard(boxes[first - offset :], sequence.name)
     return Result(boxes, scores, times)
 
 
+def _box_and_score(estimate: Estimate) -> tuple[Array, float]:
+    try:
+        box, score = np.asarray(estimate.box, dtype=np.float64), float(estimate.score)
+    except (AttributeError, TypeError, ValueError) as reason:
+        raise TypeError(
+            f"update returned {estimate!r}: expected an object with box and score ({reason})"
+        ) from reason
+    if box.shape != (4,):
+        raise TypeError(f"update returned a box of shape {box.shape}: expected (4,)")
+    return box, score
+
+
 def _guard(boxes: Array, name: str) -> None:
     """Turn boxes with any value that is not finite into NaN rows, and say so once."""
-    bad = ~np.isfinite(boxes).all(axis=1)
+    bad = np.asarray(~np.isfinite(boxes).all(axis=1))
     boxes[bad] = np.nan
     if bad.any():
         logger.warning(
