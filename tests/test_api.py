@@ -90,7 +90,7 @@ def test_source_that_breaks_keeps_what_came_before(tmp_path, tracker):
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture[..., ::-1])
     (tmp_path / "4.png").write_bytes(b"no picture")
     seen = []
+    results = siamtrack.track(tmp_path, boxes[0], tracker=tracker)
     with pytest.raises(VideoError, match=r"4\.png"):
-        for frame, _ in siamtrack.track(tmp_path, boxes[0], tracker=tracker):
-            seen.append(frame.index)
+        seen.extend(frame.index for frame, _ in results)
     assert seen == [0, 1, 2, 3]

@@ -115,7 +115,7 @@ def test_update_before_init():
 def test_frames_that_change_size(tracker, frames):
     pictures, boxes = frames
     tracker.init(pictures[0], boxes[0])
-    with pytest.raises(ValueError, match="256x100 pixels: target 0 was started in .* 256x192"):
+    with pytest.raises(ValueError, match=r"256x100 pixels: target 0 was started in .* 256x192"):
         tracker.update(pictures[1][:100])
     assert tracker.update(pictures[1]).state is TrackState.TRACKED
 
