@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from siamtrack.config import from_dict, to_dict
@@ -60,7 +61,7 @@ def read_checkpoint(path: Path) -> tuple[BoxTracker, dict[str, Any]]:
         config = json.loads(state["config"])
         model = BoxTracker(from_dict(BoxTrackerConfig, config["model"]))
         model.load_state_dict(state["average"])
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError, UnpicklingError) as error:
         raise WeightsError(f"{path} is no checkpoint of siamtrack ({error})") from error
     return model.eval(), config
 

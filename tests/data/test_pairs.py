@@ -1,0 +1,117 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from siamtrack.data.manifest import Entry, Pool, read_manifest
+from siamtrack.data.pairs import PairConfig, PairSampler, _part
+from siamtrack.errors import DatasetError
+from tests.training.manifest import write_manifest
+
+PLAIN = PairConfig(
+    template=65, search=129, scale=0.0, stretch=0.0, shift=0.0, negative=0.0, distractors=0,
+    swap=0.0, border=0.0, flip=0.0, part=0.0,
+)  # fmt: skip
+
+
+@pytest.fixture
+def pool(tmp_path):
+    return Pool(read_manifest(write_manifest(tmp_path / "data")))
+
+
+def test_a_sample_depends_on_seed_epoch_and_index_alone(pool):
+    config = PairConfig(template=65, search=129)
+    first, second = PairSampler(pool, config, seed=3), PairSampler(pool, config, seed=3)
+    for index in (5, 2, 9):
+        second.draw(0, index)
+    for index in (2, 9, 5):
+        a, b = first.draw(1, index), second.draw(1, index)
+        np.testing.assert_array_equal(a.search, b.search)
+        np.testing.assert_array_equal(a.template, b.template)
+        np.testing.assert_array_equal(a.box, b.box)
+    other = PairSampler(pool, config, seed=4).draw(1, 2)
+    assert not np.array_equal(other.search, first.draw(1, 2).search)
+
+
+def test_centred_target_without_change(pool):
+    pair = PairSampler(pool, PLAIN).draw(0, 0)
+    assert pair.template.shape == (65, 65, 3)
+    assert pair.search.shape == (129, 129, 3)
+    assert pair.present
+    np.testing.assert_allclose(pair.box[:2] + pair.box[2:] / 2, [64.5, 64.5], atol=1e-6)
+    # a square of half the template window, in the template's scale
+    pairs = [PairSampler(pool, PLAIN).draw(0, index) for index in range(30)]
+    squares = [pair for pair in pairs if abs(pair.box[2] - pair.box[3]) < 1e-6]
+    assert squares
+    np.testing.assert_allclose([pair.box[2] for pair in squares], 32.5, rtol=0.02)
+    np.testing.assert_allclose([pair.size for pair in squares], 0.5, rtol=0.06)
+
+
+def test_the_box_shows_the_same_thing_as_the_template(pool):
+    for index in range(10):
+        config = replace(PLAIN, shift=0.7, scale=0.2)
+        pair = PairSampler(pool, config, seed=1).draw(0, index)
+        cx, cy = pair.box[:2] + pair.box[2:] / 2
+        inside = pair.search[max(0, int(cy) - 3) : int(cy) + 4, max(0, int(cx) - 3) : int(cx) + 4]
+        middle = pair.template[29:36, 29:36]
+        if inside.size and 8 < cx < 120 and 8 < cy < 120:
+            # light and colour are varied, the place is not
+            assert abs(inside.mean() - middle.mean()) < 70
+
+
+def test_shares_of_negatives_and_flips(pool):
+    sampler = PairSampler(pool, replace(PLAIN, negative=0.5))
+    pairs = [sampler.draw(0, index) for index in range(100)]
+    absent = [pair for pair in pairs if not pair.present]
+    assert 30 < len(absent) < 70
+    assert all((pair.box == 0).all() for pair in absent)
+
+
+def test_part_of_an_object():
+    entry = Entry("a.png", (10.0, 20.0, 80.0, 60.0), "t", 0, "", "set")
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        left, top, width, height = _part(entry, rng).box
+        assert left >= 10
+        assert top >= 20
+        assert left + width <= 90
+        assert top + height <= 80
+        assert width < 80
+        assert height < 60
+    small = replace(entry, box=(10.0, 20.0, 80.0, 20.0))
+    assert _part(small, rng) is small
+
+
+def test_partner_is_near_and_of_the_same_track(pool):
+    rng = np.random.default_rng(0)
+    members = pool.by_track["a"]
+    for _ in range(20):
+        other = pool.partner(members[0], 2, rng)
+        assert other in members[1:3]
+
+
+@pytest.mark.parametrize("bad", [{"video": 1.5}, {"negative": -0.1}, {"part": 2.0}])
+def test_bad_shares(bad):
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        PairConfig(**bad)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "manifest.jsonl:1"),
+        ('{"image": "a.png"}', "'box'"),
+        ('{"image": "a.png", "box": [1, 2, 3]}', "four finite numbers"),
+        ('{"image": "a.png", "box": [1, 2, 0, 3]}', "width and height > 0"),
+        ("", "holds no object"),
+    ],
+)
+def test_bad_manifest(tmp_path, line, words):
+    (tmp_path / "manifest.jsonl").write_text(line)
+    with pytest.raises(DatasetError, match=words):
+        read_manifest(tmp_path)
+
+
+def test_missing_manifest(tmp_path):
+    with pytest.raises(DatasetError, match="no such manifest"):
+        read_manifest(tmp_path)
