@@ -10,6 +10,7 @@ import torch
 def export(module, inputs):
     """Return the bytes of the ONNX file; inputs are named a, b, ..."""
     names = [chr(ord("a") + i) for i in range(len(inputs))]
+    module.eval()  # the exporter puts a module in training back into training, and so its children
     outputs = module(*inputs)
     count = 1 if isinstance(outputs, torch.Tensor) else len(outputs)
     results = [f"out{i}" for i in range(count)]

@@ -8,10 +8,14 @@ https://arxiv.org/abs/1606.09549
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from siamtrack.losses.distance import euclidean
 from siamtrack.models.backbones import Backbone
+from siamtrack.models.heads.base import Head
 
 
 class Siamese(nn.Module):
@@ -19,21 +23,22 @@ class Siamese(nn.Module):
 
     Args:
         backbone: G, the network shared by both branches.
-        head: Called as `head(kernel, features)`; needed by `respond` only.
+        head: Turns template features into kernels and matches these with search features; needed
+            by `kernel` and `respond` only.
 
     Example:
         >>> import torch
         >>> from siamtrack.models.backbones import BACKBONES
         >>> from siamtrack.models.heads.siamfc import SiamFCHead
         >>> model = Siamese(BACKBONES["ciresnet22"](width=0.125), SiamFCHead())
-        >>> kernel = model.embed(torch.zeros(1, 3, 127, 127))
+        >>> kernel = model.kernel(torch.zeros(1, 3, 127, 127))
         >>> kernel.shape
         torch.Size([1, 64, 5, 5])
         >>> model.respond(kernel, torch.zeros(1, 3, 255, 255)).shape
         torch.Size([1, 1, 17, 17])
     """
 
-    def __init__(self, backbone: Backbone, head: nn.Module | None = None) -> None:
+    def __init__(self, backbone: Backbone, head: Head | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -44,6 +49,9 @@ class Siamese(nn.Module):
         Raises:
             ValueError: If the images have another shape or are not of a floating dtype.
         """
+        if torch.onnx.is_in_onnx_export():
+            exported: Tensor = self.backbone(images)  # sizes are symbols there
+            return exported
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[0] == 0:
             raise ValueError(f"expected images (B, 3, H, W), got shape {tuple(images.shape)}")
         if not images.is_floating_point():
@@ -75,20 +83,30 @@ class Siamese(nn.Module):
             )
         return euclidean(self.embed(first).flatten(1), self.embed(second).flatten(1))
 
-    def respond(self, kernel: Tensor, search: Tensor) -> Tensor:
-        """Match kernels from `embed` (B, C, h, w) with search images (B, 3, S, S).
+    def kernel(self, template: Tensor) -> Tensor:
+        """Turn template images (B, 3, T, T) into the head's kernels, once for a whole video.
+
+        Raises:
+            ValueError: If there is no head, or the images have another shape or dtype.
+        """
+        return self._head().kernel(self.embed(template))
+
+    def respond(self, kernel: Tensor, search: Tensor) -> Any:
+        """Match kernels with search images (B, 3, S, S).
 
         Returns:
-            Response maps of the head, (B, 1, H - h + 1, W - w + 1) for `SiamFCHead`.
+            What the head returns: response maps (B, 1, H - h + 1, W - w + 1) from `SiamFCHead`.
 
         Raises:
             ValueError: If there is no head, or kernel and search images do not fit.
         """
+        return self._head()(kernel, self.embed(search))
+
+    def forward(self, template: Tensor, search: Tensor) -> Any:
+        """Match template images (B, 3, T, T) with search images (B, 3, S, S), as `respond`."""
+        return self.respond(self.kernel(template), search)
+
+    def _head(self) -> Head:
         if self.head is None:
             raise ValueError("this network has no head: build it as Siamese(backbone, head)")
-        response: Tensor = self.head(kernel, self.embed(search))
-        return response
-
-    def forward(self, template: Tensor, search: Tensor) -> Tensor:
-        """Match template images (B, 3, T, T) with search images (B, 3, S, S), as `respond`."""
-        return self.respond(self.embed(template), search)
+        return self.head

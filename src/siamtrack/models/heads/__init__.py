@@ -1,1 +1,14 @@
-"""siamtrack.models.heads."""
+"""Heads, one file per idea; `HEADS` names them all.
+
+>>> sorted(HEADS)
+['centre', 'siamfc', 'siamrpn', 'siamrpn_dw']
+"""
+
+from siamtrack.models.heads.base import HEADS, Head
+from siamtrack.models.heads.centre import CentreHead
+from siamtrack.models.heads.siamfc import SiamFCHead
+from siamtrack.models.heads.siamrpn import DepthwiseRPNHead, UpChannelRPNHead
+
+HEADS.register("centre")(CentreHead)
+
+__all__ = ["HEADS", "CentreHead", "DepthwiseRPNHead", "Head", "SiamFCHead", "UpChannelRPNHead"]

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.models.correlation import cross_correlation
+from siamtrack.models.heads.base import HEADS, Head
 
 
-class SiamFCHead(nn.Module):
+class SiamFCHead(Head):
     """response = scale * (kernel cross-correlated with search) + bias, with both numbers trained.
 
     Args:
@@ -36,3 +37,9 @@ class SiamFCHead(nn.Module):
             ValueError: If batch sizes or channels differ, or the template is the larger one.
         """
         return self.scale * cross_correlation(kernel, search) + self.bias
+
+
+@HEADS.register("siamfc")
+def siamfc(channels: int, template_cells: int, stride: int) -> SiamFCHead:
+    """The head of SiamFC, which has the same two parameters for any backbone."""
+    return SiamFCHead()

@@ -1,0 +1,32 @@
+"""What a head is, and the registry of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from siamtrack.registry import Registry
+
+
+class Head(nn.Module):
+    """Matches a template with a search feature.
+
+    Matching has two halves, so that the template's is computed once for a whole video: `kernel`
+    turns the template's feature into the kernel, and the call matches a kernel with a search
+    feature. What comes out is said by each head.
+    """
+
+    def kernel(self, template: Tensor) -> Tensor:
+        """Turn a template feature (B, C, h, w) into a kernel with the same first dimension."""
+        return template
+
+    def forward(self, kernel: Tensor, search: Tensor) -> Any:
+        """Match a kernel with a search feature (B, C, H, W)."""
+        raise NotImplementedError
+
+
+HEADS: Registry[Callable[..., nn.Module]] = Registry("head")
+"""Heads, built as `HEADS[name](channels, template_cells, stride)`: the channels of the backbone's
+features, the cells along a side of the template feature, the stride of the backbone in pixels."""

@@ -1,0 +1,184 @@
+"""The heads of SiamRPN: scores and box offsets for every anchor at every cell.
+
+The template's feature becomes two kernels, one for scores and one for boxes. In the first paper
+(up-channel) a 3x3 convolution multiplies its channels, and each output of the head has a kernel of
+its own; in the second (depth-wise) each channel is matched by itself, and a small network reads the
+outputs, with about a tenth of the parameters.
+
+Li et al., "High Performance Visual Tracking with Siamese Region Proposal Network", CVPR 2018,
+https://doi.org/10.1109/CVPR.2018.00935; Li et al., "SiamRPN++", CVPR 2019,
+https://arxiv.org/abs/1812.11703
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from siamtrack.models.correlation import depthwise_correlation, up_channel_correlation
+from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes
+from siamtrack.models.heads.base import HEADS, Head
+
+
+class RPNHead(Head):
+    """What both heads share: their anchors.
+
+    Calls return scores (B, classes, K, H', W') and offsets (B, 4, K, H', W') for K anchors, see
+    `anchors.decode`. With two classes the scores are logits of background and target for a softmax,
+    with one class the logit of the target. H' is H - h + 1 for features of H and h cells.
+
+    Args:
+        stride: Stride of the backbone in pixels.
+        ratios: Height by width of the anchors.
+        scales: Sides of the anchors in strides.
+        classes: Scores for each anchor, 1 or 2.
+    """
+
+    shapes: Tensor
+
+    def __init__(
+        self, stride: int, ratios: Sequence[float], scales: Sequence[float], classes: int
+    ) -> None:
+        super().__init__()
+        if classes not in (1, 2):
+            raise ValueError(f"classes must be 1 or 2, got {classes}")
+        self.stride = stride
+        self.classes = classes
+        self.register_buffer("shapes", anchor_shapes(stride, ratios, scales), persistent=False)
+
+    def anchors(self, count: int, patch: int) -> Tensor:
+        """Return the anchors cxcywh (4, K, count, count) in pixels of a search patch's side."""
+        return anchor_boxes(self.shapes, count, self.stride, patch)
+
+    def _split(self, scores: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
+        count, size = len(self.shapes), scores.shape[2:]
+        return (
+            scores.reshape(-1, self.classes, count, *size),
+            offsets.reshape(-1, 4, count, *size),
+        )
+
+
+class UpChannelRPNHead(RPNHead):
+    """The head of SiamRPN: one kernel for each score and offset.
+
+    Args:
+        channels: Channels of the backbone's features.
+        template_cells: Cells along a side of the template feature, at least 3.
+        stride: Stride of the backbone in pixels.
+        hidden: Channels in which template and search are matched.
+        ratios: Height by width of the anchors.
+        scales: Sides of the anchors in strides.
+        classes: Scores for each anchor, 1 or 2.
+
+    Example:
+        >>> head = UpChannelRPNHead(16, template_cells=5, stride=8, hidden=4)
+        >>> kernel = head.kernel(torch.zeros(1, 16, 5, 5))
+        >>> [tuple(x.shape) for x in head(kernel, torch.zeros(1, 16, 21, 21))]
+        [(1, 2, 5, 17, 17), (1, 4, 5, 17, 17)]
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        template_cells: int,
+        stride: int,
+        hidden: int = 256,
+        ratios: Sequence[float] = RATIOS,
+        scales: Sequence[float] = (8.0,),
+        classes: int = 2,
+    ) -> None:
+        super().__init__(stride, ratios, scales, classes)
+        _check_cells(template_cells)
+        scores, offsets = classes * len(self.shapes), 4 * len(self.shapes)
+        self.score_template = nn.Conv2d(channels, hidden * scores, 3)
+        self.box_template = nn.Conv2d(channels, hidden * offsets, 3)
+        self.score_search = nn.Conv2d(channels, hidden, 3)
+        self.box_search = nn.Conv2d(channels, hidden, 3)
+        self.box_adjust = nn.Conv2d(offsets, offsets, 1)
+
+    def kernel(self, template: Tensor) -> Tensor:
+        """Map (B, channels, h, w) to the kernels (B, (classes + 4) K hidden, h - 2, w - 2)."""
+        return torch.cat([self.score_template(template), self.box_template(template)], 1)
+
+    def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Match kernels with search features (B, channels, H, W); see `RPNHead`.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        cut = self.score_template.out_channels
+        scores = up_channel_correlation(kernel[:, :cut], self.score_search(search))
+        offsets = up_channel_correlation(kernel[:, cut:], self.box_search(search))
+        return self._split(scores, self.box_adjust(offsets))
+
+
+class DepthwiseRPNHead(RPNHead):
+    """The head of SiamRPN++ on one feature: depth-wise correlation, then a small network.
+
+    Args:
+        channels: Channels of the backbone's features.
+        template_cells: Cells along a side of the template feature, at least 3.
+        stride: Stride of the backbone in pixels.
+        hidden: Channels in which template and search are matched.
+        ratios: Height by width of the anchors.
+        scales: Sides of the anchors in strides.
+        classes: Scores for each anchor, 1 or 2.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        template_cells: int,
+        stride: int,
+        hidden: int = 256,
+        ratios: Sequence[float] = RATIOS,
+        scales: Sequence[float] = (8.0,),
+        classes: int = 2,
+    ) -> None:
+        super().__init__(stride, ratios, scales, classes)
+        _check_cells(template_cells)
+        self.score_template = _conv_norm(channels, hidden, 3)
+        self.score_search = _conv_norm(channels, hidden, 3)
+        self.score = _reader(hidden, classes * len(self.shapes))
+        self.box_template = _conv_norm(channels, hidden, 3)
+        self.box_search = _conv_norm(channels, hidden, 3)
+        self.box = _reader(hidden, 4 * len(self.shapes))
+
+    def kernel(self, template: Tensor) -> Tensor:
+        """Map (B, channels, h, w) to the two kernels (B, 2 hidden, h - 2, w - 2)."""
+        return torch.cat([self.score_template(template), self.box_template(template)], 1)
+
+    def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Match kernels with search features (B, channels, H, W); see `RPNHead`.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        features = torch.cat([self.score_search(search), self.box_search(search)], 1)
+        matched = depthwise_correlation(kernel, features)
+        scores, offsets = matched.chunk(2, 1)
+        return self._split(self.score(scores), self.box(offsets))
+
+
+def _check_cells(template_cells: int) -> None:
+    if template_cells < 3:
+        raise ValueError(
+            f"the head's 3x3 convolutions need a template of at least 3x3 cells, got "
+            f"{template_cells}x{template_cells}: choose another backbone or a larger template"
+        )
+
+
+def _conv_norm(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+def _reader(hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(*_conv_norm(hidden, hidden, 1), nn.Conv2d(hidden, outputs, 1))
+
+
+HEADS.register("siamrpn")(UpChannelRPNHead)
+HEADS.register("siamrpn_dw")(DepthwiseRPNHead)
