@@ -29,7 +29,7 @@ def sampler(pool, config=SMALL):
     return PairSampler(pool, config.pairs, seed=config.seed)
 
 
-class Stop(Exception):
+class SwitchedOffError(Exception):
     pass
 
 
@@ -38,7 +38,7 @@ class Interrupted(PairSampler):
 
     def draw(self, epoch, index):
         if index >= 4:
-            raise Stop
+            raise SwitchedOffError
         return super().draw(epoch, index)
 
 
@@ -49,7 +49,7 @@ def state(path):
 def test_resumed_run_is_bitwise_the_uninterrupted_one(pool, tmp_path):
     torch.set_num_threads(1)
     whole = state(train(SMALL, sampler(pool), tmp_path / "whole"))
-    with pytest.raises(Stop):
+    with pytest.raises(SwitchedOffError):
         train(SMALL, Interrupted(pool, SMALL.pairs), tmp_path / "broken")
     assert 1 <= state(tmp_path / "broken" / "checkpoint.pt")["step"] < 4
     resumed = state(train(SMALL, sampler(pool), tmp_path / "broken", resume=True))
