@@ -117,7 +117,7 @@ def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Arra
     Example:
         >>> check_box((5, 5, 10, 0), 64, 48)
         Traceback (most recent call last):
-        ValueError: box 5 5 10 0: width and height must be above 0; give left top width height in pixels
+        ValueError: box 5 5 10 0: width and height must be above 0; give left top width height ...
     """
     try:
         array = np.asarray(box, dtype=np.float64)

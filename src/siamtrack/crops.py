@@ -82,8 +82,8 @@ def square_window(cx: float, cy: float, side: float, size: int) -> Window:
 def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> Image:
     """Cut a window out of a frame, with bilinear interpolation.
 
-    Where the window has at least twice as many pixels a side as the patch, the frame is averaged down first, so
-    that large targets do not alias.
+    Where the window has at least twice as many pixels a side as the patch, the frame is averaged
+    down first, so that large targets do not alias.
 
     Args:
         frame: RGB image (H, W, 3), uint8.

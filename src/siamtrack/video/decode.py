@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
@@ -18,6 +20,9 @@ from siamtrack.video.orientation import upright
 
 logger = logging.getLogger(__name__)
 
+FASTEST = 1000.0
+"""Frames per second above which a stated rate is taken for the tick of a clock."""
+
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     """Return the first video stream of a container, ready to decode on several cores.
@@ -28,15 +33,16 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     for stream in container.streams.video:
         cover = bool(stream.disposition & av.stream.Disposition.attached_pic)
         if not cover and container.format.name != "tty":
-            stream.thread_type = "AUTO"  # type: ignore[assignment]  # PyAV takes names
+            # Frame threads swallow errors and with them frames, how many depends on the cores.
+            stream.thread_type = "SLICE"
             return stream
     raise VideoError(f"{name} has no video stream: give a file with moving pictures")
 
 
 def frame_rate(stream: VideoStream) -> float | None:
-    """Return frames per second, or None if the stream does not tell."""
+    """Return frames per second, or None if the stream does not tell or tells nonsense."""
     rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else None
+    return float(rate) if rate and 0 < rate <= FASTEST else None
 
 
 def duration(container: InputContainer, stream: VideoStream) -> float | None:
@@ -56,8 +62,8 @@ def frame_count(container: InputContainer, stream: VideoStream) -> int | None:
 
 def rgb(frame: VideoFrame) -> Image:
     """Return a decoded frame as an upright RGB picture (H, W, 3)."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    image: Image = frame.to_ndarray(format="rgb24")
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     return upright(image, None if matrix is None else bytes(matrix))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from siamtrack.video.decode import decoded, frame_count, frame_rate, rgb, video_
 from siamtrack.video.promised import promised_bytes
 from siamtrack.video.source import Frame, Span
 
+logger = logging.getLogger(__name__)
+
 
 class FileReader:
     """A video file that FFmpeg can read; `Reader` tells what the attributes mean.
@@ -25,17 +28,27 @@ class FileReader:
     """
 
     live = False
+    total: int | None
+    size: tuple[int, int] | None
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path.absolute()  # a colon in a relative path would read as a protocol
-        self._bytes = self._path.stat().st_size
-        promised = promised_bytes(self._path)
+        if not self._path.is_file():
+            raise VideoError(f"{self.name} is no regular file: give a video file, not a device")
+        try:
+            self._bytes = self._path.stat().st_size
+            promised = promised_bytes(self._path)
+        except OSError as error:
+            raise VideoError(
+                f"{self.name} cannot be read ({error.strerror}): check the permissions"
+            ) from error
         self._missing = max(0, (promised or 0) - self._bytes)
         with self._open() as container:
             stream = video_stream(container, self.name)
             self.fps = frame_rate(stream)
-            self.total = frame_count(container, stream)
+            stated = frame_count(container, stream)
+            self.total = None if stated is None or stated > self._bytes else stated
             first = next(decoded(container, stream, self.name, cut=self._missing > 0), None)
             if first is None:
                 raise VideoError(
@@ -63,11 +76,14 @@ class FileReader:
                     if span.is_last(count):
                         return
                 count += 1
+            stated = stream.frames
         if self._missing:
             raise VideoError(
                 f"{self.name} is truncated: {count} frames could be read{self._cut_text()}; "
                 "copy or record it again, or end before that frame"
             )
+        if self.total is not None and count < stated:
+            logger.warning("%s: %d of %d frames could be read", self.name, count, stated)
 
     def close(self) -> None:
         """Do nothing: the file is open only while frames are read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import count, islice
@@ -32,8 +33,12 @@ def natural_key(path: Path) -> list[tuple[int, str]]:
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
-    """Return those of `paths` whose names end like images, in natural order."""
-    return sorted((p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_key)
+    """Return those of `paths` whose names end like images, in natural order.
+
+    Hidden files are left out, as shells do: some systems put ._name.jpg beside every name.jpg.
+    """
+    images = (p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
+    return sorted(images, key=natural_key)
 
 
 def read_image(path: Path) -> Image:
@@ -47,13 +52,32 @@ def read_image(path: Path) -> Image:
         data = np.fromfile(path, dtype=np.uint8)  # OpenCV's own reader fails on non-ASCII paths
     except OSError as error:
         raise VideoError(f"image {path} cannot be read ({error.strerror}): {advice}") from error
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    picture = None
+    if data.size and not _jpeg_is_cut(data.tobytes()):
+        with contextlib.suppress(cv2.error):
+            picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if picture is None:
         raise VideoError(f"image {path} is damaged or not an image: {advice}")
     try:
-        return as_rgb(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        return as_rgb(picture if picture.ndim == 2 else picture[..., ::-1])
     except ValueError as error:
         raise VideoError(f"image {path}: {error}") from error
+
+
+def _jpeg_is_cut(data: bytes) -> bool:
+    """Whether `data` is a JPEG without an end, of which OpenCV 4 shows gray for what is missing."""
+    if data[:2] != b"\xff\xd8":
+        return False
+    place = 2
+    while data[place : place + 1] == b"\xff":
+        marker = data[place + 1 : place + 2]
+        if marker == b"\xda":  # the scan; whatever has another end, such as a preview, is before it
+            return b"\xff\xd9" not in data[place:]
+        if marker == b"\xff":  # a byte that fills up
+            place += 1
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place >= len(data)
 
 
 class ImageReader:
@@ -68,7 +92,9 @@ class ImageReader:
     """
 
     live = False
-    fps = None
+    fps: float | None = None
+    total: int | None
+    size: tuple[int, int] | None
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
         self.name = name
@@ -92,13 +118,23 @@ class ImageReader:
 
 
 class IterableReader:
-    """Frames from any iterable of arrays that `as_rgb` takes; `Reader` tells the attributes."""
+    """Frames from any iterable of arrays that `as_rgb` takes; `Reader` tells the attributes.
+
+    Raises:
+        ValueError: If `images` is a single picture.
+    """
 
     live = False
-    fps = None
-    size = None
+    fps: float | None = None
+    size: tuple[int, int] | None = None
 
     def __init__(self, images: Iterable[ArrayLike]) -> None:
+        shape = images.shape if isinstance(images, np.ndarray) else None
+        if shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] in (1, 3, 4))):
+            raise ValueError(
+                f"an array of shape {shape} is one picture: give several, as a list or as an array "
+                "(T, H, W, 3)"
+            )
         self.name = f"iterable of type {type(images).__name__}"
         self.total = len(images) if isinstance(images, Sized) else None
         self._images = images
@@ -112,9 +148,10 @@ class IterableReader:
         chosen = islice(self._images, span.start, span.end, span.stride)
         for index, image in zip(count(span.start, span.stride), chosen, strict=False):
             try:
-                yield Frame(index, None, as_rgb(image))
+                picture = as_rgb(image)
             except ValueError as error:
                 raise ValueError(f"frame {index} of {self.name}: {error}") from error
+            yield Frame(index, None, picture)
 
     def close(self) -> None:
         """Do nothing: the iterable belongs to the caller."""

@@ -21,7 +21,7 @@ def promised_bytes(path: Path) -> int | None:
             return _mp4(file)
         if head[:4] == b"RIFF" and head[8:] == b"AVI ":
             size = int.from_bytes(head[4:8], "little")
-            return size + 8 if size else None
+            return None if size in (0, 0xFFFFFFFF) else size + 8  # those who cannot seek back
         if head[:4] == b"\x1a\x45\xdf\xa3":
             return _matroska(file)
     return None

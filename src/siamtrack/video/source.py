@@ -91,7 +91,7 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what the reader holds."""
+        """Give back what the reader holds; while frames are read, as soon as that is safe."""
         ...
 
 
@@ -156,9 +156,9 @@ class VideoSource:
     def close(self) -> None:
         """End a running iteration and give back the file, camera or connection."""
         self._closed = True
+        self._reader.close()  # first: a thread that waits for the network is thereby told to stop
         if self._running is not None:
             self._running.close()
-        self._reader.close()
 
     def __enter__(self) -> VideoSource:
         return self

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from siamtrack.errors import VideoError
 from siamtrack.frames import as_rgb
@@ -25,7 +28,8 @@ TIMEOUT_MS = 10_000
 class CaptureReader:
     """A camera or a URL; `Reader` tells what the attributes mean.
 
-    A live stream that breaks off is opened again a few times; a camera is not.
+    A live stream that breaks off is opened again a few times; a camera is not. `close` may be
+    called while another thread iterates.
 
     Args:
         target: Number of a camera, or a URL.
@@ -54,7 +58,8 @@ class CaptureReader:
         self.size = (width, height) if width > 0 and height > 0 else None
         self._count = 0
         self._origin: float | None = None
-        self._closed = False
+        self._closed = threading.Event()
+        self._lock = threading.Lock()  # held while OpenCV reads: to release it then would crash
 
     def frames(self, span: Span) -> Iterator[Frame]:
         """Yield the frames of `span`; the numbers go on where the last iteration stopped.
@@ -62,30 +67,40 @@ class CaptureReader:
         Raises:
             VideoError: If the camera or stream breaks off for good.
         """
-        while not self._closed:
-            good, picture = self._capture.read()
-            if self._closed:
+        while True:
+            picture = self._read()
+            if picture is None and self.total is None:
+                picture = self._reconnected()
+            if picture is None:
+                if self.total is not None and self._count < self.total:
+                    logger.warning("%s: %d of %d frames", self.name, self._count, self.total)
                 return
-            if not good:
-                if self.total is not None:
-                    if self._count < self.total:
-                        logger.warning("%s: %d of %d frames", self.name, self._count, self.total)
-                    return
-                self._reconnect()
-                continue
             index, self._count = self._count, self._count + 1
             now = time.monotonic()
             self._origin = now if self._origin is None else self._origin
             if span.wants(index):
                 seconds = now - self._origin if self.live or not self.fps else index / self.fps
-                yield Frame(index, seconds, as_rgb(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)))
+                yield Frame(index, seconds, as_rgb(picture[..., ::-1]))
             if span.end is not None and index + 1 >= span.end:
                 return
 
     def close(self) -> None:
-        """Give back the camera or connection."""
-        self._closed = True
-        self._capture.release()
+        """Give back the camera or connection; where a thread waits for a frame, it does so."""
+        self._closed.set()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._capture.release()
+            finally:
+                self._lock.release()
+
+    def _read(self) -> NDArray[np.uint8] | None:
+        """Return the next picture, blue first; None where there is none or the reader is closed."""
+        with self._lock:
+            good, picture = (False, None) if self._closed.is_set() else self._capture.read()
+            if self._closed.is_set():
+                self._capture.release()
+                return None
+        return np.asarray(picture, dtype=np.uint8) if good else None
 
     def _open(self) -> cv2.VideoCapture:
         if isinstance(self._target, int):
@@ -94,18 +109,28 @@ class CaptureReader:
         limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
         return cv2.VideoCapture(self._target, cv2.CAP_FFMPEG, limits)
 
-    def _reconnect(self) -> None:
-        """Open the stream again, or raise `VideoError`."""
+    def _reconnected(self) -> NDArray[np.uint8] | None:
+        """Open the stream again and return its first picture; None if the reader is closed.
+
+        Raises:
+            VideoError: If it does not come back.
+        """
         retries = RETRIES if isinstance(self._target, str) else 0
         for attempt in range(retries):
+            if self._closed.is_set():
+                return None
             logger.warning("%s broke off: retry %d of %d", self.name, attempt + 1, retries)
-            self._capture.release()
-            time.sleep(FIRST_WAIT * 2**attempt)
-            if self._closed:
-                return
-            self._capture = self._open()
-            if self._capture.isOpened() and self._capture.grab():
-                return
+            with self._lock:
+                self._capture.release()
+            if self._closed.wait(FIRST_WAIT * 2**attempt):
+                return None
+            with self._lock:
+                self._capture = self._open()
+            picture = self._read()
+            if picture is not None:
+                return picture
+        if self._closed.is_set():
+            return None
         raise VideoError(
             f"{self.name} broke off after {self._count} frames and did not come back after "
             f"{retries} retries: check the device or the network, then open it again"
