@@ -92,6 +92,7 @@ def errors(predicted: ArrayLike, truth: ArrayLike, policy: Policy | None = None)
         raise ValueError("no frame counts: every true box is NaN, without area or skipped")
     p, t = p[counted], t[counted]
     known, area = np.isfinite(p).all(axis=1), (t[:, 2:] > 0).all(axis=1)
+    p = np.where(known[:, None], p, 0.0)
     overlap = np.where(known, iou(p, t), 0.0)
     distance = np.where(known, centre_error(p, t), np.inf)
     size = np.where(area[:, None], t[:, 2:], 1.0)

@@ -60,7 +60,7 @@ def _read_mat(path: Path) -> Array:
         raise MissingExtraError("reading .mat results", "scipy", "mat") from reason
     try:
         content: dict[str, Any] = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except (OSError, ValueError, TypeError, NotImplementedError) as reason:
+    except Exception as reason:  # on damaged files SciPy raises whatever comes
         raise ResultsError(f"{path}: not a MATLAB file that SciPy can read ({reason})") from reason
     if "results" in content:
         entries = np.atleast_1d(content["results"])
