@@ -1,0 +1,64 @@
+"""Sinks: where tracks go. Annotated video, CSV, JSON lines, MOT, COCO and OTB files."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from siamtrack.sinks.base import SINKS, Sink
+from siamtrack.sinks.coco import CocoSink
+from siamtrack.sinks.csv import CsvSink
+from siamtrack.sinks.jsonl import JsonLinesSink
+from siamtrack.sinks.mot import MotSink
+from siamtrack.sinks.mp4 import DEFAULT_FPS, Mp4Sink
+from siamtrack.sinks.otb import OtbSink
+
+__all__ = [
+    "DEFAULT_FPS",
+    "SINKS",
+    "CocoSink",
+    "CsvSink",
+    "JsonLinesSink",
+    "MotSink",
+    "Mp4Sink",
+    "OtbSink",
+    "Sink",
+    "open_sink",
+]
+
+_FORMATS = {".mp4": "mp4", ".csv": "csv", ".jsonl": "jsonl", ".json": "coco"}
+
+
+def open_sink(
+    path: str | PathLike[str],
+    *,
+    overwrite: bool = False,
+    format: str | None = None,
+    fps: float | None = None,
+) -> Sink:
+    """Open a file for tracks. It is made with the first frame; without any frame there is none.
+
+    Args:
+        path: The file; its folder must exist.
+        overwrite: Whether a file that exists may be replaced.
+        format: Name in `SINKS`: mp4, csv, jsonl, mot, coco or otb. None: by the suffix .mp4, .csv,
+            .jsonl or .json (COCO).
+        fps: Frames per second of an annotated video; None means 25.
+
+    Raises:
+        FileExistsError: If the file exists and `overwrite` is false.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If the suffix does not tell the format, or `fps` is no rate.
+        UnknownNameError: If no format is called `format`.
+    """
+    path = Path(path)
+    if fps is not None and not 0.001 <= fps <= 1000:
+        raise ValueError(f"fps {fps}: expected frames per second, from 0.001 to 1000")
+    if format is None:
+        format = _FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise ValueError(
+            f"{path.name}: the suffix {path.suffix!r} does not tell the format; use one of "
+            f"{', '.join(_FORMATS)}, or give the format: {', '.join(SINKS)}"
+        )
+    return SINKS[format](path, overwrite=overwrite, fps=fps)

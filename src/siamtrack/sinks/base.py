@@ -1,0 +1,143 @@
+"""What all sinks share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from siamtrack.draw import TrackLike
+from siamtrack.registry import Registry
+from siamtrack.video import Frame
+
+
+class Sink(ABC):
+    """A file that takes the tracks of one frame after another. Made by `open_sink`.
+
+    The file is made, or replaced, with the first frame: a run that fails before it leaves what was
+    there. After `close`, and also after an exception inside the `with` block, it is whole and holds
+    all frames so far.
+
+    Args:
+        path: The file.
+        overwrite: Whether files that exist may be replaced.
+        fps: Frames per second, where the format needs it.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
+        self.path = path
+        self.fps = fps
+        self._overwrite = overwrite
+        self._started = False
+        self._closed = False
+        self._check(path)
+
+    def write(self, frame: Frame, tracks: Iterable[TrackLike]) -> None:
+        """Write the tracks of a frame.
+
+        Raises:
+            ValueError: If the sink is closed.
+            FileExistsError: If the file was made by another meanwhile and must not be replaced.
+            VideoError: If it is a video and FFmpeg cannot encode it.
+        """
+        if self._closed:
+            raise ValueError(f"{self.path} is closed: write before close, or open another sink")
+        if not self._started:
+            self._start(frame)
+            self._started = True
+        self._write(frame, list(tracks))
+
+    def close(self) -> None:
+        """Finish the file; further calls do nothing."""
+        if not self._closed:
+            self._closed = True
+            if self._started:
+                self._finish()
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def _start(self, frame: Frame) -> None:
+        """Make the file; `frame` is the first one. Leave nothing open on failure."""
+
+    @abstractmethod
+    def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
+        """Add the tracks of a frame."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the file after `_start`."""
+
+    def _check(self, path: Path) -> None:
+        """Raise unless `path` may be written."""
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"folder {path.parent} of {path.name} does not exist: make it")
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: give the name of a file")
+        if path.exists() and not self._overwrite:
+            raise FileExistsError(f"{path} exists: choose another name, or allow to overwrite it")
+
+    def _open_text(self, path: Path) -> TextIO:
+        self._check(path)
+        return path.open("w" if self._overwrite else "x", encoding="utf-8", newline="\n")
+
+
+class TextSink(Sink):
+    """A text file that is complete after every line."""
+
+    header = ""
+    """First line; empty: none."""
+
+    def _start(self, frame: Frame) -> None:
+        self._file = self._open_text(self.path)
+        if self.header:
+            self._lines([self.header])
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        self._file.write("".join(line + "\n" for line in lines))
+        self._file.flush()
+
+    def _finish(self) -> None:
+        self._file.close()
+
+
+SINKS: Registry[Callable[..., Sink]] = Registry("output format")
+"""Name of a format to a callable like the class `Sink`."""
+
+
+def box_of(track: TrackLike) -> list[float]:
+    """Return left, top, width, height as plain numbers."""
+    return [float(value) for value in track.box]
+
+
+def one_based(track: TrackLike) -> list[float]:
+    """Return left, top, width, height where pixels count from 1."""
+    left, top, width, height = box_of(track)
+    return [left + 1.0, top + 1.0, width, height]
+
+
+def is_there(track: TrackLike) -> bool:
+    """Whether a track says where its target is: it is not lost, and its box is finite."""
+    return track.state.value != "lost" and all(map(math.isfinite, box_of(track)))
+
+
+def decimals(values: Iterable[float]) -> str:
+    """Return numbers with three decimals and commas in between."""
+    return ",".join(f"{value:.3f}" for value in values)
+
+
+def number(value: float) -> float | None:
+    """Return a number for JSON, which knows no NaN."""
+    return round(float(value), 4) if math.isfinite(value) else None

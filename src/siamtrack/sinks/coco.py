@@ -1,0 +1,83 @@
+"""JSON as in COCO, with the additions for video."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, TextIO
+
+from siamtrack.draw import TrackLike
+from siamtrack.sinks.base import SINKS, Sink, box_of, is_there, number
+from siamtrack.video import Frame
+
+
+@SINKS.register("coco")
+class CocoSink(Sink):
+    """COCO JSON for one video; boxes are 0-based, lost targets are left out.
+
+    The file is JSON only after `close`. Until then annotations wait in a temporary file beside it
+    that has no name, so that memory does not grow.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
+        super().__init__(path, overwrite=overwrite, fps=fps)
+        self._images = 0
+        self._annotations = 0
+
+    def _start(self, frame: Frame) -> None:
+        self._file = self._open_text(self.path)
+        try:
+            self._waiting: TextIO = tempfile.TemporaryFile(  # noqa: SIM115 (closed in _finish)
+                "w+", encoding="utf-8", newline="\n", dir=self.path.parent
+            )
+        except BaseException:
+            self._file.close()
+            raise
+        videos, categories = [{"id": 1, "name": self.path.stem}], [{"id": 1, "name": "object"}]
+        self._file.write(f'{{"videos": {json.dumps(videos)},\n')
+        self._file.write(f'"categories": {json.dumps(categories)},\n"images": [')
+
+    def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
+        height, width = frame.image.shape[:2]
+        image = {
+            "id": self._images + 1,
+            "video_id": 1,
+            "frame_id": int(frame.index),
+            "file_name": f"{frame.index:06d}.jpg",
+            "width": width,
+            "height": height,
+        }
+        rows = [_row(self._images + 1, track) for track in tracks if is_there(track)]
+        self._file.write(_item(image, self._images))
+        self._images += 1
+        for row in rows:
+            self._waiting.write(_item({"id": self._annotations + 1, **row}, self._annotations))
+            self._annotations += 1
+
+    def _finish(self) -> None:
+        with self._file, self._waiting:
+            self._file.write('\n],\n"annotations": [')
+            self._waiting.seek(0)
+            shutil.copyfileobj(self._waiting, self._file)
+            self._file.write("\n]}\n")
+
+
+def _row(image: int, track: TrackLike) -> dict[str, Any]:
+    box = box_of(track)
+    return {
+        "image_id": image,
+        "video_id": 1,
+        "track_id": int(track.id),
+        "category_id": 1,
+        "bbox": [number(value) for value in box],
+        "area": number(box[2] * box[3]),
+        "iscrowd": 0,
+        "score": number(track.score),
+    }
+
+
+def _item(value: dict[str, Any], before: int) -> str:
+    """Return an element of a JSON array that has `before` elements already."""
+    return ("," if before else "") + "\n" + json.dumps(value, allow_nan=False)

@@ -1,0 +1,22 @@
+"""Comma-separated values."""
+
+from __future__ import annotations
+
+from siamtrack.draw import TrackLike
+from siamtrack.sinks.base import SINKS, TextSink, box_of, decimals
+from siamtrack.video import Frame
+
+
+@SINKS.register("csv")
+class CsvSink(TextSink):
+    """Comma-separated values with a header, one line per track; boxes are 0-based."""
+
+    header = "frame,time,id,left,top,width,height,score,state"
+
+    def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
+        time = "" if frame.time is None else f"{frame.time:.6f}"
+        self._lines(
+            f"{frame.index},{time},{track.id},{decimals(box_of(track))},"
+            f"{track.score:.4f},{track.state.value}"
+            for track in tracks
+        )

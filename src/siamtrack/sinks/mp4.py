@@ -1,0 +1,90 @@
+"""Annotated video."""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+
+from siamtrack.draw import TrackLike, draw_tracks
+from siamtrack.errors import VideoError
+from siamtrack.frames import Image
+from siamtrack.sinks.base import SINKS, Sink
+from siamtrack.video import Frame
+
+DEFAULT_FPS = 25.0
+"""Rate of written videos where none is given."""
+
+_BT601 = (
+    6  # AVCOL_SPC_SMPTE170M: what the conversion from RGB uses, and players do not guess for HD
+)
+
+
+@SINKS.register("mp4")
+class Mp4Sink(Sink):
+    """Annotated H.264 video that browsers and phones play, with its index in front.
+
+    Frames of another size than the first are resized to it; odd sizes get one more row or column.
+    """
+
+    def _start(self, frame: Frame) -> None:
+        self._check(self.path)
+        height, width = frame.image.shape[:2]
+        self._size = (width, height)
+        rate = Fraction(self.fps or DEFAULT_FPS).limit_denominator(1001)
+        self._container: Any = None
+        try:
+            self._container = av.open(
+                str(self.path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
+            )
+            self._stream: Any = self._container.add_stream("libx264", rate=rate)
+            self._stream.width, self._stream.height = width + width % 2, height + height % 2
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.colorspace = _BT601
+            self._stream.codec_context.open()
+        except (FFmpegError, ValueError) as error:
+            if self._container is not None:
+                with contextlib.suppress(FFmpegError):
+                    self._container.close()
+                self.path.unlink(missing_ok=True)
+            raise self._failed(error) from error
+
+    def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
+        picture = self._even(draw_tracks(frame.image, tracks))
+        self._encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
+
+    def _finish(self) -> None:
+        try:
+            self._encode(None)
+        finally:
+            try:
+                self._container.close()
+            except FFmpegError as error:
+                raise self._failed(error) from error
+
+    def _even(self, picture: Image) -> Image:
+        """Return a picture of the size of the video, whose sides are even."""
+        width, height = self._size
+        if picture.shape[:2] != (height, width):
+            picture = np.asarray(cv2.resize(picture, self._size), dtype=np.uint8)
+        if height % 2 or width % 2:
+            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        return picture
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                self._container.mux(packet)
+        except (FFmpegError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> VideoError:
+        return VideoError(
+            f"{self.path} cannot be written as H.264 video: "
+            f"{getattr(error, 'strerror', None) or error}; free disk space, or choose other outputs"
+        )
