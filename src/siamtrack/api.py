@@ -14,13 +14,20 @@ from siamtrack.video import Frame, Source, VideoSource
 from siamtrack.weights import DEFAULT, load_model
 
 
-def load(name: str | Path = DEFAULT, *, runtime: str = "onnx", threads: int = 0) -> SiamTracker:
+def load(
+    name: str | Path = DEFAULT,
+    *,
+    runtime: str = "onnx",
+    threads: int = 0,
+    redetect: bool = False,
+) -> SiamTracker:
     """Load a tracker.
 
     Args:
         name: One of `siamtrack.model_names()`, or a folder that `siamtrack export` wrote.
         runtime: Engine that runs the network.
         threads: Threads of the engine; 0 lets it choose.
+        redetect: Search more of the frame while a target is lost.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
@@ -33,7 +40,7 @@ def load(name: str | Path = DEFAULT, *, runtime: str = "onnx", threads: int = 0)
         Traceback (most recent call last):
         siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite
     """
-    return SiamTracker(load_model(name, runtime=runtime, threads=threads))
+    return SiamTracker(load_model(name, runtime=runtime, threads=threads), redetect=redetect)
 
 
 def track(

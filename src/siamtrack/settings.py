@@ -14,12 +14,14 @@ class PresenceSettings:
         offset: See `slope`.
         lost_below: Below this score the target is lost.
         tracked_from: From this score on it is tracked; in between it is uncertain.
+        patience: Frames in a row that a target is lost before more of the frame is searched.
     """
 
     slope: float = 1.0
     offset: float = 0.0
     lost_below: float = 0.25
     tracked_from: float = 0.5
+    patience: int = 3
 
     def __post_init__(self) -> None:
         if not 0 <= self.lost_below <= self.tracked_from <= 1:

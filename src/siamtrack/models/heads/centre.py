@@ -101,9 +101,7 @@ class CentreHead(nn.Module):
         # a box of the template's shape, changed by factors: left, top, right, bottom
         shape = 2 * self.stride * torch.cat([size, size], dim=1)
         distances = torch.exp(self.box(self.box_tower(mixed)).clamp(-4.0, 3.0)) * shape
-        pooled = torch.cat(
-            [scored.amax((2, 3)), scored.mean((2, 3)), logits.amax((2, 3))], dim=1
-        )
+        pooled = torch.cat([scored.amax((2, 3)), scored.mean((2, 3)), logits.amax((2, 3))], dim=1)
         return logits, distances, self.presence(pooled)
 
 
