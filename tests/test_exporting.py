@@ -41,6 +41,7 @@ def test_graphs_give_what_torch_gives(checkpoint, tmp_path, count):
     np.testing.assert_allclose(found.score, logits[:, 0].sigmoid().numpy(), atol=1e-4)
     np.testing.assert_allclose(found.distances, distances.numpy(), rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(found.presence, presence[:, 0].numpy(), atol=1e-3)
+    assert found.features.shape == (count, 16, *found.score.shape[1:])
 
 
 def test_exported_model_tracks(checkpoint, tmp_path):

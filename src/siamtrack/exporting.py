@@ -36,15 +36,17 @@ class _Template(nn.Module):
 
 
 class _Search(nn.Module):
-    """Kernel and uint8 (B, S, S, 3) to score (B, H, W), distances and presence (B,)."""
+    """Kernel and uint8 (B, S, S, 3) to score (B, H, W), distances, presence (B,) and features."""
 
     def __init__(self, model: BoxTracker) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, distances, presence = self.model.respond(kernel, search.permute(0, 3, 1, 2).float())
-        return torch.sigmoid(logits[:, 0]), distances, presence[:, 0]
+    def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        head = self.model.head
+        features = head.search_neck(self.model.features(search.permute(0, 3, 1, 2).float()))
+        logits, distances, presence = head.match(kernel, features)
+        return torch.sigmoid(logits[:, 0]), distances, presence[:, 0], features
 
 
 def read_checkpoint(path: Path) -> tuple[BoxTracker, dict[str, Any]]:
@@ -104,7 +106,7 @@ def export(
         kernel = model.embed(template.permute(0, 3, 1, 2).float(), size)
     names = ["template", "size"]
     _write(_Template(model), (template, size), out / "template.onnx", names, ["kernel"])
-    outputs = ["score", "distances", "presence"]
+    outputs = ["score", "distances", "presence", "features"]
     _write(_Search(model), (kernel, search), out / "search.onnx", ["kernel", "search"], outputs)
     sha256 = {
         which: hashlib.sha256((out / f"{which}.onnx").read_bytes()).hexdigest()

@@ -26,10 +26,12 @@ class Found:
     Attributes:
         box: ltwh (4,) in frame pixels.
         presence: Logit that it is there.
+        score: Score of the cell that was chosen.
     """
 
     box: Array
     presence: float
+    score: float = 0.0
 
 
 Motion = Callable[[Array, Sequence[Window], Response, "Card"], "Found | None"]
@@ -62,7 +64,8 @@ def best_box(
     rate = settings.size_rate * float(score[row, column] * penalty[row, column])
     size = (1 - rate) * last[2:] + rate * box[2:]
     presence = 0.0 if response.presence is None else float(response.presence[0])
-    return Found(np.concatenate([centres(box) - size / 2, size]), presence)
+    chosen = float(score[row, column])
+    return Found(np.concatenate([centres(box) - size / 2, size]), presence, chosen)
 
 
 @MOTIONS.register("response")

@@ -32,6 +32,30 @@ class PresenceSettings:
 
 
 @dataclass(frozen=True)
+class OnlineSettings:
+    """The classifier that learns while tracking; see `siamtrack.discriminator`.
+
+    Attributes:
+        weight: Share of its scores in the response, in [0, 1]; 0 switches it off.
+        rate: Weight of a new frame against all before it, in [0, 1].
+        ridge: Regularisation, as a share of the mean squared feature.
+        learn_from: Score in [0, 1] from which on a frame is learned.
+    """
+
+    weight: float = 0.0
+    rate: float = 0.02
+    ridge: float = 0.1
+    learn_from: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "rate", "learn_from"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
+        if self.ridge <= 0:
+            raise ValueError(f"ridge {self.ridge}: expected a number above 0")
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """How a tracker reads the response of a model.
 
@@ -46,6 +70,7 @@ class TrackerSettings:
         up: Factor by which the response is enlarged before its peak is read (SiamFC only).
         smallest: Least side of a box in pixels.
         presence: What the score means.
+        online: The classifier that learns while tracking (box head only).
     """
 
     context: float = 0.5
@@ -57,6 +82,7 @@ class TrackerSettings:
     up: int = 16
     smallest: float = 3.0
     presence: PresenceSettings = field(default_factory=PresenceSettings)
+    online: OnlineSettings = field(default_factory=OnlineSettings)
 
     def __post_init__(self) -> None:
         for name in ("window", "size_rate"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array, centres, check_box
 from siamtrack.crops import Window, context_side, cut, mean_colour, square_window
-from siamtrack.errors import SiamtrackError
+from siamtrack.discriminator import Discriminator
+from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.frames import Image
 from siamtrack.motion import MOTIONS, Found
 from siamtrack.redetection import extra_windows
@@ -18,6 +20,8 @@ from siamtrack.settings import PresenceSettings
 from siamtrack.tracks import Track, TrackState
 from siamtrack.weights import Model
 
+FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
+"""Windows of the first frame from which the online classifier learns: shift and factor of side."""
 EXTRA_WINDOWS = 3
 """Windows beside the usual one in which a lost target is searched, in each frame."""
 
@@ -62,6 +66,32 @@ class Target:
             raise SiamtrackError(
                 f"model {card.name} gives no finite template for this box: give another box"
             )
+        self._online: Discriminator | None = None
+        if settings.online.weight > 0 and card.kind == "box":
+            self._online = self._first_lesson(frame)
+
+    def _first_lesson(self, frame: Image) -> Discriminator:
+        """Learn target against background from a few windows of the first frame."""
+        card = self.model.card
+        usual = self.windows()[0]
+        windows = [
+            square_window(
+                usual.cx + dx * usual.width, usual.cy + dy * usual.width, factor * usual.width,
+                usual.size,
+            )
+            for dx, dy, factor in FIRST_LOOKS
+        ]  # fmt: skip
+        kernels = np.repeat(self.kernel, len(windows), 0)
+        features = self.model.runtime.respond(kernels, self.patches(frame, windows)).features
+        if features is None:
+            raise WeightsError(
+                f"model {card.name} gives no features to learn from: export it again, or set "
+                "online.weight to 0 in its card"
+            )
+        learner = Discriminator(card.tracker.online, card.stride, card.search)
+        for seen, window in enumerate(windows):
+            learner.learn(features[seen], window.to_patch(self.box), share=1 / (seen + 1))
+        return learner
 
     def check_frame(self, frame: Image) -> None:
         """Raise `ValueError` if a frame has another size than the first."""
@@ -107,13 +137,32 @@ class Target:
         A response that is not finite leaves the box where it is, with score 0.
         """
         score, presence = 0.0, self.model.card.tracker.presence
-        found = self._best(windows, response)
+        found = self._best(windows, self._judged(response))
         if found is not None:
             self.box = self._inside(found)
             score = calibrated(found.presence, presence)
         state = state_of(score, presence)
+        if found is not None and state is not TrackState.LOST:
+            self._learn(windows[0], response, found)
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
         return Track(self.box.copy(), score, state, self.id)
+
+    def _judged(self, response: Response) -> Response:
+        """Mix what the online classifier says into the scores."""
+        if self._online is None or response.features is None:
+            return response
+        if not np.isfinite(response.features).all():
+            return response
+        weight = self._online.settings.weight
+        own = np.stack([self._online.scores(features) for features in response.features])
+        return replace(response, score=(1 - weight) * response.score + weight * own)
+
+    def _learn(self, window: Window, response: Response, found: Found) -> None:
+        """Let the online classifier learn from a frame in which the target was surely found."""
+        if self._online is None or response.features is None:
+            return
+        if found.score >= self._online.settings.learn_from:
+            self._online.learn(response.features[0], window.to_patch(self.box))
 
     def _best(self, windows: Sequence[Window], response: Response) -> Found | None:
         """Find the target in the usual windows, or in another one that surely shows it."""

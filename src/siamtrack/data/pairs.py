@@ -41,6 +41,8 @@ class PairConfig:
         swap: Share of windows in which the target stands in front of another picture.
         border: Share of windows continued by another picture instead of the mean colour.
         flip: Share of pairs mirrored (both patches).
+        warp: Share of search windows turned, sheared and bent about the target.
+        mirror: Share of search windows mirrored alone, as objects that turned round.
         part: Share of still pairs whose target is a random part of the object. A user may draw a
             head or a number plate; without parts, boxes grow to the whole object.
         weights: (data set, factor) that raise or lower how often a data set is drawn; without
@@ -61,11 +63,14 @@ class PairConfig:
     swap: float = 0.25
     border: float = 0.6
     flip: float = 0.5
+    warp: float = 0.3
+    mirror: float = 0.05
     part: float = 0.3
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part"):
+        shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
+        for name in (*shares, "warp", "mirror"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
@@ -125,6 +130,11 @@ class PairSampler:
             second = self._other(first, rng)
         template, size = self._template(first, rng)
         search, box = self._search(second, rng)
+        if rng.random() < config.warp:
+            search, box = augment.warp(search, box, rng)
+        if rng.random() < config.mirror:
+            search = search[:, ::-1]
+            box = np.array([config.search - box[0] - box[2], *box[1:]])
         if not negative and rng.random() < config.swap:
             search = self._swap(search, box, rng)
         search = self._paste(search, box, first, rng)

@@ -69,6 +69,11 @@ class BoxTracker(nn.Module):
         """Map RGB in [0, 255] to about [-1, 1]."""
         return (images - 127.0) / 128.0
 
+    def features(self, images: Tensor) -> Tensor:
+        """Map RGB in [0, 255] (B, 3, H, W) to the backbone's features (B, channels, h, w)."""
+        features: Tensor = self.backbone(self.normalise(images))
+        return features
+
     def embed(self, template: Tensor, size: Tensor) -> Tensor:
         """Map template patches (B, 3, T, T) to kernels (B, K, C).
 
@@ -76,7 +81,7 @@ class BoxTracker(nn.Module):
             template: Patches.
             size: Width and height of the target as a share of the patch's side (B, 2).
         """
-        return self.head.kernel(self.backbone(self.normalise(template)), size)
+        return self.head.kernel(self.features(template), size)
 
     def respond(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Match kernels (B, K, C) with search patches (B, 3, S, S).
@@ -86,7 +91,7 @@ class BoxTracker(nn.Module):
             (B, 1). Cell (j, i) stands at the patch pixel (stride * i + offset, stride * j +
             offset), with the offset that centres the grid in the patch.
         """
-        logits, distances, presence = self.head(kernel, self.backbone(self.normalise(search)))
+        logits, distances, presence = self.head(kernel, self.features(search))
         return logits, distances, presence
 
     def forward(

@@ -26,11 +26,14 @@ class Response:
             pixels; None for models without a box head.
         presence: (B,) logits that the target is in the patch; None where the model has no such
             output.
+        features: (B, C, H, W) of the search patch, one cell for each of the response; None where
+            the model does not give them.
     """
 
     score: Floats
     distances: Floats | None = None
     presence: Floats | None = None
+    features: Floats | None = None
 
     def part(self, first: int, count: int) -> Response:
         """Return what is said about `count` patches from `first` on."""
@@ -39,6 +42,7 @@ class Response:
             self.score[rows],
             None if self.distances is None else self.distances[rows],
             None if self.presence is None else self.presence[rows],
+            None if self.features is None else self.features[rows],
         )
 
 
@@ -66,7 +70,7 @@ class Graphs:
         template: ONNX; uint8 `template` (B, T, T, 3) and, with a box head, float32 `size` (B, 2)
             to float32 `kernel`.
         search: ONNX; float32 `kernel` and uint8 `search` (B, S, S, 3) to `score` and, with a box
-            head, `distances` and `presence`.
+            head, `distances`, `presence` and `features`.
         folder: Where they were read, for messages.
     """
 

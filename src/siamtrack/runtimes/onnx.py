@@ -47,7 +47,12 @@ class OnnxRuntime:
         """Match kernels (B, ...) with search patches (B, S, S, 3), uint8 RGB, one by one."""
         feed = {"kernel": kernel, "search": np.ascontiguousarray(search)}
         found = dict(zip(self._outputs, self._search.run(self._outputs, feed), strict=True))
-        return Response(found["score"], found.get("distances"), found.get("presence"))
+        return Response(
+            score=found["score"],
+            distances=found.get("distances"),
+            presence=found.get("presence"),
+            features=found.get("features"),
+        )
 
 
 def _session(graphs: Graphs, which: str, threads: int) -> Any:

@@ -19,6 +19,7 @@ from siamtrack.config import to_dict
 from siamtrack.data.pairs import Pair, PairConfig, PairSampler
 from siamtrack.losses.tracking import tracking_loss
 from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig
+from siamtrack.training.teacher import Teacher
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class TrainConfig:
         seed: Seed of pairs and of the initial weights.
         imagenet: Start the backbone from ImageNet weights.
         initial: Checkpoint of an earlier run whose averaged weights start this one; empty: none.
+        teacher: ONNX file of a network whose features the backbone learns as well; empty: none.
+        teaching: Weight of that part of the loss.
     """
 
     model: BoxTrackerConfig = field(default_factory=BoxTrackerConfig)
@@ -61,6 +64,8 @@ class TrainConfig:
     seed: int = 0
     imagenet: bool = True
     initial: str = ""
+    teacher: str = ""
+    teaching: float = 1.0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.rate <= 0:
@@ -94,22 +99,26 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
 
         if isinstance(model.backbone, EfficientNetLite0):
             load_imagenet(model.backbone)
+    teacher = Teacher(config.teacher, model.backbone.channels) if config.teacher else None
     if config.initial:
         before = torch.load(config.initial, map_location="cpu", weights_only=True)
         model.load_state_dict(before["average"])
+        if teacher is not None and before.get("teacher"):
+            teacher.load_state_dict(before["teacher"])
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     stages = list(model.backbone.stages())
     optimiser = torch.optim.AdamW(
         [
             {"params": list(model.head.parameters()), "factor": 1.0},
             {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
+            {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
         ],
         lr=config.rate,
         weight_decay=config.decay,
     )
     first = 0
     if path.exists():
-        first = _load(path, config, model, optimiser, average)
+        first = _load(path, config, model, optimiser, average, teacher)
     saved = time.monotonic()
     began, waited = saved, 0.0
     sums: dict[str, float] = {}
@@ -124,11 +133,16 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
             tick = time.monotonic()
             template, size, search, boxes, present = next(batches)
             waited += time.monotonic() - tick
-            outputs = model(template, size, search)
+            features = model.features(template), model.features(search)
+            outputs = model.head(model.head.kernel(features[0], size), features[1])
             parts = tracking_loss(
                 outputs, boxes, present, model.backbone.stride, config.model.search
             )
             loss = parts["loss"]
+            if teacher is not None:
+                taught = teacher(features[0], template) + teacher(features[1], search)
+                loss = loss + config.teaching * taught
+                parts["taught"] = taught.detach()
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"step {step}: the loss is {loss.item()}; lower the rate")
             optimiser.zero_grad(set_to_none=True)
@@ -150,7 +164,7 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
                 metrics.flush()
                 sums, began, waited = {}, now, 0.0
             if time.monotonic() - saved > config.save_every or step + 1 == config.steps:
-                _save(path, step + 1, config, model, optimiser, average)
+                _save(path, step + 1, config, model, optimiser, average, teacher)
                 saved = time.monotonic()
     return path
 
@@ -216,6 +230,7 @@ def _save(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: dict[str, Tensor],
+    teacher: nn.Module | None,
 ) -> None:
     state = {
         "step": step,
@@ -223,6 +238,7 @@ def _save(
         "model": model.state_dict(),
         "average": average,
         "optimiser": optimiser.state_dict(),
+        "teacher": teacher.state_dict() if teacher is not None else {},
     }
     part = path.with_suffix(".part")
     torch.save(state, part)
@@ -236,12 +252,15 @@ def _load(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: dict[str, Tensor],
+    teacher: nn.Module | None,
 ) -> int:
     state = torch.load(path, map_location="cpu", weights_only=True)
     if state["config"] != json.dumps(to_dict(config)):
         raise ValueError(f"{path} was trained with another config: resume it with its own")
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
+    if teacher is not None:
+        teacher.load_state_dict(state["teacher"])
     for name, value in state["average"].items():
         average[name].copy_(value)
     return int(state["step"])

@@ -88,7 +88,10 @@ class CentreHead(nn.Module):
             Score logits (B, 1, H, W), distances to left, top, right and bottom in search pixels
             (B, 4, H, W), presence logits (B, 1).
         """
-        feature = self.search_neck(search)
+        return self.match(kernel, self.search_neck(search))
+
+    def match(self, kernel: Tensor, feature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Do the same with a search feature (B, C, H, W) that passed the search neck."""
         unit = F.normalize(feature, dim=1)
         similarity = torch.einsum("bkc,bchw->bkhw", kernel[:, :-2], unit)
         modulated = feature * kernel[:, -2, :, None, None]
