@@ -56,7 +56,7 @@ def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
 
     Convolution and pooling layers count in the order in which they were registered, which has to be
     that of the calls; branches side by side may differ in 1x1 layers of stride 1 only. For any
-    other network measure it: see `siamtrack.models.analysis`.
+    other network measure it: see `siamtrack.models.analysis.receptive_field`.
 
     Example:
         >>> layer_arithmetic(nn.Sequential(nn.Conv2d(3, 8, 7, stride=2), nn.MaxPool2d(2)))
