@@ -44,7 +44,7 @@ def build_backbone(name: str, width: float = 1.0) -> nn.Module:
     if not callable(factory):
         raise ValueError(f"{name} is no backbone, but {factory!r}")
     try:
-        network = factory() if width == 1 else factory(width=width)  # type: ignore[operator]
+        network = factory() if width == 1 else factory(width=width)
     except TypeError as error:
         raise ValueError(f"{name} does not build a network of width {width:g}: {error}") from error
     if not isinstance(network, nn.Module):
