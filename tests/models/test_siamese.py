@@ -62,6 +62,14 @@ def test_bad_input(model):
         model.embed(good.byte())
     with pytest.raises(ValueError, match="at least"):
         model.embed(good[..., :50])
+    with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
+        model.embed(good[:0])
+    with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
+        model.backbone(good[:, :2])
+    with pytest.raises(ValueError, match="larger than"):
+        model(torch.zeros(1, 3, 255, 255), good)
+    with pytest.raises(ValueError, match="one template for each"):
+        model(good.repeat(2, 1, 1, 1), torch.zeros(3, 3, 255, 255))
     with pytest.raises(ValueError, match="one shape"):
         model.distance(good, good[..., :-1])
     with pytest.raises(ValueError, match="no head"):
