@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "tests" / "models" / "convert" / "fixtures"
@@ -93,11 +94,15 @@ def record(
     if isinstance(answer, dict):
         answer = (answer["cls"], answer["loc"])
     maps = answer if isinstance(answer, tuple) else (answer,)
+    backbone = model.backbone if hasattr(model, "backbone") else model.features
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        backbone(torch.zeros(1, 3, 255, 255))
     file = FIXTURES / f"{name}.npz"
     np.savez_compressed(
         file,
         shapes=np.frombuffer(json.dumps(shapes, separators=(",", ":")).encode(), np.uint8),
         side=side,
+        macs=counter.get_total_flops() // 2,  # of the backbone, for a search patch of 255
         full=[list(each.shape) for each in maps],
         **{f"map{i}": each[..., ::STEP, ::STEP].numpy() for i, each in enumerate(maps)},
     )

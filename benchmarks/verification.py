@@ -2,7 +2,8 @@
 
     python benchmarks/verification.py data/mine --steps 400
 
-Writes benchmarks/verification.json, and the distances of the last seed to docs. Runs `examples/verify_objects.py`.
+Writes benchmarks/verification.json, and the distances of the last seed to docs. What runs is
+`examples/verify_objects.py`.
 """
 
 from __future__ import annotations
