@@ -68,7 +68,7 @@ def plot_distances(
     for index, (title, distance) in enumerate(panels.items()):
         distances = np.asarray(distance, np.float64)
         axes = figure.add_subplot(1, len(panels), index + 1)
-        edges = np.linspace(0, max(float(distances.max()), 1e-9), bins + 1)
+        edges = np.linspace(0, max(float(distances.max()), 1e-9), bins + 1).tolist()
         for value, name in ((0, "same object"), (1, "another object")):
             axes.hist(distances[labels == value], edges, alpha=0.6, label=name)
         axes.set_title(f"{title}\nAUC {roc_auc(distances, labels):.3f}", fontsize=9)
