@@ -106,6 +106,14 @@ def test_other_architectures_are_refused(alexnet, resnet):
         convert({**alexnet, "backbone.conv5.0.weight": torch.zeros(32, 192, 3, 3)})
 
 
+def test_shapes_of_no_network_are_refused(alexnet, resnet):
+    for shape in [(256,), (256, 30, 5, 5), (256, 0, 5, 5)]:
+        with pytest.raises(WeightsError, match="no network of layout siamfc-pytorch"):
+            convert({**alexnet, "backbone.conv2.0.weight": torch.zeros(shape)})
+    with pytest.raises(WeightsError, match=r"it lacks 'features\.features\.layer2'"):
+        convert({name: value for name, value in resnet.items() if ".layer2." not in name})
+
+
 class Evil:
     def __reduce__(self):
         return Path.touch, (Path("ran"),)

@@ -36,7 +36,7 @@ def build_backbone(name: str, width: float = 1.0) -> nn.Module:
         factory = getattr(_module(place), last, None)
         if factory is None and last not in BACKBONES:
             raise ValueError(f"{place} neither holds nor registers {last!r}")
-        factory = factory or BACKBONES[last]
+        factory = BACKBONES[last] if factory is None else factory
     else:
         factory = BACKBONES[name]
     if isinstance(factory, nn.Module):

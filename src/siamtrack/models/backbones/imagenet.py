@@ -57,7 +57,9 @@ def load_resnet50(backbone: CIResNet, checkpoint: str | Path | Mapping[str, Any]
         )
     found, report = match(backbone, tensors, _rename)
     if "stem.conv1.weight" not in found:
-        raise WeightsError(f"the ResNet-50 does not fit this backbone, has it width 1? {report}")
+        raise WeightsError(
+            f"the ResNet-50 does not fit this backbone, has it width 1? {report.misshapen[0]}"
+        )
     backbone.load_state_dict({**backbone.state_dict(), **found})
     return report
 

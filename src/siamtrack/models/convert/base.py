@@ -88,6 +88,12 @@ def convert(
         raise WeightsError(
             f"{where} is no whole checkpoint of layout {name}: it lacks {error}"
         ) from error
+    except WeightsError:
+        raise
+    except (IndexError, ValueError, ArithmeticError) as error:  # shapes that fit no network
+        raise WeightsError(
+            f"{where} has shapes of no network of layout {name} ({error})"
+        ) from error
     found, report = match(model, state, kind.rename, kind.own)
     if report.missing or report.misshapen or (strict and report.unused):
         raise WeightsError(f"{where} does not fit layout {name}: {report.text()}")

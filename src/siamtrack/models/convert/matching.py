@@ -61,6 +61,7 @@ def match(
     places = network.state_dict()
     found: dict[str, Tensor] = {}
     unused, misshapen = [], []
+    wrong: set[str] = set()
     for name, value in state.items():
         place = rename(name)
         if place is None or place not in places:
@@ -69,15 +70,9 @@ def match(
         elif places[place].shape != value.shape:
             given, expected = tuple(value.shape), tuple(places[place].shape)
             misshapen.append(f"{name} {given} for {place} {expected}")
+            wrong.add(place)
         else:
             found[place] = value
-    wrong = {rename(entry.split(" ")[0]) for entry in misshapen}
-    missing = [
-        place
-        for place in places
-        if place not in found
-        and place not in wrong
-        and place not in own
-        and not place.endswith(COUNTER)
-    ]
+    known = found.keys() | wrong | set(own)
+    missing = [place for place in places if place not in known and not place.endswith(COUNTER)]
     return found, Report(tuple(found), tuple(missing), tuple(unused), tuple(misshapen))

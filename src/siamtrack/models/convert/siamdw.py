@@ -98,6 +98,8 @@ def _backbone(state: State) -> Backbone:
         len({name[len(BODY) :].split(".")[1] for name in state if name.startswith(BODY + layer)})
         for layer in ("layer1.", "layer2.")
     ]
+    if 0 in units:
+        raise KeyError(f"{BODY}layer{units.index(0) + 1}")
     depth = (units[0], units[1])
     if BODY + "conv0.weight" in state:
         return CIResNeXt(depth)
