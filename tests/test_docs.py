@@ -47,7 +47,8 @@ def test_commands_run(page, video, capsys):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
@@ -62,7 +63,18 @@ def test_example_runs(name, video, capsys):
     assert "lost" not in lines[0]
 
 
+@pytest.mark.parametrize("loss", ["contrastive", "triplet"])
+def test_objects_are_verified(loss, tmp_path, capsys):
+    program = runpy.run_path(str(ROOT / "examples" / "verify_objects.py"))
+    picture = tmp_path / "distances.png"
+    program["main"]("--loss", loss, "--steps", "60", "--out", str(picture))
+    areas = dict(line.split(": ROC AUC ") for line in capsys.readouterr().out.splitlines())
+    assert list(areas) == ["raw pixels", "untrained", loss]
+    assert float(areas[loss]) > float(areas["untrained"]) + 0.05
+    assert picture.stat().st_size > 10_000
+
+
 def test_every_example_is_tested():
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {
-        "many_targets", "opencv_loop", "track_video",
+        "many_targets", "opencv_loop", "track_video", "verify_objects",
     }  # fmt: skip

@@ -42,5 +42,5 @@ def test_models_lists_everything(capsys):
 def test_help_names_every_verb(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for verb in ("track", "demo", "models", "eval", "train", "export"):
+    for verb in ("track", "demo", "models", "eval", "train", "inspect", "export"):
         assert verb in text

@@ -145,3 +145,22 @@ def test_cells_are_centred_in_the_patch(count, stride, patch):
     assert centre.shape == (count,)
     assert centre.mean().item() == patch / 2
     assert (centre.diff() == stride).all()
+
+
+@pytest.mark.parametrize("present", [[1, 2, 0], [1, -1, 0]])
+def test_presence_is_0_or_1(present):
+    with pytest.raises(ValueError, match="expected labels out of 0, 1"):
+        tracking_loss(*batch(present=present), STRIDE, PATCH)
+
+
+def test_shapes_that_do_not_fit():
+    outputs, boxes, present = batch()
+    for wrong in (
+        (outputs, boxes[:2], present),
+        (outputs, boxes, present[:2]),
+        (outputs, boxes, present[:, None]),
+        ((outputs[0], outputs[1][:, :3], outputs[2]), boxes, present),
+        ((outputs[0], outputs[1], outputs[2][:, 0]), boxes, present),
+    ):
+        with pytest.raises(ValueError, match="box tracking loss: expected"):
+            tracking_loss(*wrong, STRIDE, PATCH)

@@ -27,7 +27,9 @@ def test_the_response_peaks_where_the_template_was_cut(model):
 
 @torch.no_grad()
 def test_forward_is_embed_then_respond_and_samples_are_apart(model):
-    template, search = torch.randn(2, 3, 127, 127), torch.randn(2, 3, 255, 255)
+    # in double: float32 sums of two samples and of one round differently, by 2e-6 of the value
+    model, double = model.double(), {"dtype": torch.float64}
+    template, search = torch.randn(2, 3, 127, 127, **double), torch.randn(2, 3, 255, 255, **double)
     both = model(template, search)
     torch.testing.assert_close(both, model.respond(model.embed(template), search))
     torch.testing.assert_close(both[1:], model(template[1:], search[1:]))
@@ -60,6 +62,14 @@ def test_bad_input(model):
         model.embed(good.byte())
     with pytest.raises(ValueError, match="at least"):
         model.embed(good[..., :50])
+    with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
+        model.embed(good[:0])
+    with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
+        model.backbone(good[:, :2])
+    with pytest.raises(ValueError, match="larger than"):
+        model(torch.zeros(1, 3, 255, 255), good)
+    with pytest.raises(ValueError, match="one template for each"):
+        model(good.repeat(2, 1, 1, 1), torch.zeros(3, 3, 255, 255))
     with pytest.raises(ValueError, match="one shape"):
         model.distance(good, good[..., :-1])
     with pytest.raises(ValueError, match="no head"):

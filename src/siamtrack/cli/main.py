@@ -13,6 +13,7 @@ from tyro.conf import arg, subcommand
 from siamtrack.cli.demo import Demo
 from siamtrack.cli.evaluate import Eval
 from siamtrack.cli.export import Export
+from siamtrack.cli.inspect import Inspect
 from siamtrack.cli.models import Models
 from siamtrack.cli.track import Track
 from siamtrack.cli.train import Train
@@ -26,6 +27,7 @@ Command = (
     | Annotated[Models, subcommand("models", prefix_name=False), arg(name="")]
     | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
     | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]
+    | Annotated[Inspect, subcommand("inspect", prefix_name=False), arg(name="")]
     | Annotated[Export, subcommand("export", prefix_name=False), arg(name="")]
 )
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from siamtrack.losses.base import check_labels
+
 
 def cell_centres(count: int, stride: int, patch: int, device: torch.device | None = None) -> Tensor:
     """Patch coordinates (count,) of the cells along a side, centred in the patch, pixels."""
@@ -37,8 +39,19 @@ def tracking_loss(
 
     Returns:
         Scalars `loss`, `score`, `box`, `presence` and, detached, the mean `iou` of positive cells.
+
+    Raises:
+        ValueError: If the shapes do not fit each other, or `present` holds another value.
     """
     logits, distances, presence = outputs
+    batch = len(logits)
+    shapes = tuple(tuple(x.shape) for x in (distances[:, :, 0, 0], presence, boxes, present))
+    if shapes != ((batch, 4), (batch, 1), (batch, 4), (batch,)):
+        raise ValueError(
+            "box tracking loss: expected distances (B, 4, H, W), presence (B, 1), boxes (B, 4) "
+            f"and present (B,) for {batch} scores, got {', '.join(map(str, shapes))}"
+        )
+    check_labels("box tracking loss", present, (0, 1))
     size = logits.shape[-1]
     centre = cell_centres(size, stride, patch, logits.device)
     y, x = torch.meshgrid(centre, centre, indexing="ij")

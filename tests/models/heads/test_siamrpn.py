@@ -111,6 +111,22 @@ def test_anchors_fit_the_scores(kind):
     assert "shapes" not in head.state_dict()
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_features_that_do_not_fit_are_refused(kind):
+    head = build(kind)
+    template, search = features()
+    kernel = head.kernel(template)
+    for wrong in (template[:, :5], template[..., :2], template[0]):
+        with pytest.raises(ValueError, match=r"expected features \(B, 6, H, W\)"):
+            head.kernel(wrong)
+    with pytest.raises(ValueError, match=r"expected features \(B, 6, H, W\)"):
+        head(kernel, search[:, :5])
+    with pytest.raises(ValueError, match="one template for each"):
+        head(kernel[:1], search)
+    with pytest.raises(ValueError, match="larger than"):
+        head(head.kernel(search), template)
+
+
 def test_bad_settings():
     with pytest.raises(ValueError, match="3x3 cells"):
         UpChannelRPNHead(8, 2, 4)

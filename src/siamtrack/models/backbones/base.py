@@ -41,14 +41,34 @@ class Backbone(nn.Module):
         """Map images (B, 3, H, W) to features (B, channels, H', W').
 
         Raises:
-            ValueError: If the images are too small for one cell.
+            ValueError: If the images have another shape, are not of a floating dtype, or are too
+                small for one cell.
         """
-        if not torch.onnx.is_in_onnx_export() and min(images.shape[-2:]) < self.smallest:
-            raise ValueError(
-                f"expected images of at least {self.smallest} pixels a side, got shape "
-                f"{tuple(images.shape)}"
-            )
+        if not torch.onnx.is_in_onnx_export():  # sizes are symbols there
+            check_images(images, self.smallest)
         return self.extract(images)
+
+
+def check_images(images: Tensor, smallest: int = 1) -> None:
+    """Refuse what is no batch of images (B, 3, H, W) of a floating dtype.
+
+    Args:
+        images: What was given.
+        smallest: Least side in pixels.
+
+    Raises:
+        ValueError: If it is none; the message shows the shape or dtype.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[0] == 0:
+        raise ValueError(f"expected images (B, 3, H, W), got shape {tuple(images.shape)}")
+    if not images.is_floating_point():
+        raise ValueError(
+            f"expected images of a floating dtype, got {images.dtype}; call .float() on them"
+        )
+    if min(images.shape[-2:]) < smallest:
+        raise ValueError(
+            f"expected images of at least {smallest} pixels a side, got shape {tuple(images.shape)}"
+        )
 
 
 def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
@@ -56,7 +76,7 @@ def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
 
     Convolution and pooling layers count in the order in which they were registered, which has to be
     that of the calls; branches side by side may differ in 1x1 layers of stride 1 only. For any
-    other network measure it: see `siamtrack.models.analysis`.
+    other network measure it: see `siamtrack.models.analysis.receptive_field`.
 
     Example:
         >>> layer_arithmetic(nn.Sequential(nn.Conv2d(3, 8, 7, stride=2), nn.MaxPool2d(2)))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.models.backbones.base import BACKBONES, Backbone
-from siamtrack.models.units import crop_border
+from siamtrack.models.units import crop_border, scaled
 
 # (expansion, kernel, stride, output channels, repeats) of EfficientNet-Lite0, first five stages
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3))
@@ -85,24 +85,17 @@ class EfficientNetLite0(Backbone):
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        if width <= 0:
-            raise ValueError(f"width must be above 0, got {width}")
-
-        def scaled(channels: int) -> int:
-            return max(8, round(channels * width / 8) * 8)
-
-        last = scaled(32)
+        last = scaled(32, width)
         self.stem = nn.Sequential(
             nn.Conv2d(3, last, 3, 2, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6()
         )
         blocks: list[nn.Module] = []
         for expansion, kernel, stride, channels, repeats in STAGES:
             for index in range(repeats):
-                block = InvertedResidual(
-                    last, scaled(channels), expansion, kernel, stride if index == 0 else 1
-                )
-                blocks.append(block)
-                last = scaled(channels)
+                step = stride if index == 0 else 1
+                outputs = scaled(channels, width)
+                blocks.append(InvertedResidual(last, outputs, expansion, kernel, step))
+                last = outputs
         self.blocks = nn.Sequential(*blocks)
         self.channels = last
 
@@ -110,7 +103,7 @@ class EfficientNetLite0(Backbone):
         """Return the stem and the 11 blocks."""
         return [self.stem, *self.blocks]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Map images (B, 3, 16 n + 1, 16 m + 1) to features (B, channels, n + 1, m + 1)."""
         features: Tensor = self.blocks(self.stem(images))
         return features

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from siamtrack.registry import Registry
@@ -25,6 +26,25 @@ class Head(nn.Module):
     def forward(self, kernel: Tensor, search: Tensor) -> Any:
         """Match a kernel with a search feature (B, C, H, W)."""
         raise NotImplementedError
+
+
+def check_feature(feature: Tensor, channels: int, smallest: int = 1) -> None:
+    """Refuse features that a head was not built for.
+
+    Args:
+        feature: What was given.
+        channels: Channels that the head was built for.
+        smallest: Least side in cells.
+
+    Raises:
+        ValueError: If it is not (B, channels, H, W) with sides of at least `smallest`.
+    """
+    if torch.onnx.is_in_onnx_export():
+        return  # sizes are symbols there
+    shape = tuple(feature.shape)
+    if len(shape) != 4 or shape[1] != channels or min(shape[2:]) < smallest:
+        least = f" with H and W of at least {smallest}" if smallest > 1 else ""
+        raise ValueError(f"expected features (B, {channels}, H, W){least}, got shape {shape}")
 
 
 HEADS: Registry[Callable[..., nn.Module]] = Registry("head")

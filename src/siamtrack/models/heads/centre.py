@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from siamtrack.models.heads.base import check_feature
+
 
 class Separable(nn.Module):
     """Depth-wise 3x3 and point-wise convolution with a shortcut, (B, C, H, W) to the same shape."""
@@ -47,6 +49,8 @@ class CentreHead(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = stride
+        self.channels = channels
+        self.cells = template_cells
         self.template_neck = _point(channels, width)
         self.search_neck = _point(channels, width)
         cells = template_cells * template_cells
@@ -73,7 +77,21 @@ class CentreHead(nn.Module):
         Returns:
             (B, T * T + 2, C): the template's cells at unit length, the mean of its centre, and a
             row that begins with the size.
+
+        Raises:
+            ValueError: If the feature has other channels or cells, or not each has a size.
         """
+        check_feature(template, self.channels)
+        if not torch.onnx.is_in_onnx_export():
+            if template.shape[2:] != (self.cells, self.cells):
+                raise ValueError(
+                    f"expected a template of {self.cells}x{self.cells} cells, got shape "
+                    f"{tuple(template.shape)}"
+                )
+            if size.shape != (len(template), 2):
+                raise ValueError(
+                    f"expected sizes ({len(template)}, 2), got shape {tuple(size.shape)}"
+                )
         feature = self.template_neck(template)
         cells = F.normalize(feature.flatten(2), dim=1).transpose(1, 2)
         quarter = template.shape[-1] // 4
@@ -87,7 +105,19 @@ class CentreHead(nn.Module):
         Returns:
             Score logits (B, 1, H, W), distances to left, top, right and bottom in search pixels
             (B, 4, H, W), presence logits (B, 1).
+
+        Raises:
+            ValueError: If the two do not fit each other or the head.
         """
+        check_feature(search, self.channels)
+        if not torch.onnx.is_in_onnx_export() and kernel.shape[:2] != (
+            len(search),
+            self.cells**2 + 2,
+        ):
+            raise ValueError(
+                f"expected kernels ({len(search)}, {self.cells**2 + 2}, C) for search features "
+                f"{tuple(search.shape)}, got shape {tuple(kernel.shape)}"
+            )
         return self.match(kernel, self.search_neck(search))
 
     def match(self, kernel: Tensor, feature: Tensor) -> tuple[Tensor, Tensor, Tensor]:

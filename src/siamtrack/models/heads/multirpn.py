@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.models.heads.anchors import RATIOS
-from siamtrack.models.heads.base import HEADS
+from siamtrack.models.heads.base import HEADS, check_feature
 from siamtrack.models.heads.siamrpn import DepthwiseRPNHead, RPNHead
 
 
@@ -41,6 +41,7 @@ class MultiRPNHead(RPNHead):
         scales: Sequence[float] = (8.0,),
     ) -> None:
         super().__init__(stride, ratios, scales, classes=2)
+        self.channels = channels
         self.splits = list(splits) or [channels]
         if sum(self.splits) != channels:
             raise ValueError(f"splits {self.splits} do not add up to {channels} channels")
@@ -56,7 +57,12 @@ class MultiRPNHead(RPNHead):
         )
 
     def kernel(self, template: Tensor) -> Tensor:
-        """Map (B, channels, h, w) to kernels (B, depths * 2 hidden, centre - 2, centre - 2)."""
+        """Map (B, channels, h, w) to kernels (B, depths * 2 hidden, centre - 2, centre - 2).
+
+        Raises:
+            ValueError: If the features have other channels or less cells than `centre`.
+        """
+        check_feature(template, self.channels, self.centre)
         y, x = ((side - self.centre) // 2 for side in template.shape[2:])
         features = self._necks(template[..., y : y + self.centre, x : x + self.centre])
         # a ModuleList does not say what it holds
@@ -69,6 +75,7 @@ class MultiRPNHead(RPNHead):
         Raises:
             ValueError: If they do not fit.
         """
+        check_feature(search, self.channels, self.centre)
         features, kernels = self._necks(search), kernel.chunk(len(self.heads), 1)
         outputs = [h(k, f) for h, k, f in zip(self.heads, kernels, features, strict=True)]
         scores, offsets = zip(*outputs, strict=True)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from siamtrack.models.correlation import depthwise_correlation, up_channel_correlation
 from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes
-from siamtrack.models.heads.base import HEADS, Head
+from siamtrack.models.heads.base import HEADS, Head, check_feature
 
 
 class RPNHead(Head):
@@ -91,6 +91,7 @@ class UpChannelRPNHead(RPNHead):
     ) -> None:
         super().__init__(stride, ratios, scales, classes)
         _check_cells(template_cells)
+        self.channels = channels
         scores, offsets = classes * len(self.shapes), 4 * len(self.shapes)
         self.score_template = nn.Conv2d(channels, hidden * scores, 3)
         self.box_template = nn.Conv2d(channels, hidden * offsets, 3)
@@ -99,7 +100,12 @@ class UpChannelRPNHead(RPNHead):
         self.box_adjust = nn.Conv2d(offsets, offsets, 1)
 
     def kernel(self, template: Tensor) -> Tensor:
-        """Map (B, channels, h, w) to the kernels (B, (classes + 4) K hidden, h - 2, w - 2)."""
+        """Map (B, channels, h, w) to the kernels (B, (classes + 4) K hidden, h - 2, w - 2).
+
+        Raises:
+            ValueError: If the features have other channels or less than 3x3 cells.
+        """
+        check_feature(template, self.channels, 3)
         return torch.cat([self.score_template(template), self.box_template(template)], 1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,6 +114,7 @@ class UpChannelRPNHead(RPNHead):
         Raises:
             ValueError: If they do not fit.
         """
+        check_feature(search, self.channels, 3)
         cut = self.score_template.out_channels
         scores = up_channel_correlation(kernel[:, :cut], self.score_search(search))
         offsets = up_channel_correlation(kernel[:, cut:], self.box_search(search))
@@ -139,6 +146,7 @@ class DepthwiseRPNHead(RPNHead):
     ) -> None:
         super().__init__(stride, ratios, scales, classes)
         _check_cells(template_cells)
+        self.channels = channels
         self.score_template = _conv_norm(channels, hidden, 3)
         self.score_search = _conv_norm(channels, hidden, 3)
         self.score = _reader(hidden, classes * len(self.shapes))
@@ -147,7 +155,12 @@ class DepthwiseRPNHead(RPNHead):
         self.box = _reader(hidden, 4 * len(self.shapes))
 
     def kernel(self, template: Tensor) -> Tensor:
-        """Map (B, channels, h, w) to the two kernels (B, 2 hidden, h - 2, w - 2)."""
+        """Map (B, channels, h, w) to the two kernels (B, 2 hidden, h - 2, w - 2).
+
+        Raises:
+            ValueError: If the features have other channels or less than 3x3 cells.
+        """
+        check_feature(template, self.channels, 3)
         return torch.cat([self.score_template(template), self.box_template(template)], 1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,6 +169,7 @@ class DepthwiseRPNHead(RPNHead):
         Raises:
             ValueError: If they do not fit.
         """
+        check_feature(search, self.channels, 3)
         features = torch.cat([self.score_search(search), self.box_search(search)], 1)
         matched = depthwise_correlation(kernel, features)
         scores, offsets = matched.chunk(2, 1)

@@ -1,0 +1,21 @@
+"""Checkpoints of other projects as networks of ours, one file per layout; `LAYOUTS` names them.
+
+>>> sorted(LAYOUTS)
+['pysot-alexnet', 'pysot-mobilenetv2', 'siamdw', 'siamfc-pytorch']
+"""
+
+from siamtrack.models.convert import pysot, siamdw, siamfc_pytorch
+from siamtrack.models.convert.base import LAYOUTS, Layout, convert
+from siamtrack.models.convert.matching import Report
+from siamtrack.models.convert.read import read_tensors
+
+__all__ = [
+    "LAYOUTS",
+    "Layout",
+    "Report",
+    "convert",
+    "pysot",
+    "read_tensors",
+    "siamdw",
+    "siamfc_pytorch",
+]

@@ -1,0 +1,103 @@
+"""What a layout is, and the one way in which all of them are converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from siamtrack.errors import WeightsError
+from siamtrack.models.convert.matching import Report, match
+from siamtrack.models.convert.read import read_tensors, state_of
+from siamtrack.models.siamese import Siamese
+from siamtrack.registry import Registry
+
+State = Mapping[str, Tensor]
+
+
+class Layout:
+    """How one project names its tensors, and which network of ours they belong to.
+
+    Attributes:
+        bgr: Whether the project feeds pictures as BGR. The first convolution is turned round, so
+            that every converted network takes RGB in [0, 255].
+        first: Name, in our network, of the first convolution.
+        own: Names in our network that the project keeps as constants in its code.
+    """
+
+    bgr: bool = False
+    first: str = ""
+    own: tuple[str, ...] = ()
+
+    def recognises(self, state: State) -> bool:
+        """Say whether a state dict is of this layout."""
+        raise NotImplementedError
+
+    def build(self, state: State) -> Siamese:
+        """Build the network that the shapes in the state dict tell of, with any weights.
+
+        Raises:
+            KeyError: If a tensor that tells of the structure is missing.
+            WeightsError: If the network is one that we do not have.
+        """
+        raise NotImplementedError
+
+    def rename(self, name: str) -> str | None:
+        """Give our name for a tensor, None if we have none."""
+        raise NotImplementedError
+
+
+LAYOUTS: Registry[Layout] = Registry("checkpoint layout")
+
+
+def convert(
+    checkpoint: str | Path | Mapping[str, Any], layout: str | None = None, strict: bool = True
+) -> tuple[Siamese, Report]:
+    """Turn a checkpoint of another project into a network of ours.
+
+    Args:
+        checkpoint: The file, or what was read from it.
+        layout: One of `LAYOUTS`; recognised by the names if None.
+        strict: Whether tensors without a place in our network are an error too. Tensors that are
+            missing or of another shape always are.
+
+    Returns:
+        The network in eval mode, which takes RGB pictures in [0, 255], and the report.
+
+    Raises:
+        UnknownNameError: If the layout is none of ours.
+        WeightsError: If the file cannot be read, is of an unknown layout or architecture, or its
+            tensors do not match; the message names each of them. No network is returned then.
+    """
+    if isinstance(checkpoint, Mapping):
+        where, state = "the checkpoint", state_of(checkpoint)
+    else:
+        where, state = str(checkpoint), read_tensors(checkpoint)
+    name = layout or next((each for each in LAYOUTS if LAYOUTS[each].recognises(state)), None)
+    if name is None:
+        raise WeightsError(
+            f"{where}: {len(state)} tensors such as {next(iter(state))!r} are in none of the "
+            f"layouts {', '.join(LAYOUTS)}"
+        )
+    kind = LAYOUTS[name]
+    try:
+        model = kind.build(state)
+    except KeyError as error:
+        raise WeightsError(
+            f"{where} is no whole checkpoint of layout {name}: it lacks {error}"
+        ) from error
+    except WeightsError:
+        raise
+    except (IndexError, ValueError, ArithmeticError) as error:  # shapes that fit no network
+        raise WeightsError(
+            f"{where} has shapes of no network of layout {name} ({error})"
+        ) from error
+    found, report = match(model, state, kind.rename, kind.own)
+    if report.missing or report.misshapen or (strict and report.unused):
+        raise WeightsError(f"{where} does not fit layout {name}: {report.text()}")
+    if kind.bgr:
+        found[kind.first] = found[kind.first].flip(1)
+    model.load_state_dict({**model.state_dict(), **found})
+    return model.eval(), report

@@ -1,0 +1,99 @@
+"""Checkpoints of pysot, https://github.com/STVIR/pysot: SiamRPN++ on AlexNet and on MobileNetV2.
+
+Both AlexNets of the project convert: the "legacy" one, which numbers all its layers, and the one
+that numbers them in five groups. Pictures are BGR. Anchors are the five of every released model.
+"""
+
+from __future__ import annotations
+
+import re
+
+from siamtrack.models.backbones.alexnet import AlexNet
+from siamtrack.models.backbones.mobilenetv2 import MobileNetV2
+from siamtrack.models.convert.base import LAYOUTS, Layout, State
+from siamtrack.models.heads import DepthwiseRPNHead, MultiRPNHead
+from siamtrack.models.siamese import Siamese
+
+LEGACY = {0: (1, 0), 1: (1, 1), 4: (2, 0), 5: (2, 1), 8: (3, 0), 9: (3, 1), 11: (4, 0), 12: (4, 1),
+          14: (5, 0), 15: (5, 1)}  # fmt: skip
+BRANCH = {"cls": "score", "loc": "box"}
+PART = {"conv_kernel": "_template", "conv_search": "_search", "head": ""}
+RPN = re.compile(r"rpn_head\.(?:rpn(\d)\.)?(cls|loc)\.(conv_kernel|conv_search|head)\.(.+)")
+NECK = re.compile(r"neck\.downsample(\d)\.downsample\.(.+)")
+MOBILE = re.compile(r"backbone\.layer(\d)\.(\d)\.conv\.(.+)")
+
+
+class AlexNetLayout(Layout):
+    """SiamRPN++ with AlexNet and one depth-wise head."""
+
+    bgr = True
+    first = "backbone.conv1.0.weight"
+
+    def recognises(self, state: State) -> bool:
+        """Know it by its first convolution."""
+        return self._first(state) is not None
+
+    def build(self, state: State) -> Siamese:
+        """Read width and hidden channels from the shapes."""
+        first = self._first(state)
+        if first is None:
+            raise KeyError("backbone.features.0.weight")
+        backbone = AlexNet(state[first].shape[0] / 96, groups=1, last_norm=True, eps=1e-5)
+        hidden = state["rpn_head.cls.conv_kernel.0.weight"].shape[0]
+        return Siamese(backbone, DepthwiseRPNHead(backbone.channels, 6, 8, hidden=hidden))
+
+    def rename(self, name: str) -> str | None:
+        """Give our names for the layers of AlexNet and the head."""
+        if found := re.fullmatch(r"backbone\.features\.(\d+)\.(.+)", name):
+            layer, part = LEGACY.get(int(found[1]), (0, 0))
+            return f"backbone.conv{layer}.{part}.{found[2]}"
+        if found := re.fullmatch(r"backbone\.layer(\d)\.(.+)", name):
+            return f"backbone.conv{found[1]}.{found[2]}"
+        return _head(name)
+
+    @staticmethod
+    def _first(state: State) -> str | None:
+        names = ("backbone.features.0.weight", "backbone.layer1.0.weight")
+        return next((name for name in names if name in state and state[name].ndim == 4), None)
+
+
+class MobileLayout(Layout):
+    """SiamRPN++ with MobileNetV2: three depths, each with its neck and head."""
+
+    bgr = True
+    first = "backbone.stem.0.weight"
+
+    def recognises(self, state: State) -> bool:
+        """Know it by its inverted residuals."""
+        return "backbone.layer1.0.conv.0.weight" in state
+
+    def build(self, state: State) -> Siamese:
+        """Read the width from the last stage, and the hidden channels."""
+        backbone = MobileNetV2(state["backbone.layer7.0.conv.6.weight"].shape[0] / 320)
+        hidden = state["neck.downsample2.downsample.0.weight"].shape[0]
+        head = MultiRPNHead(backbone.channels, 15, 8, splits=backbone.splits, hidden=hidden)
+        return Siamese(backbone, head)
+
+    def rename(self, name: str) -> str | None:
+        """Give our names for the stages, the necks and the heads."""
+        if name.startswith("backbone.layer0."):
+            return name.replace("layer0", "stem")
+        if found := MOBILE.fullmatch(name):
+            return f"backbone.groups.{int(found[1]) - 1}.{found[2]}.layers.{found[3]}"
+        if found := NECK.fullmatch(name):
+            return f"head.necks.{int(found[1]) - 2}.{found[2]}"
+        return _head(name)
+
+
+def _head(name: str) -> str | None:
+    """`score_template`, `score_search` and `score` of one depth-wise head, or of each depth's."""
+    found = RPN.fullmatch(name)
+    if found is None:
+        return None
+    depth, branch, part, rest = found.groups()
+    place = "head." if depth is None else f"head.heads.{int(depth) - 2}."
+    return f"{place}{BRANCH[branch]}{PART[part]}.{rest}"
+
+
+LAYOUTS.register("pysot-alexnet")(AlexNetLayout())
+LAYOUTS.register("pysot-mobilenetv2")(MobileLayout())

@@ -1,0 +1,40 @@
+"""Checkpoints of siamfc-pytorch, https://github.com/huanglianghua/siamfc-pytorch.
+
+Its AlexNet has the names of ours; versions 1 (the released one) and 3 convert. Pictures are RGB.
+The response is scaled by 0.001.
+"""
+
+from __future__ import annotations
+
+from siamtrack.models.backbones.alexnet import AlexNet
+from siamtrack.models.convert.base import LAYOUTS, Layout, State
+from siamtrack.models.heads.siamfc import SiamFCHead
+from siamtrack.models.siamese import Siamese
+
+
+class SiamFCPytorch(Layout):
+    """SiamFC with AlexNet."""
+
+    own = ("head.scale", "head.bias")
+
+    def recognises(self, state: State) -> bool:
+        """Know it by the first convolution."""
+        return "backbone.conv1.0.weight" in state
+
+    def build(self, state: State) -> Siamese:
+        """Read width, groups and the last norm from the shapes."""
+        first, second = state["backbone.conv1.0.weight"], state["backbone.conv2.0.weight"]
+        backbone = AlexNet(
+            width=first.shape[0] / 96,
+            groups=max(1, first.shape[0] // second.shape[1]),
+            last_norm="backbone.conv5.1.weight" in state,
+            eps=1e-6,
+        )
+        return Siamese(backbone, SiamFCHead(scale=1e-3))
+
+    def rename(self, name: str) -> str | None:
+        """Keep the name."""
+        return name
+
+
+LAYOUTS.register("siamfc-pytorch")(SiamFCPytorch())
