@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import arg, subcommand
 
+from siamtrack.cli.data import Data
 from siamtrack.cli.demo import Demo
 from siamtrack.cli.evaluate import Eval
 from siamtrack.cli.export import Export
@@ -26,6 +27,7 @@ Command = (
     | Annotated[Models, subcommand("models", prefix_name=False), arg(name="")]
     | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
     | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]
+    | Annotated[Data, subcommand("data", prefix_name=False), arg(name="")]
     | Annotated[Export, subcommand("export", prefix_name=False), arg(name="")]
 )
 

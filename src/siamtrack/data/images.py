@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -73,7 +74,10 @@ def read_image(path: str | Path) -> Image:
     data = read_bytes(path)
     if _is_cut(data):
         raise ImageError(os.fspath(path), "cut short, no end of the image in it")
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = None
+    if data.size:
+        with contextlib.suppress(cv2.error):
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if image is None:
         raise ImageError(os.fspath(path), "no readable image")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

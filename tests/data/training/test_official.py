@@ -50,7 +50,7 @@ def test_labels(name, label, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(set(TRAINING) - {"shards"}))
 def test_wrong_layout_says_what_was_expected_where(name, tmp_path):
-    with pytest.raises(DatasetError, match="expected|Give the folder") as error:
+    with pytest.raises(DatasetError, match=r"expected|Give the folder") as error:
         read_training(f"{name}:{tmp_path}")
     assert str(tmp_path) in str(error.value)
     with pytest.raises(DatasetError, match="no such folder or file"):

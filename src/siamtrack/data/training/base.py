@@ -110,7 +110,8 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
     found = Findings() if found is None else found
     match = _PREFIX.fullmatch(str(source))
     if match is None or (match[1] not in TRAINING and Path(source).exists()):
-        return read_manifest(Path(source))
+        with _no_collection():
+            return read_manifest(Path(source))
     name, place = match[1], match[2]
     reader = TRAINING[name]
     path = Path(place)

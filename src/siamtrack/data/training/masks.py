@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,10 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     if is_palette:
         header = data[12:25] + b"\x00" + data[26:29]
         data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
-    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    mask = None
+    if data:
+        with contextlib.suppress(cv2.error):
+            mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.dtype != np.uint8:
         raise ImageError(str(path), "no readable mask")
     if mask.ndim == 3:
