@@ -42,3 +42,23 @@ def test_import(tmp_path, capsys):
     assert "exists" in capsys.readouterr().err
     assert run("data", "import", "mot", source, tmp_path / "out", "--overwrite", "--json") == 0
     assert json.loads(capsys.readouterr().out)["boxes"] == FRAMES
+
+
+def test_prepare_and_pack(tmp_path, capsys):
+    source = got10k(tmp_path / "data")
+    prepare = ["data", "prepare", "--data", source, "--out", tmp_path / "crops"]
+    assert run(*prepare, "--crop.side", 128, "--every", 2) == 0
+    assert f"{FRAMES} crops, {FRAMES} of them new" in capsys.readouterr().out
+    next((tmp_path / "data").rglob("00000001.jpg")).unlink()
+    assert run(*prepare, "--crop.side", 128, "--every", 2, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["new"] == 0
+    assert run(*prepare) == 2
+    assert "other settings" in capsys.readouterr().err
+    shards = tmp_path / "shards"
+    assert run("data", "pack", "--data", tmp_path / "crops", "--out", shards) == 0
+    assert f"wrote 1 shards to {shards}: {FRAMES} images" in capsys.readouterr().out
+    assert run("data", "check", f"shards:{shards}", "--decode", "--strict") == 0
+    pack = ["data", "pack", "--data", tmp_path / "crops", "--out", shards, "--json"]
+    assert run(*pack, "--overwrite") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["boxes"] == FRAMES
+    assert run(*pack) == 2

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from tqdm import tqdm
-from tyro.conf import PositionalRequiredArgs, arg, subcommand
+from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
+from siamtrack.data.prepare import CropConfig
 from siamtrack.errors import DatasetError
 
 
@@ -19,7 +20,7 @@ from siamtrack.errors import DatasetError
 class Check:
     """Count images, tracks and boxes of training data, and name what is missing or broken."""
 
-    source: Annotated[str, arg(metavar="SOURCE")]
+    source: Annotated[Positional[str], arg(metavar="SOURCE")]
     """NAME:PATH, such as got10k:/data/GOT-10k, or a manifest; docs/training-data.md has the
     names."""
     decode: bool = False
@@ -47,11 +48,11 @@ class Check:
 class Import:
     """Turn annotations of CVAT, COCO with videos, MOT or YOLO into a manifest to train on."""
 
-    form: Annotated[str, arg(metavar="FORMAT")]
+    form: Annotated[Positional[str], arg(metavar="FORMAT")]
     """cvat, coco-video, mot or yolo; or a public data set, for a manifest of it."""
-    source: Annotated[Path, arg(metavar="SOURCE")]
+    source: Annotated[Positional[Path], arg(metavar="SOURCE")]
     """The annotations: a file, or the folder that the tool wrote."""
-    out: Annotated[Path, arg(metavar="OUT")]
+    out: Annotated[Positional[Path], arg(metavar="OUT")]
     """Folder of the manifest, or the manifest, a .jsonl file."""
     images: Path | None = None
     """Folder of the frames, or the annotated video; without it, they are looked for beside the
@@ -80,13 +81,91 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Prepare:
+    """Cut a crop around every object once; a run that was killed goes on where it was."""
+
+    data: UseAppendAction[tuple[str, ...]]
+    """NAME:PATH or a manifest. Repeat for more."""
+    out: Path
+    """Folder of the crops and of their manifest.jsonl."""
+    crop: CropConfig = field(default_factory=CropConfig)
+    """How to cut."""
+    every: int = 1
+    """Take every so manieth box of a track."""
+    workers: int = 0
+    """Threads; 0: as many as there are processors."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> None:
+        """Cut and say what was written."""
+        from siamtrack.data.prepare import prepare
+        from siamtrack.data.training import read_all
+
+        done = prepare(
+            read_all(self.data), self.out, self.crop, every=self.every,
+            workers=self.workers or None, progress=bar,
+        )  # fmt: skip
+        if self.json:
+            print(json.dumps({
+                "manifest": str(done.manifest), "crops": done.crops, "new": done.new,
+                "outside": done.outside, "unreadable": done.faults.bad,
+            }))  # fmt: skip
+            return
+        print(f"wrote {done.manifest}: {done.crops:,} crops, {done.new:,} of them new")
+        if done.faults.bad:
+            print(f"left out: {done.faults.summary()}")
+        if done.outside:
+            print(f"left out: {done.outside} boxes outside their images")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Write images and boxes as shards of WebDataset, for clusters; needs the extra `shards`."""
+
+    data: UseAppendAction[tuple[str, ...]]
+    """NAME:PATH or a manifest, most often of crops. Repeat for more."""
+    out: Path
+    """Folder of train-000000.tar and so on."""
+    megabytes: float = 256
+    """Size at which a shard is closed."""
+    overwrite: bool = False
+    """Replace shards that are there."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> None:
+        """Pack and say what was written."""
+        from siamtrack.data.packing import pack
+        from siamtrack.data.training import read_all
+
+        done = pack(
+            read_all(self.data), self.out, megabytes=self.megabytes, overwrite=self.overwrite,
+            progress=bar,
+        )  # fmt: skip
+        if self.json:
+            print(json.dumps({
+                "shards": [str(shard) for shard in done.shards], "images": done.images,
+                "boxes": done.boxes, "unreadable": done.faults.bad,
+            }))  # fmt: skip
+            return
+        print(
+            f"wrote {len(done.shards)} shards to {self.out}: {done.images:,} images, "
+            f"{done.boxes:,} boxes; train with --data shards:{self.out}"
+        )
+        if done.faults.bad:
+            print(f"left out: {done.faults.summary()}")
+
+
+@dataclass(frozen=True)
 class Data:
     """Training data: check it, import your own, cut crops, pack shards."""
 
     verb: Annotated[
         Annotated[Check, subcommand("check", prefix_name=False), arg(name="")]
-        | Annotated[Import, subcommand("import", prefix_name=False), arg(name="")],
-        PositionalRequiredArgs,
+        | Annotated[Import, subcommand("import", prefix_name=False), arg(name="")]
+        | Annotated[Prepare, subcommand("prepare", prefix_name=False), arg(name="")]
+        | Annotated[Pack, subcommand("pack", prefix_name=False), arg(name="")],
         arg(name=""),
     ]
 

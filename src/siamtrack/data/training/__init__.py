@@ -11,6 +11,7 @@ from siamtrack.data.training import got10k as got10k
 from siamtrack.data.training import imagenet as imagenet
 from siamtrack.data.training import lasot as lasot
 from siamtrack.data.training import mot as mot
+from siamtrack.data.training import shards as shards
 from siamtrack.data.training import trackingnet as trackingnet
 from siamtrack.data.training import yolo as yolo
 from siamtrack.data.training import youtube_bb as youtube_bb

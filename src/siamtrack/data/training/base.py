@@ -137,7 +137,7 @@ def read_all(sources: Iterable[str | Path]) -> list[Entry]:
 
     Raises:
         UnknownNameError: If a source has a name that no reader has.
-        DatasetError: If a source cannot be read.
+        DatasetError: If a source cannot be read, or there is none.
     """
     entries: list[Entry] = []
     seen: set[str] = set()
@@ -152,6 +152,8 @@ def read_all(sources: Iterable[str | Path]) -> list[Entry]:
             tracks = {entry.track for entry in new}
         seen |= tracks
         entries += new
+    if not entries:
+        raise DatasetError("no data: give --data NAME:PATH, or a manifest, at least once")
     return entries
 
 
