@@ -25,6 +25,7 @@ from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
 from siamtrack.data.faults import Faults
 from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest
+from siamtrack.data.training.base import thinned
 from siamtrack.data.writing import write_whole
 from siamtrack.errors import DatasetError, ImageError
 
@@ -132,7 +133,7 @@ def prepare(
     faults = Faults() if faults is None else faults
     _same_settings(folder, config)
     jobs: dict[str, list[tuple[Entry, Path]]] = defaultdict(list)
-    for entry in _thinned(entries, every):
+    for entry in thinned(entries, every):
         jobs[entry.image].append((entry, folder / crop_name(entry, config)))
     new = outside = 0
     crops: list[Entry] = []
@@ -187,14 +188,6 @@ def _same_settings(folder: Path, config: CropConfig) -> None:
         raise ValueError(f"{folder} holds other files: give an empty or a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(asdict(config)).encode())
-
-
-def _thinned(entries: Iterable[Entry], every: int) -> Iterator[Entry]:
-    seen: dict[str, int] = defaultdict(int)
-    for entry in entries:
-        if seen[entry.track] % every == 0:
-            yield entry
-        seen[entry.track] += 1
 
 
 def _cut_all(

@@ -155,6 +155,13 @@ def test_coco_annotation_without_image(tmp_path):
     assert found.counts == {"unreadable": 1}
 
 
+def test_every_second_box(tmp_path):
+    source = got10k(tmp_path).replace(":", "/2:", 1)
+    assert [entry.frame for entry in read_training(source)] == [0, 2, 0, 2]
+    with pytest.raises(ValueError, match="every 0th"):
+        read_training(f"got10k/0:{tmp_path}")
+
+
 def test_tracks_of_two_sets_stay_apart(tmp_path):
     sources = [got10k(tmp_path / name, sequences=1) for name in "ab"]
     pool = Pool(read_all(sources))

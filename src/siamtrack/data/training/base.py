@@ -84,7 +84,7 @@ class Reader(Protocol):
 TRAINING: Registry[Reader] = Registry("training data set")
 """Readers by name; a new one is a function in a file of its own, registered here."""
 
-_PREFIX = re.compile(r"([A-Za-z][\w.-]+):(.*)", re.DOTALL)
+_PREFIX = re.compile(r"([A-Za-z][\w.-]+)(?:/(\d+))?:(.*)", re.DOTALL)
 
 
 def read_training(source: str | Path, found: Findings | None = None) -> list[Entry]:
@@ -92,7 +92,7 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
 
     Args:
         source: `NAME:PATH`, such as `got10k:/data/GOT-10k` (the names are in `TRAINING`), or the
-            path of a manifest or of its folder.
+            path of a manifest or of its folder. `NAME/5:PATH` keeps every fifth box of a track.
         found: Where to add what was left out; it is logged as well.
 
     Returns:
@@ -100,6 +100,7 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
 
     Raises:
         UnknownNameError: If no reader has this name.
+        ValueError: If every 0th box is asked for.
         DatasetError: If the path does not exist, does not have the layout, or holds no object.
 
     Example:
@@ -112,15 +113,17 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
     if match is None or (match[1] not in TRAINING and Path(source).exists()):
         with _no_collection():
             return read_manifest(Path(source))
-    name, place = match[1], match[2]
+    name, every, place = match[1], int(match[2] or 1), match[3]
     reader = TRAINING[name]
+    if every < 1:
+        raise ValueError(f"{source}: keep every first, second or later box, not every 0th")
     path = Path(place)
     if "://" not in place and "{" not in place and not path.exists():
         raise DatasetError(
             f"{path}: no such folder or file; give the place of {name} after {name}:"
         )
     with _no_collection():
-        entries = list(reader(path, found))
+        entries = list(thinned(reader(path, found), every))
     left_out = found.summary()
     if not entries:
         raise DatasetError(
@@ -155,6 +158,24 @@ def read_all(sources: Iterable[str | Path]) -> list[Entry]:
     if not entries:
         raise DatasetError("no data: give --data NAME:PATH, or a manifest, at least once")
     return entries
+
+
+def thinned(entries: Iterable[Entry], every: int) -> Iterator[Entry]:
+    """Yield the first of every so many boxes of each track.
+
+    Example:
+        >>> track = [Entry("a", (0.0, 0.0, 1.0, 1.0), "t", frame, "", "") for frame in range(5)]
+        >>> [entry.frame for entry in thinned(track, 2)]
+        [0, 2, 4]
+    """
+    if every == 1:
+        yield from entries
+        return
+    seen: Counter[str] = Counter()
+    for entry in entries:
+        if seen[entry.track] % every == 0:
+            yield entry
+        seen[entry.track] += 1
 
 
 @contextmanager
