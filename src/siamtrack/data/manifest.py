@@ -124,7 +124,14 @@ def _entry(line: str, where: str, folder: str, source: str | None, name: str) ->
         frame = int(item.get("frame", 0))
     except IndexError:
         box, four, frame = (0.0, 0.0, 0.0, 0.0), False, 0
-    except (AttributeError, ValueError, KeyError, TypeError) as error:
+    except (
+        AttributeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise DatasetError(
             f"{where}: expected a JSON object with 'image' and 'box' [left, top, width, height] "
             f"({error})"

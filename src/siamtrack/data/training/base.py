@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from siamtrack.boxes import Array
 from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.data.text import read_rows
-from siamtrack.errors import DatasetError
+from siamtrack.errors import DatasetError, SiamtrackError
 from siamtrack.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Findings:
         self.counts[kind] += 1
         names = self.names.setdefault(kind, [])
         if len(names) < self.keep:
-            names.append(name)
+            names.append(name if len(name) <= 400 else f"{name[:200]} ... {name[-200:]}")
 
     def summary(self, names: int = 3) -> str:
         """Say in one line what was left out; an empty string if nothing was."""
@@ -123,7 +123,16 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
             f"{path}: no such folder or file; give the place of {name} after {name}:"
         )
     with _no_collection():
-        entries = list(thinned(reader(path, found), every))
+        try:
+            entries = list(thinned(reader(path, found), every))
+        except SiamtrackError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
+                ValueError) as error:  # fmt: skip
+            raise DatasetError(
+                f"{path}: an annotation file has not the form that {name} expects "
+                f"({repr(error)[:300]})"
+            ) from error
     left_out = found.summary()
     if not entries:
         raise DatasetError(

@@ -42,13 +42,12 @@ def read_coco(path: Path, found: Findings) -> Iterator[Entry]:
             picture = pictures[note["image_id"]]
             name, box = picture["file_name"], note["bbox"]
             size = (picture["width"], picture["height"]) if "width" in picture else None
-            if len(box) != 4:
-                raise ValueError(f"bbox {box}")
-        except (KeyError, TypeError, ValueError) as error:
+            left, top, width, height = (float(value) for value in box)
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             found.add("unreadable", f"{file}: annotation {note.get('id')} ({error!r})")
             continue
         yield from still_entry(
-            box, f"{images}/{name}", found, track=str(note["id"]),
+            (left, top, width, height), f"{images}/{name}", found, track=str(note["id"]),
             label=labels.get(note.get("category_id"), ""), source="coco", size=size,
         )  # fmt: skip
 
@@ -80,7 +79,7 @@ def read_coco_json(file: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file}: cannot be read as JSON ({error})") from error
     lists = [
         key

@@ -57,7 +57,7 @@ def read_coco_video(path: Path, found: Findings, images: Pictures | None = None)
                 track, items = _of_video(note, videos, pictures, found)
             else:
                 track, items = _of_image(note, frames, pictures, found)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             found.add("unreadable", f"{path}: annotation {note.get('id')} ({error!r})")
             continue
         if track is None:

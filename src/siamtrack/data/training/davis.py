@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings
+from siamtrack.data.training.base import TRAINING, Findings, folders
 from siamtrack.data.training.masks import mask_entries
 from siamtrack.errors import DatasetError
 
@@ -47,12 +47,13 @@ def read_davis(path: Path, found: Findings) -> Iterator[Entry]:
         raise DatasetError(
             f"{path}: expected JPEGImages/480p and Annotations/480p (or Full-Resolution) of DAVIS"
         )
+    here = {folder.name for folder in folders(path / "Annotations" / part)}
     with ThreadPoolExecutor() as workers:
         for name in names:
-            masks = sorted((path / "Annotations" / part / name).glob("*.png"))
-            if not masks:
-                found.add("missing", str(path / "Annotations" / part / name))
+            if name not in here:
+                found.add("missing", f"{path / 'Annotations' / part}/{name}")
                 continue
+            masks = sorted((path / "Annotations" / part / name).glob("*.png"))
             images = str(path / "JPEGImages" / part / name)
             yield from mask_entries(
                 masks, images, found, video=name, source="davis", labels={}, workers=workers

@@ -40,7 +40,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     depth = data[24] if is_palette else 8
     if is_palette:
         header = data[12:25] + b"\x00" + data[26:29]
-        data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+        data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + _plain(data[33:])
     mask = None
     if data:
         with contextlib.suppress(cv2.error):
@@ -54,6 +54,18 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     elif not is_palette and set(np.unique(mask).tolist()) <= {0, 255}:
         mask = np.minimum(mask, 1)
     return np.asarray(mask, dtype=np.uint8)
+
+
+def _plain(chunks: bytes) -> bytes:
+    """Return the chunks of a PNG without palette and transparency, which gray does not have."""
+    place = 0
+    kept = []
+    while place + 8 <= len(chunks) and (kind := chunks[place + 4 : place + 8]) != b"IDAT":
+        end = place + 12 + int.from_bytes(chunks[place : place + 4], "big")
+        if kind not in (b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT"):
+            kept.append(chunks[place:end])
+        place = end
+    return b"".join(kept) + chunks[place:]
 
 
 def mask_boxes(mask: NDArray[np.uint8]) -> Boxes:

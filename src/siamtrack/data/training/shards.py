@@ -116,7 +116,7 @@ def _objects(shard: Path, found: Findings) -> Iterator[Entry]:
                     notes[key] = json.loads(file.read()) if file else None
                 else:
                     images[key] = inside(shard, member.offset_data, member.size)
-    except (OSError, tarfile.TarError, ValueError) as error:
+    except (OSError, tarfile.TarError, ValueError, RecursionError) as error:
         raise DatasetError(f"{shard}: no whole, uncompressed shard ({error})") from error
     for key, objects in notes.items():
         if key not in images:

@@ -62,7 +62,7 @@ def _objects(
         lines = file.read_text(encoding="utf-8").split("\n")
         size = image_size(image) if any(line.strip() for line in lines) else (1, 1)
     except (OSError, UnicodeDecodeError, ImageError) as error:
-        found.add("unreadable", str(error))
+        found.add("unreadable", f"{file}: {error}")
         return
     stem = file.relative_to(root).with_suffix("").as_posix()
     for number, line in enumerate(lines, start=1):
@@ -86,7 +86,7 @@ def _line(line: str) -> tuple[int, Box] | None:
         kind, *values = line.split()
         numbers = [float(value) for value in values]
         number = int(float(kind))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if not all(map(math.isfinite, numbers)):
         return None

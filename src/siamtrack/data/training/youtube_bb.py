@@ -83,19 +83,21 @@ def _tracks(
     """Return (timestamp, class name, ltwh as shares) of each object; absent rows are dropped."""
     tracks = defaultdict(list)
     with file.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.reader(lines), start=1):
-            if not row or row[0] == "youtube_id":
-                continue
-            try:
+        rows = csv.reader(lines)
+        try:
+            for row in rows:
+                if not row or row[0] == "youtube_id":
+                    continue
                 video, stamp, kind, label, track, presence, *edges = row
                 left, right, top, bottom = map(float, edges)
                 if presence != "absent" and min(left, top) >= 0:
                     box = (left, top, right - left, bottom - top)
                     tracks[video, kind, track].append((int(stamp), label, box))
-            except ValueError as error:
-                raise DatasetError(
-                    f"{file}, line {number}: expected ten columns, youtube_id to ymax ({error})"
-                ) from error
+        except (csv.Error, ValueError) as error:
+            raise DatasetError(
+                f"{file}, line {rows.line_num}: expected ten columns, youtube_id to ymax "
+                f"({str(error)[:100]})"
+            ) from error
     return tracks
 
 

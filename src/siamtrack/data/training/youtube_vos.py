@@ -58,7 +58,7 @@ def _meta(path: Path) -> dict[str, dict[int, str]]:
             video: {int(k): str(v.get("category", "")) for k, v in each["objects"].items()}
             for video, each in content["videos"].items()
         }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DatasetError(
             f"{path}: expected videos/ID/objects/NUMBER/category as in YouTube-VOS ({error!r})"
         ) from error
