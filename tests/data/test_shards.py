@@ -148,6 +148,16 @@ def test_unreadable_images_and_old_shards(tmp_path, entries):
         pack(entries, tmp_path / "two", megabytes=0)
 
 
+def test_shards_are_not_packed_over_themselves(tmp_path, entries):
+    (shard,) = pack(entries, tmp_path / "out").shards
+    before = shard.read_bytes()
+    again = read_training(f"shards:{tmp_path / 'out'}")
+    with pytest.raises(ValueError, match="that are to be read"):
+        pack(again, tmp_path / "out", overwrite=True)
+    assert shard.read_bytes() == before
+    assert pack(again, tmp_path / "two").shards[0].read_bytes() == before
+
+
 def test_without_the_extra(tmp_path, entries, monkeypatch):
     monkeypatch.setitem(sys.modules, "webdataset.cache", None)
     with pytest.raises(MissingExtraError, match=r"siamtrack\[shards\]"):

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from siamtrack.data.headers import image_size
 from siamtrack.data.images import archive_of, read_image
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import KINDS, Findings, read_training
+from siamtrack.data.training.base import read_training
+from siamtrack.data.training.findings import KINDS, Findings
 from siamtrack.errors import ImageError
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 
 from siamtrack.data.manifest import Entry, write_manifest
-from siamtrack.data.training.base import TRAINING, Findings, read_training
+from siamtrack.data.training.base import TRAINING, read_training
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import FORMATS, Pictures, VideoPictures
 from siamtrack.data.writing import write_whole
 from siamtrack.errors import DatasetError

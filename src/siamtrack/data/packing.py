@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from siamtrack.data.faults import Faults
-from siamtrack.data.images import read_bytes
+from siamtrack.data.images import archive_of, read_bytes
 from siamtrack.data.manifest import Entry, manifest_line
 from siamtrack.data.training.shards import library
 from siamtrack.errors import ImageError
@@ -60,7 +60,7 @@ def pack(
 
     Raises:
         FileExistsError: If there are shards in `out` and `overwrite` is not set.
-        ValueError: If `megabytes` is not above 0.
+        ValueError: If `megabytes` is not above 0, or `out` holds the shards that are to be read.
         DatasetError: If too many images cannot be read.
         MissingExtraError: If the extra `shards` is not installed.
     """
@@ -72,10 +72,13 @@ def pack(
     old = sorted(folder.glob("train-*.tar"))
     if old and not overwrite:
         raise FileExistsError(f"{old[0]} exists: choose another folder, or allow to overwrite it")
-    folder.mkdir(parents=True, exist_ok=True)
     by_image: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_image[entry.image].append(entry)
+    here = {str(shard.resolve()) for shard in old}
+    if any(str(Path(archive_of(image) or "").resolve()) in here for image in by_image):
+        raise ValueError(f"{folder} holds the shards that are to be read: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
     shards: list[Path] = []
     tar: Any = None
     size, count, boxes = 0, 0, 0

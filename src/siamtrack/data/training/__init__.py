@@ -16,7 +16,8 @@ from siamtrack.data.training import trackingnet as trackingnet
 from siamtrack.data.training import yolo as yolo
 from siamtrack.data.training import youtube_bb as youtube_bb
 from siamtrack.data.training import youtube_vos as youtube_vos
-from siamtrack.data.training.base import TRAINING, Findings, read_all, read_training
+from siamtrack.data.training.base import TRAINING, read_all, read_training
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import FORMATS
 
 __all__ = ["FORMATS", "TRAINING", "Findings", "read_all", "read_training"]

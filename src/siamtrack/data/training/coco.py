@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings, still_entry
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.entries import still_entry
+from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import Findings, still_entry, track_entries
 from siamtrack.data.training.coco import read_coco_json
+from siamtrack.data.training.entries import still_entry, track_entries
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import Pictures, own_format, own_name, pictures_beside
 from siamtrack.errors import DatasetError
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import Findings, still_entry, track_entries
+from siamtrack.data.training.entries import still_entry, track_entries
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import Pictures, own_format, own_name, pictures_beside
 from siamtrack.data.training.xml import read_xml
 from siamtrack.errors import DatasetError

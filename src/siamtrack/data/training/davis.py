@@ -18,8 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings, folders
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.masks import mask_entries
+from siamtrack.data.training.rows import folders
 from siamtrack.errors import DatasetError
 
 

@@ -22,7 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings, need, still_entry, track_entries
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.entries import still_entry, track_entries
+from siamtrack.data.training.findings import Findings
+from siamtrack.data.training.rows import need
 from siamtrack.data.training.xml import number_in, read_xml
 from siamtrack.errors import DatasetError
 

@@ -17,16 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import (
-    TRAINING,
-    Findings,
-    flags_of,
-    folders,
-    numbered,
-    rows_of,
-    track_entries,
-)
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.entries import numbered, track_entries
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.lasot_test import TEST_SEQUENCES
+from siamtrack.data.training.rows import flags_of, folders, rows_of
 from siamtrack.errors import DatasetError
 
 _NAME = re.compile(r"([A-Za-z]+)-\d+")

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import Findings, track_entries
+from siamtrack.data.training.entries import track_entries
+from siamtrack.data.training.findings import Findings
 from siamtrack.errors import ImageError
 
 Boxes = dict[int, tuple[float, float, float, float]]

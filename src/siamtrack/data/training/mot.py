@@ -20,8 +20,10 @@ import numpy as np
 
 from siamtrack.data.manifest import Entry
 from siamtrack.data.text import read_rows
-from siamtrack.data.training.base import Findings, folders, track_entries
+from siamtrack.data.training.entries import track_entries
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import Pictures, own_format, own_name, pictures_beside
+from siamtrack.data.training.rows import folders
 from siamtrack.errors import DatasetError
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError
 from siamtrack.registry import Registry
 from siamtrack.video.images import image_files

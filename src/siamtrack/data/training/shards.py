@@ -25,7 +25,9 @@ from typing import Any, NamedTuple
 
 from siamtrack.data.images import inside
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings, still_entry
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.entries import still_entry
+from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError, MissingExtraError
 
 

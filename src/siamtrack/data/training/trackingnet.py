@@ -13,15 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import (
-    TRAINING,
-    Findings,
-    folders,
-    need,
-    numbered,
-    rows_of,
-    track_entries,
-)
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.entries import numbered, track_entries
+from siamtrack.data.training.findings import Findings
+from siamtrack.data.training.rows import folders, need, rows_of
 from siamtrack.errors import DatasetError
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from siamtrack.data.headers import image_size
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import Findings, still_entry
+from siamtrack.data.training.entries import still_entry
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import Pictures, own_format, own_name
 from siamtrack.errors import DatasetError, ImageError
 

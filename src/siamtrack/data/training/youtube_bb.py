@@ -23,7 +23,9 @@ import numpy as np
 
 from siamtrack.data.headers import image_size
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings, track_entries
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.entries import track_entries
+from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError, ImageError
 
 _FILE = "yt_bb_detection_train.csv"

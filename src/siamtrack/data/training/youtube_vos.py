@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import TRAINING, Findings, folders, need
+from siamtrack.data.training.base import TRAINING
+from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.masks import mask_entries
+from siamtrack.data.training.rows import folders, need
 from siamtrack.errors import DatasetError
 
 
