@@ -91,6 +91,17 @@ def test_got10k_leaves_out_what_cannot_be_used(tmp_path, caplog):
     assert "left out" in caplog.text
 
 
+def test_got10k_names(tmp_path):
+    got10k(tmp_path, sequences=1)
+    train = tmp_path / "train"
+    (train / "list.txt").unlink()
+    (train / "GOT-10k_Train_000001").rename(train / "mine")
+    assert read_training(f"got10k:{tmp_path}")[0].track == "got10k/mine"
+    (train / "mine").rename(train / "GOT-10k_Val_000001")
+    with pytest.raises(DatasetError, match="val or test part, which are for evaluation"):
+        read_training(f"got10k:{train}")
+
+
 def test_nothing_usable_is_an_error(tmp_path):
     got10k(tmp_path, sequences=1)
     write_text(tmp_path / "train/GOT-10k_Train_000001/cover.label", "0 0 0 0")

@@ -8,7 +8,8 @@
     PATH/train/GOT-10k_Train_000001/meta_info.ini       object_class, resolution
 
 Boxes count pixels from 1. Frames whose target is absent or wholly hidden are left out. PATH may
-also be the `train` folder itself. `val` and `test` are never read: they are for evaluation.
+also be the `train` folder itself, and sequences of one's own in this form may have any names.
+`val` and `test` are never read: they are for evaluation.
 Huang et al., "GOT-10k", 2019, https://arxiv.org/abs/1810.11981.
 """
 
@@ -39,7 +40,7 @@ def read_got10k(path: Path, found: Findings) -> Iterator[Entry]:
     """
     train = path / "train" if (path / "train").is_dir() else path
     listed = train / "list.txt"
-    names = [folder.name for folder in folders(train, "GOT-10k_Train_*")]
+    names = [folder.name for folder in folders(train)]
     if listed.is_file():
         wanted = listed.read_text(encoding="utf-8").split()
         here = set(names)
@@ -47,7 +48,14 @@ def read_got10k(path: Path, found: Findings) -> Iterator[Entry]:
             if name not in here:
                 found.add("missing", str(train / name))
         names = [name for name in wanted if name in here]
-    if not any(name.startswith("GOT-10k_Train_") for name in names):
+    else:
+        names = [name for name in names if (train / name / "groundtruth.txt").is_file()]
+    if any(name.startswith(("GOT-10k_Val_", "GOT-10k_Test_")) for name in names):
+        raise DatasetError(
+            f"{train}: these are sequences of GOT-10k's val or test part, which are for "
+            "evaluation; give the folder of its train part"
+        )
+    if not names:
         raise DatasetError(
             f"{train}: expected the folders GOT-10k_Train_000001 ... of GOT-10k here; unpack its "
             "training archives into PATH/train and give got10k:PATH"

@@ -5,8 +5,8 @@
     PATH/labels/train/a.txt ...             or PATH/train/labels/a.txt
 
 A line is a class and the centre x, centre y, width and height as shares of the image; or a class
-and the corners x, y, ... of a polygon, whose box is taken. Where there are parts called `train`,
-only these are read. Objects are stills, since YOLO has no tracks.
+and the corners x, y, ... of a polygon, whose box is taken. Where there are parts called `train`
+or `train2017`, only these are read. Objects are stills, since YOLO has no tracks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> It
     """
     labels = sorted(item for item in path.rglob("labels") if item.is_dir())
     files = [file for folder in labels for file in sorted(folder.rglob("*.txt"))]
-    parts = [file for file in files if "train" in file.relative_to(path).parts]
+    parts = [file for file in files if _is_train(file.relative_to(path).parts)]
     if not files:
         raise DatasetError(
             f"{path}: expected labels/*.txt and images/* (or train/labels, train/images) here, as "
@@ -54,6 +54,11 @@ def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> It
             found.add("missing", f"image of {file}")
             continue
         yield from _objects(file, image, names, own_name(path), path, found)
+
+
+def _is_train(parts: tuple[str, ...]) -> bool:
+    """Whether a path goes through a folder such as `train` or `train2017`."""
+    return any(part.startswith("train") for part in parts[:-1])
 
 
 def _objects(
