@@ -46,6 +46,23 @@ class DatasetError(SiamtrackError, ValueError):
     """A data set whose files are missing or do not have the expected form."""
 
 
+class ImageError(DatasetError):
+    """An image of a data set that is missing or cannot be decoded.
+
+    Example:
+        >>> str(ImageError("a.jpg", "missing"))
+        'a.jpg: missing; restore the image, or take it out of the data set'
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; restore the image, or take it out of the data set")
+        self.path, self.reason = path, reason
+
+    def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:
+        """Keep the error whole on its way out of a worker process."""
+        return type(self), (self.path, self.reason)
+
+
 class ResultsError(SiamtrackError, ValueError):
     """Raw tracking results that are missing or do not have the expected form."""
 

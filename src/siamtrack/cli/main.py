@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import arg, subcommand
 
+from siamtrack.cli.data import Data
 from siamtrack.cli.demo import Demo
 from siamtrack.cli.evaluate import Eval
 from siamtrack.cli.export import Export
@@ -28,6 +29,7 @@ Command = (
     | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
     | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]
     | Annotated[Inspect, subcommand("inspect", prefix_name=False), arg(name="")]
+    | Annotated[Data, subcommand("data", prefix_name=False), arg(name="")]
     | Annotated[Export, subcommand("export", prefix_name=False), arg(name="")]
 )
 

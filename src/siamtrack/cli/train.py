@@ -1,4 +1,4 @@
-"""`siamtrack train`: train a model on manifests of images and boxes."""
+"""`siamtrack train`: train a model on images and boxes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from siamtrack.config import from_dict
 class Train:
     """Train a tracker on your own boxes; needs the extra `train`."""
 
-    data: UseAppendAction[tuple[Path, ...]]
-    """Manifest (JSON Lines: image, box, track, frame, label) or its folder. Repeat for more."""
+    data: UseAppendAction[tuple[str, ...]]
+    """NAME:PATH of a public data set in its own layout, such as got10k:/data/GOT-10k, or a manifest
+    (JSON Lines: image, box, track, frame, label) or its folder. Repeat for more."""
     out: Path
     """Folder of the run."""
     config: Path | None = None
@@ -29,8 +30,9 @@ class Train:
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""
-        from siamtrack.data.manifest import Pool, read_manifest
+        from siamtrack.data.manifest import Pool
         from siamtrack.data.pairs import PairSampler
+        from siamtrack.data.training import read_all
         from siamtrack.training import TrainConfig, train
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
@@ -38,7 +40,6 @@ class Train:
         if self.steps is not None:
             values["steps"] = self.steps
         config = from_dict(TrainConfig, values)
-        entries = [entry for path in self.data for entry in read_manifest(path)]
-        sampler = PairSampler(Pool(entries), config.pairs, seed=config.seed)
+        sampler = PairSampler(Pool(read_all(self.data)), config.pairs, seed=config.seed)
         path = train(config, sampler, self.out, resume=self.resume)
         print(f"wrote {path}: siamtrack export {path} MODEL_FOLDER")

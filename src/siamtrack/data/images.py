@@ -2,36 +2,93 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from siamtrack.crops import Image
-from siamtrack.errors import DatasetError
+from siamtrack.data.faults import Faults
+from siamtrack.errors import ImageError
 
 logger = logging.getLogger(__name__)
+
+INSIDE = "!"
+"""`shard.tar!512:9000` is the image of 9000 bytes that begins at byte 512 of shard.tar."""
+
+
+def inside(archive: str | Path, offset: int, size: int) -> str:
+    """Name `size` bytes from `offset` on of an uncompressed tar file as an image.
+
+    Example:
+        >>> inside("a.tar", 512, 9000)
+        'a.tar!512:9000'
+    """
+    return f"{archive}{INSIDE}{offset}:{size}"
+
+
+def archive_of(path: str) -> str | None:
+    """Return the tar file that holds the image `path`, None if it is a file of its own."""
+    archive, mark, place = path.rpartition(INSIDE)
+    offset, _, size = place.partition(":")
+    is_inside = mark and archive.endswith(".tar") and offset.isdecimal() and size.isdecimal()
+    return archive if is_inside else None
+
+
+def read_bytes(path: str | Path) -> NDArray[np.uint8]:
+    """Return the encoded bytes (N,) of an image: a file, or a place in a tar file.
+
+    Raises:
+        ImageError: If the file cannot be read or ends too soon.
+    """
+    name = os.fspath(path)
+    archive = archive_of(name)
+    try:
+        if archive is None:
+            return np.fromfile(name, np.uint8)
+        offset, size = (int(part) for part in name[len(archive) + 1 :].split(":"))
+        data = np.fromfile(archive, np.uint8, size, offset=offset)
+    except OSError as error:
+        reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
+        raise ImageError(name, reason) from error
+    if data.size < size:
+        raise ImageError(name, "the tar file ends before it")
+    return data
 
 
 def read_image(path: str | Path) -> Image:
     """Read an image file as uint8 RGB (H, W, 3).
 
+    Args:
+        path: The file, or a place in a tar file as `inside` names it.
+
     Raises:
-        DatasetError: If the file is missing or is no image.
+        ImageError: A `DatasetError`, if the file is missing, cut short or no image.
     """
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DatasetError(
-            f"{path}: cannot be read ({error.strerror}); check the data set"
-        ) from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    data = read_bytes(path)
+    if _is_cut(data):
+        raise ImageError(os.fspath(path), "cut short, no end of the image in it")
+    image = None
+    if data.size:
+        with contextlib.suppress(cv2.error):
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if image is None:
-        raise DatasetError(f"{path} is no readable image; replace or remove it")
+        raise ImageError(os.fspath(path), "no readable image")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _is_cut(data: NDArray[np.uint8]) -> bool:
+    """Whether a JPEG lacks its end; decoders fill the rest with gray and say nothing."""
+    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:
+        return False
+    # a thumbnail has an end of its own, near the beginning of the file
+    return data.tobytes().rfind(b"\xff\xd9") < data.size // 2
 
 
 class ImageCache:
@@ -39,20 +96,35 @@ class ImageCache:
 
     Args:
         capacity: Bytes to keep at most.
+        faults: Where unreadable images are counted; one of its own by default.
     """
 
-    def __init__(self, capacity: int = 4 << 30) -> None:
+    def __init__(self, capacity: int = 4 << 30, faults: Faults | None = None) -> None:
         self.capacity = capacity
+        self.faults = Faults() if faults is None else faults
         self._images: OrderedDict[str, Image] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def __getitem__(self, path: str) -> Image:
+        """Return an image (H, W, 3).
+
+        Raises:
+            ImageError: If it cannot be read. It is counted, and not tried again.
+            DatasetError: If too many cannot be read.
+        """
         with self._lock:
             if path in self._images:
                 self._images.move_to_end(path)
                 return self._images[path]
-        image = read_image(path)
+        if path in self.faults:
+            raise ImageError(path, self.faults.bad[path])
+        try:
+            image = read_image(path)
+        except ImageError as error:
+            self.faults.add(path, error.reason)
+            raise
+        self.faults.passed()
         with self._lock:
             if path not in self._images:
                 self._images[path] = image

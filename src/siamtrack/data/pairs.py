@@ -122,7 +122,9 @@ class PairSampler:
 
     def draw(self, epoch: int, index: int) -> Pair:
         """Draw pair `index` of `epoch`."""
-        rng = np.random.default_rng((self.seed, epoch, index))
+        return self.cache.faults.retry(self._draw, (self.seed, epoch, index))
+
+    def _draw(self, rng: np.random.Generator) -> Pair:
         config = self.config
         first, second = self._target(rng)
         negative = rng.random() < config.negative

@@ -52,7 +52,7 @@ def read_rows(
         if row is None or len(row) not in wanted:
             expected = " or ".join(str(count) for count in sorted(wanted))
             raise error(
-                f"{path}, line {number}: {line.strip()!r} is not a row of {expected} numbers; "
+                f"{path}, line {number}: {line.strip()[:80]!r} is not a row of {expected} numbers; "
                 "separate them by commas, tabs or spaces"
             )
         rows.append(row)

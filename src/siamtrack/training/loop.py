@@ -166,6 +166,8 @@ def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = F
             if time.monotonic() - saved > config.save_every or step + 1 == config.steps:
                 _save(path, step + 1, config, model, optimiser, average, teacher)
                 saved = time.monotonic()
+    if sampler.cache.faults.bad:
+        logger.warning("%s", sampler.cache.faults.summary())
     return path
 
 

@@ -1,0 +1,179 @@
+"""`siamtrack data`: check training data, import one's own, cut crops, pack shards."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from tqdm import tqdm
+from tyro.conf import Positional, UseAppendAction, arg, subcommand
+
+from siamtrack.data.prepare import CropConfig
+from siamtrack.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Check:
+    """Count images, tracks and boxes of training data, and name what is missing or broken."""
+
+    source: Annotated[Positional[str], arg(metavar="SOURCE")]
+    """NAME:PATH, such as got10k:/data/GOT-10k, or a manifest; docs/training-data.md has the
+    names."""
+    decode: bool = False
+    """Decode every image: finds damaged ones too, but takes long."""
+    strict: bool = False
+    """Exit with code 2 if anything is wrong."""
+    names: int = 5
+    """Name so many problems of each kind."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> None:
+        """Check and print."""
+        from siamtrack.data.check import check_training
+
+        report = check_training(self.source, decode=self.decode, progress=bar)
+        print(json.dumps(report.to_dict()) if self.json else report.table(self.names))
+        if self.strict and report.problems:
+            raise DatasetError(
+                f"{self.source}: {report.problems} problems: {report.found.summary()}"
+            )
+
+
+@dataclass(frozen=True)
+class Import:
+    """Turn annotations of CVAT, COCO with videos, MOT or YOLO into a manifest to train on."""
+
+    form: Annotated[Positional[str], arg(metavar="FORMAT")]
+    """cvat, coco-video, mot or yolo; or a public data set, for a manifest of it."""
+    source: Annotated[Positional[Path], arg(metavar="SOURCE")]
+    """The annotations: a file, or the folder that the tool wrote."""
+    out: Annotated[Positional[Path], arg(metavar="OUT")]
+    """Folder of the manifest, or the manifest, a .jsonl file."""
+    images: Path | None = None
+    """Folder of the frames, or the annotated video; without it, they are looked for beside the
+    annotations."""
+    overwrite: bool = False
+    """Replace a manifest that is there."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> None:
+        """Import and say what was written and what left out."""
+        from siamtrack.data.importing import import_annotations
+
+        done = import_annotations(
+            self.form, self.source, self.out, self.images, overwrite=self.overwrite
+        )
+        if self.json:
+            print(json.dumps(asdict(done) | {"manifest": str(done.manifest)}))
+            return
+        print(
+            f"wrote {done.manifest}: {done.boxes:,} boxes, {done.tracks:,} tracks, "
+            f"{done.images:,} images"
+        )
+        if left_out := done.found.summary():
+            print(f"left out: {left_out}")
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Cut a crop around every object once; a run that was killed goes on where it was."""
+
+    data: UseAppendAction[tuple[str, ...]]
+    """NAME:PATH or a manifest. Repeat for more."""
+    out: Path
+    """Folder of the crops and of their manifest.jsonl."""
+    crop: CropConfig = field(default_factory=CropConfig)
+    """How to cut."""
+    every: int = 1
+    """Take every so manieth box of a track."""
+    workers: int = 0
+    """Threads; 0: as many as there are processors."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> None:
+        """Cut and say what was written."""
+        from siamtrack.data.prepare import prepare
+        from siamtrack.data.training import read_all
+
+        done = prepare(
+            read_all(self.data), self.out, self.crop, every=self.every,
+            workers=self.workers or None, progress=bar,
+        )  # fmt: skip
+        if self.json:
+            print(json.dumps({
+                "manifest": str(done.manifest), "crops": done.crops, "new": done.new,
+                "outside": done.outside, "unreadable": done.faults.bad,
+            }))  # fmt: skip
+            return
+        print(f"wrote {done.manifest}: {done.crops:,} crops, {done.new:,} of them new")
+        if done.faults.bad:
+            print(f"left out: {done.faults.summary()}")
+        if done.outside:
+            print(f"left out: {done.outside} boxes outside their images")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Write images and boxes as shards of WebDataset, for clusters; needs the extra `shards`."""
+
+    data: UseAppendAction[tuple[str, ...]]
+    """NAME:PATH or a manifest, most often of crops. Repeat for more."""
+    out: Path
+    """Folder of train-000000.tar and so on."""
+    megabytes: float = 256
+    """Size at which a shard is closed."""
+    overwrite: bool = False
+    """Replace shards that are there."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> None:
+        """Pack and say what was written."""
+        from siamtrack.data.packing import pack
+        from siamtrack.data.training import read_all
+
+        done = pack(
+            read_all(self.data), self.out, megabytes=self.megabytes, overwrite=self.overwrite,
+            progress=bar,
+        )  # fmt: skip
+        if self.json:
+            print(json.dumps({
+                "shards": [str(shard) for shard in done.shards], "images": done.images,
+                "boxes": done.boxes, "unreadable": done.faults.bad,
+            }))  # fmt: skip
+            return
+        print(
+            f"wrote {len(done.shards)} shards to {self.out}: {done.images:,} images, "
+            f"{done.boxes:,} boxes; train with --data shards:{self.out}"
+        )
+        if done.faults.bad:
+            print(f"left out: {done.faults.summary()}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training data: check it, import your own, cut crops, pack shards."""
+
+    verb: Annotated[
+        Annotated[Check, subcommand("check", prefix_name=False), arg(name="")]
+        | Annotated[Import, subcommand("import", prefix_name=False), arg(name="")]
+        | Annotated[Prepare, subcommand("prepare", prefix_name=False), arg(name="")]
+        | Annotated[Pack, subcommand("pack", prefix_name=False), arg(name="")],
+        arg(name=""),
+    ]
+
+    def run(self) -> None:
+        """Run the verb."""
+        self.verb.run()
+
+
+def bar(items: Iterable[Any], length: int) -> Iterable[Any]:
+    """Show progress on stderr while someone watches."""
+    return tqdm(items, total=length, unit="image", disable=not sys.stderr.isatty())  # type: ignore[no-any-return]

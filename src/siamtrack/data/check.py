@@ -1,0 +1,188 @@
+"""What a training set holds, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from siamtrack.data.headers import image_size
+from siamtrack.data.images import archive_of, read_image
+from siamtrack.data.manifest import Entry
+from siamtrack.data.training.base import read_training
+from siamtrack.data.training.findings import KINDS, Findings
+from siamtrack.errors import ImageError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """Counts and findings of one training set.
+
+    Attributes:
+        source: What was checked.
+        images: Different images with a box.
+        tracks: Different objects.
+        videos: Tracks with more than one frame.
+        boxes: Boxes that can be used.
+        labels: Different class names.
+        found: What is missing, unreadable, empty, without area or outside the frame.
+    """
+
+    source: str
+    images: int
+    tracks: int
+    videos: int
+    boxes: int
+    labels: int
+    found: Findings
+
+    @property
+    def problems(self) -> int:
+        """How many things are wrong."""
+        return sum(self.found.counts.values())
+
+    def table(self, names: int = 5) -> str:
+        """Return a table for people; of each kind of problem, the first `names` are named."""
+        lines = [self.source]
+        for what in ("images", "tracks", "videos", "boxes", "labels"):
+            lines.append(f"  {what:<12}{getattr(self, what):>12,}")
+        for kind, meaning in KINDS.items():
+            count = self.found.counts[kind]
+            lines.append(f"  {kind:<12}{count:>12,}  {meaning}")
+            lines += [f"    {name}" for name in self.found.names.get(kind, [])[:names]]
+            if count > names:
+                lines.append(f"    and {count - names:,} more")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "source": self.source,
+            "images": self.images,
+            "tracks": self.tracks,
+            "videos": self.videos,
+            "boxes": self.boxes,
+            "labels": self.labels,
+            "problems": {
+                kind: {"count": self.found.counts[kind], "names": self.found.names.get(kind, [])}
+                for kind in KINDS
+            },
+        }
+
+
+def check_training(
+    source: str | Path,
+    *,
+    decode: bool = False,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]] | None = None,
+) -> DataReport:
+    """Look for everything in a training set that training would stumble over.
+
+    Every image must be there. Frame sizes, for boxes outside the frame, come from the header of one
+    image of each video and of each still image; a box that seems outside is compared with its own.
+
+    Args:
+        source: As for `read_training`.
+        decode: Decode every image, which finds damaged ones too; takes minutes to hours.
+        progress: Wraps the long loop (an iterable and its length), for a progress bar.
+
+    Raises:
+        UnknownNameError: If no reader has this name.
+        DatasetError: If the layout is not that of the data set, or it holds no object at all.
+    """
+    found = Findings()
+    entries = read_training(source, found)
+    tracks: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        tracks[entry.track].append(entry)
+    images = dict.fromkeys(entry.image for entry in entries)
+    missing = _missing(images)
+    for image in missing:
+        found.add("missing", image)
+    there = [image for image in images if image not in missing]
+    sizes: dict[str, tuple[int, int]] = {}
+    heads = there if decode else _heads(tracks, missing)
+
+    def size_of(image: str) -> tuple[str, tuple[int, int] | ImageError]:
+        try:
+            if decode:
+                rows, cols = read_image(image).shape[:2]
+                return image, (cols, rows)
+            return image, image_size(image)
+        except ImageError as error:
+            return image, error
+
+    with ThreadPoolExecutor() as workers:
+        for image, size in (progress or _plainly)(workers.map(size_of, heads), len(heads)):
+            if isinstance(size, ImageError):
+                found.add("unreadable", f"{image}: {size.reason}")
+            else:
+                sizes[image] = size
+    for members in tracks.values():
+        known = next((sizes[each.image] for each in members if each.image in sizes), None)
+        for entry in members:
+            if _is_outside(entry, sizes.get(entry.image, known)) and (
+                entry.image in sizes or _is_outside(entry, _size(entry.image))
+            ):
+                found.add("outside", f"{entry.image} {list(entry.box)}")
+    return DataReport(
+        source=str(source),
+        images=len(images),
+        tracks=len(tracks),
+        videos=sum(len(members) > 1 for members in tracks.values()),
+        boxes=len(entries),
+        labels=len({entry.label for entry in entries} - {""}),
+        found=found,
+    )
+
+
+def _plainly(items: Iterable[T], length: int) -> Iterable[T]:
+    return items
+
+
+def _missing(images: Iterable[str]) -> dict[str, None]:
+    """Return those of the images that do not exist, in order; each folder is listed once."""
+    listed: dict[str, frozenset[str]] = {}
+    missing: dict[str, None] = {}
+    for image in images:
+        folder, name = os.path.split(archive_of(image) or image)
+        if folder not in listed:
+            try:
+                listed[folder] = frozenset(os.listdir(folder))  # noqa: PTH208
+            except OSError:
+                listed[folder] = frozenset()
+        if name not in listed[folder]:
+            missing[image] = None
+    return missing
+
+
+def _heads(tracks: dict[str, list[Entry]], missing: dict[str, None]) -> list[str]:
+    """Return one image that is there for each track."""
+    heads: dict[str, None] = {}
+    for members in tracks.values():
+        image = next((entry.image for entry in members if entry.image not in missing), None)
+        if image is not None:
+            heads[image] = None
+    return list(heads)
+
+
+def _size(image: str) -> tuple[int, int] | None:
+    try:
+        return image_size(image)
+    except ImageError:
+        return None
+
+
+def _is_outside(entry: Entry, size: tuple[int, int] | None) -> bool:
+    left, top, width, height = entry.box
+    return (
+        left + width <= 0
+        or top + height <= 0
+        or (size is not None and (left >= size[0] or top >= size[1]))
+    )

@@ -1,0 +1,247 @@
+"""Cutting crops once, so that training need not read whole frames: parallel and resumable.
+
+A crop is a square, centred on the object, `multiple` times the template window wide. It holds all
+that training shows of the object, and is a tenth of a frame in size.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
+from siamtrack.data.faults import Faults
+from siamtrack.data.images import read_image
+from siamtrack.data.manifest import Entry, write_manifest
+from siamtrack.data.training.base import thinned
+from siamtrack.data.writing import write_whole
+from siamtrack.errors import DatasetError, ImageError
+
+logger = logging.getLogger(__name__)
+
+_QUALITY = {"jpg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How crops are cut.
+
+    Attributes:
+        side: Side of a crop in pixels, at most; crops are never enlarged.
+        multiple: Side of the crop's window in template windows, more than 1. A search window is
+            about 2, and needs room to move.
+        context: Context of the template window, as a share of width + height.
+        ending: jpg, webp (smaller, slower to read) or png (exact).
+        quality: Of jpg and webp, 1 to 100.
+    """
+
+    side: int = 320
+    multiple: float = 2.5
+    context: float = 0.5
+    ending: str = "jpg"
+    quality: int = 92
+
+    def __post_init__(self) -> None:
+        if self.side < 16 or not self.multiple > 1 or self.context < 0:
+            raise ValueError(
+                f"side {self.side} must be at least 16, multiple {self.multiple} more than 1 and "
+                f"context {self.context} at least 0"
+            )
+        if self.ending not in ("jpg", "webp", "png") or not 1 <= self.quality <= 100:
+            raise ValueError(
+                f"ending {self.ending!r} must be jpg, webp or png, and quality {self.quality} lie "
+                "in [1, 100]"
+            )
+
+    def window(self, box: Sequence[float]) -> tuple[float, int]:
+        """Return the side of the window around a box ltwh in its image, and of the crop, in pixels.
+
+        Example:
+            >>> CropConfig().window((0, 0, 64, 64))
+            (320.0, 320)
+            >>> CropConfig().window((0, 0, 10, 10))
+            (50.0, 50)
+        """
+        side = self.multiple * context_side(box[2], box[3], self.context)
+        return side, min(self.side, math.ceil(side))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` did.
+
+    Attributes:
+        manifest: The manifest of all crops.
+        crops: Lines in it.
+        new: Crops cut in this run; the others were there.
+        outside: Boxes that lie outside their image, and so have no crop.
+        faults: Images that could not be read.
+    """
+
+    manifest: Path
+    crops: int
+    new: int
+    outside: int
+    faults: Faults
+
+
+def prepare(
+    entries: Iterable[Entry],
+    out: str | Path,
+    config: CropConfig | None = None,
+    *,
+    every: int = 1,
+    workers: int | None = None,
+    faults: Faults | None = None,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]] | None = None,
+) -> Prepared:
+    """Cut a crop of every object into a folder, and write a manifest that training reads.
+
+    Crops have names that follow from their entry, so a run that was killed goes on where it was
+    when started again; at most the images being cut at that moment are lost. The manifest appears
+    at the end.
+
+    Args:
+        entries: What `read_training` gives.
+        out: Folder `SOURCE/xx/NAME.jpg`, `manifest.jsonl` and `crops.json`, the settings.
+        config: How to cut.
+        every: Take every so manieth box of a track; neighbouring frames look alike.
+        workers: Threads; by default as many as there are processors.
+        faults: Counts images that cannot be read, and limits them.
+        progress: Wraps the loop over images (an iterable and its length), for a progress bar.
+
+    Raises:
+        ValueError: If `every` is below 1, or `out` was cut with other settings.
+        DatasetError: If too many images cannot be read, or nothing is left.
+        OSError: If `out` cannot be written, for instance on a full disk; what is there stays whole.
+    """
+    if every < 1:
+        raise ValueError(f"every must be at least 1, got {every}")
+    config, folder = config or CropConfig(), Path(out)
+    faults = Faults() if faults is None else faults
+    _same_settings(folder, config)
+    jobs: dict[str, list[tuple[Entry, Path]]] = defaultdict(list)
+    for entry in thinned(entries, every):
+        jobs[entry.image].append((entry, folder / crop_name(entry, config)))
+    new = outside = 0
+    crops: list[Entry] = []
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
+        done = _bounded(threads, lambda job: _cut_all(job, config, faults), list(jobs.items()))
+        for cut_here, lost, kept in (progress or _plainly)(done, len(jobs)):
+            new, outside = new + cut_here, outside + lost
+            crops += kept
+    if faults.bad:
+        logger.warning(faults.summary())
+    if not crops:
+        raise DatasetError(
+            f"{folder}: no crop was cut; {faults.summary()}, {outside} boxes outside their images"
+        )
+    manifest = folder / "manifest.jsonl"
+    write_manifest(crops, manifest, overwrite=True)
+    return Prepared(manifest, len(crops), new, outside, faults)
+
+
+def crop_name(entry: Entry, config: CropConfig) -> str:
+    """Return the path of an entry's crop in the folder; the same for the same entry."""
+    key = json.dumps([entry.image, entry.box, entry.track, entry.frame])
+    digest = blake2b(key.encode(), digest_size=10).hexdigest()
+    source = re.sub(r"[^\w.-]+", "_", entry.source).strip(".") or "data"
+    return f"{source}/{digest[:2]}/{digest}.{config.ending}"
+
+
+def crop_entry(entry: Entry, path: Path, config: CropConfig) -> Entry:
+    """Return the entry of the crop at `path`: the box in crop pixels, in the middle."""
+    side, size = config.window(entry.box)
+    width, height = entry.box[2] * size / side, entry.box[3] * size / side
+    box = ((size - width) / 2, (size - height) / 2, width, height)
+    return replace(entry, image=str(path), box=box)
+
+
+def _same_settings(folder: Path, config: CropConfig) -> None:
+    """Write the settings into a new folder; refuse a folder that has others."""
+    file = folder / "crops.json"
+    if file.is_file():
+        try:
+            before = json.loads(file.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{file} is no JSON ({error}): give another folder") from error
+        if before != asdict(config):
+            raise ValueError(
+                f"{folder} was cut with other settings, {before}: give another folder, or those"
+            )
+        for part in folder.rglob("*.part"):  # of a run that was killed
+            part.unlink(missing_ok=True)
+        return
+    if folder.is_dir() and any(item.suffix != ".part" for item in folder.iterdir()):
+        raise ValueError(f"{folder} holds other files: give an empty or a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(file, json.dumps(asdict(config)).encode())
+
+
+def _cut_all(
+    job: tuple[str, list[tuple[Entry, Path]]], config: CropConfig, faults: Faults
+) -> tuple[int, int, list[Entry]]:
+    """Cut the crops of one image; return how many are new, how many outside, and all of them."""
+    image, jobs = job
+    kept = [crop_entry(entry, path, config) for entry, path in jobs if path.exists()]
+    todo = [(entry, path) for entry, path in jobs if not path.exists()]
+    if not todo:
+        return 0, 0, kept
+    try:
+        frame = read_image(image)
+    except ImageError as error:
+        faults.add(image, error.reason)
+        return 0, 0, kept
+    faults.passed()
+    new = outside = 0
+    border = mean_colour(frame)
+    for entry, path in todo:
+        left, top, width, height = entry.box
+        rows, cols = frame.shape[:2]
+        if left + width <= 0 or top + height <= 0 or left >= cols or top >= rows:
+            outside += 1
+            continue
+        side, size = config.window(entry.box)
+        patch = cut(frame, square_window(left + width / 2, top + height / 2, side, size), border)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, _encoded(patch, config))
+        kept.append(crop_entry(entry, path, config))
+        new += 1
+    return new, outside, kept
+
+
+def _encoded(patch: Image, config: CropConfig) -> bytes:
+    options = [_QUALITY[config.ending], config.quality] if config.ending in _QUALITY else []
+    _, data = cv2.imencode(f".{config.ending}", patch[..., ::-1], options)
+    return data.tobytes()
+
+
+def _bounded(threads: ThreadPoolExecutor, work: Callable[[Any], Any], jobs: list[Any]) -> Iterator:  # type: ignore[type-arg]
+    """Yield the results in order, with a few jobs in flight; an error stops the rest."""
+    flying: deque[Future[Any]] = deque()
+    try:
+        for job in jobs:
+            flying.append(threads.submit(work, job))
+            if len(flying) > 64:
+                yield flying.popleft().result()
+        while flying:
+            yield flying.popleft().result()
+    finally:
+        for future in flying:
+            future.cancel()
+
+
+def _plainly(items: Iterable[Any], length: int) -> Iterable[Any]:
+    return items
