@@ -1,6 +1,6 @@
 """Make the moving picture of the README from the demo's clip.
 
-    python benchmarks/moving_picture.py docs/demo.webp
+python benchmarks/moving_picture.py docs/demo.webp
 """
 
 from __future__ import annotations
