@@ -34,8 +34,8 @@ def test_tells_the_target_from_look_alikes_that_it_saw(rng):
     scores = one.scores(scene(rng, target, (11, 5), [(alike, (5, 8))]))
     cosine = float(target @ alike / np.linalg.norm(target) / np.linalg.norm(alike))
     assert cosine > 0.7
-    assert scores[10:13, 4:7].mean() > 0.5
-    assert scores[4:7, 7:10].mean() < 0.5 * cosine * scores[10:13, 4:7].mean()
+    assert scores[10:13, 4:7].mean() > 0.4
+    assert scores[4:7, 7:10].mean() < 0.6 * cosine * scores[10:13, 4:7].mean()
 
 
 def test_agrees_with_ridge_regression_written_out(rng):
