@@ -1,14 +1,12 @@
 """Any executable that speaks the TraX protocol: `trax:COMMAND`, over its standard streams.
 
 Paper: Cehovin, TraX: The visual Tracking eXchange protocol and library,
-https://doi.org/10.1016/j.neucom.2017.02.036. A message is one line: `@@TRAX:`, its type, and quoted
-arguments, of which the last ones may be `key=value`. Frames go as PNG files, regions as rectangles
-and polygons.
+https://doi.org/10.1016/j.neucom.2017.02.036. Frames go as PNG files, regions as rectangles and
+polygons.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import tempfile
@@ -23,14 +21,11 @@ from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array
 from siamtrack.data.frames import Frame
-from siamtrack.data.text import polygons_to_ltwh
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers.base import PEERS, Seen
+from siamtrack.evaluation.traxline import Message, parse, region_box
 
-PREFIX = "@@TRAX:"
 TIMEOUT = 60.0
-_ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_PROPERTY = re.compile(r"([\w.]+)=(.*)", re.DOTALL)
 
 
 @PEERS.register("trax")
@@ -61,7 +56,7 @@ class TraxPeer:
         self._folder = tempfile.TemporaryDirectory(prefix="siamtrack-trax-")
         self._count = 0
         self._printed: deque[str] = deque(maxlen=8)
-        self._messages: Queue[str | None] = Queue()
+        self._messages: Queue[Message | None] = Queue()
         try:
             self._process = subprocess.Popen(
                 self.command,
@@ -82,12 +77,12 @@ class TraxPeer:
     def update(self, frame: Frame) -> Seen:
         """Send the next frame and wait for the region."""
         self._send("frame", self._image(frame))
-        region, properties = self._state(self._expect("state"))
-        self._box = region
+        message = self._expect("state")
         try:
-            score = float(properties.get("confidence", "nan"))
-        except ValueError:
-            score = float("nan")
+            self._box = region_box(message.arguments[0])
+            score = float(message.properties.get("confidence", "nan"))
+        except (IndexError, ValueError) as reason:
+            raise self._failed(f"answered {message.line()[:80]!r} ({reason})") from None
         return Seen(self._box.copy(), score)
 
     def close(self) -> None:
@@ -97,7 +92,7 @@ class TraxPeer:
         process, self._process = self._process, None
         try:
             if process.stdin is not None:
-                process.stdin.write(f"{PREFIX}quit\n")
+                process.stdin.write(Message("quit").line() + "\n")
                 process.stdin.close()
             process.wait(2)
         except (OSError, subprocess.TimeoutExpired):
@@ -114,10 +109,11 @@ class TraxPeer:
         messages, printed = self._messages, self._printed
         if process.stdout is not None:
             for line in process.stdout:
-                if line.startswith(PREFIX):
-                    messages.put(line[len(PREFIX) :].strip())
-                else:
+                message = parse(line)
+                if message is None:
                     printed.append(line.rstrip())
+                else:
+                    messages.put(message)
         messages.put(None)
 
     def _image(self, frame: Frame) -> str:
@@ -132,37 +128,22 @@ class TraxPeer:
         process = self._process
         if process is None or process.stdin is None:
             raise SiamtrackError(f"{shlex.join(self.command)}: update before init")
-        quoted = " ".join('"' + re.sub(r'(["\\])', r"\\\1", text) + '"' for text in arguments)
         try:
-            process.stdin.write(f"{PREFIX}{kind} {quoted}\n")
+            process.stdin.write(Message(kind, list(arguments)).line() + "\n")
             process.stdin.flush()
         except OSError as reason:
             raise self._failed(f"has ended ({reason})") from None
 
-    def _expect(self, kind: str) -> str:
+    def _expect(self, kind: str) -> Message:
         try:
             message = self._messages.get(timeout=self.timeout)
         except Empty:
             raise self._failed(f"gave no answer within {self.timeout:g} s") from None
         if message is None:
             raise self._failed(f"ended where its {kind!r} was expected")
-        if message.split(" ", 1)[0] != kind:
-            raise self._failed(f"answered {message[:80]!r} where {kind!r} was expected")
+        if message.kind != kind:
+            raise self._failed(f"answered {message.line()[:80]!r} where {kind!r} was expected")
         return message
-
-    def _state(self, message: str) -> tuple[Array, dict[str, str]]:
-        arguments = [re.sub(r"\\(.)", r"\1", text) for text in _ARGUMENT.findall(message)]
-        pairs = [pair for text in arguments if (pair := _PROPERTY.fullmatch(text))]
-        properties = {pair[1]: pair[2] for pair in pairs}
-        try:
-            numbers = np.array([float(text) for text in arguments[0].split(",")])
-        except (IndexError, ValueError):
-            numbers = np.zeros(0)
-        if len(numbers) == 4:
-            return numbers, properties
-        if len(numbers) >= 6 and len(numbers) % 2 == 0:
-            return polygons_to_ltwh(numbers[None])[0], properties
-        raise self._failed(f"answered {message[:80]!r}: expected a rectangle or a polygon")
 
     def _failed(self, what: str) -> SiamtrackError:
         printed = "; it printed: " + " | ".join(self._printed) if self._printed else ""
