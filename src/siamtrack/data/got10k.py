@@ -38,7 +38,13 @@ def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
     there = [root / name for name in names if (root / name / "groundtruth.txt").is_file()]
     read = _first_box if part == "test" else _annotated
     return complete(
-        f"GOT-10k {part}", map(read, there), names, partial=partial, policy="got10k", nested=True
+        f"GOT-10k {part}",
+        map(read, there),
+        names,
+        partial=partial,
+        policy="got10k",
+        hidden=part == "test",
+        nested=True,
     )
 
 

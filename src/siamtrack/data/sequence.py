@@ -119,6 +119,7 @@ class Dataset:
         missing: Names of sequences that the benchmark has and that are not here.
         policy: Name of the rules by which the benchmark counts frames, one of
             `siamtrack.evaluation.POLICIES`.
+        hidden: Only the first boxes are public; a server has the others.
         nested: Raw results are in a folder per sequence, `NAME/NAME_001.txt` (GOT-10k), instead of
             `NAME.txt`.
 
@@ -144,9 +145,11 @@ class Dataset:
         aliases: Mapping[str, str] | None = None,
         missing: Iterable[str] = (),
         policy: str = "default",
+        hidden: bool = False,
         nested: bool = False,
     ) -> None:
-        self.name, self.origin, self.policy, self.nested = name, origin, policy, nested
+        self.name, self.origin, self.policy = name, origin, policy
+        self.hidden, self.nested = hidden, nested
         self.sequences = tuple(sequences)
         self.missing = tuple(missing)
         self._positions = {canonical(item.name): i for i, item in enumerate(self.sequences)}

@@ -33,7 +33,8 @@ def open_trackingnet(path: Path, *, parts: str, partial: bool = False) -> Datase
     there = [file for file in files if _frames(file).is_dir()]
     name = f"TrackingNet {parts.strip('_*').lower()}"
     names = [file.stem for file in files]
-    return complete(name, map(_sequence, there), names, partial=partial)
+    hidden = parts == "TEST"
+    return complete(name, map(_sequence, there), names, partial=partial, hidden=hidden)
 
 
 def _frames(file: Path) -> Path:
