@@ -61,7 +61,8 @@ def evaluate_vot(
 
     Returns:
         Figures: EAO, accuracy, and robustness (multi-start: part of frames tracked; supervised:
-        failures, and failures per 100 frames, lower is better).
+        failures, and failures per 100 frames, lower is better). The curve of the expected overlap
+        ends with the longest run, as the toolkit's does.
 
     Raises:
         ValueError: If the protocol is neither, or `workers` does not fit.
@@ -83,8 +84,8 @@ def evaluate_vot(
         overall[name], rows[name], curves[name] = summarise(jobs, runs, dataset, interval)
     lengths = next(iter(curves.values()))
     plot = Curve(
-        "Expected overlap", "sequence length, frames", "expected average overlap",
-        {name: (np.arange(1, len(curve) + 1, dtype=np.float64), curve)
+        "Expected overlap", "frames after the start", "expected average overlap",
+        {name: (np.arange(len(curve), dtype=np.float64), curve)
          for name, curve in curves.items()},
     )  # fmt: skip
     notes = [f"the data set lacks {missing}" for missing in dataset.missing]
@@ -164,8 +165,7 @@ def _supervised(
         for run, sequence in pairs
     }
     parts = [part for pair in pairs for part in supervised.fragments(*pair)]
-    length = max(len(part) for part, _ in parts)
-    curve = supervised.expected_overlap_curve(parts, max(length, interval[1] if interval else 0))
+    curve = supervised.expected_overlap_curve(parts, max(len(part) for part, _ in parts))
     overall = {"accuracy": supervised.accuracy(pairs)}
     for column in ("failures", "failures/100"):
         overall[column] = float(np.mean([row[column] for row in rows.values()]))
@@ -195,7 +195,6 @@ def _multistart(
         "robustness": float(np.average([row["robustness"] for row in values], weights=frames)),
     }
     length = max(len(part) for group in parts.values() for part in group)
-    length = max(length, interval[1] if interval else 0)
     curve = multistart.expected_overlap_curve(list(parts.values()), length)
     return _ranked(curve, interval, overall), rows, curve
 

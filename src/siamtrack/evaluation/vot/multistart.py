@@ -72,10 +72,10 @@ def run_anchor(tracker: Runnable, sequence: Sequence, anchor: int, direction: in
 
 
 def anchor_overlaps(run: AnchorRun, sequence: Sequence) -> Array:
-    """Return the overlap in each frame of a run (M,); 1 at its start."""
+    """Return the overlap in each frame of a run (M,); 0 at its start, which proves nothing."""
     truth = truth_of(sequence)[run.frames(len(sequence))]
     values = overlaps(run.boxes, truth, sequence.size)
-    values[0] = 1.0
+    values[0] = 0.0
     return values
 
 
@@ -89,7 +89,7 @@ def failed_at(overlap: Array) -> int | None:
         (2, None)
     """
     low = 0
-    for row, value in enumerate(overlap):
+    for row, value in enumerate(overlap[1:], start=1):
         low = low + 1 if value < FAILED_BELOW else 0
         if low == GRACE:
             return row - GRACE + 1
@@ -104,6 +104,7 @@ def accuracy_robustness(parts: Items[Array]) -> tuple[float, float, float]:
 
     Returns:
         Mean overlap over the frames before failures, their part of all frames, and their number.
+        The frame of the start counts in all three, with overlap 0, as in the VOT toolkit.
     """
     overlap = tracked = total = 0.0
     for part in parts:
@@ -116,14 +117,14 @@ def accuracy_robustness(parts: Items[Array]) -> tuple[float, float, float]:
 
 
 def expected_overlap_curve(sequences: Items[Items[Array]], length: int) -> Array:
-    """Return the expected average overlap over the first 1, 2 ... `length` frames of a run.
+    """Return the expected average overlap in the 0, 1 ... `length` - 1 frames after a start.
 
-    Runs are averaged within their sequence first. A run that failed goes on with zeros for ever;
-    one that did not says nothing about longer ones.
+    As in `supervised.expected_overlap_curve`; runs are averaged within their sequence first.
+    A run that failed goes on with zeros for ever; one that did not says nothing about longer ones.
 
     Args:
         sequences: For each sequence the overlaps (M,) of its runs.
-        length: Number of entries; NaN where no run is so long.
+        length: Number of entries; NaN where no run is so long. Entry 0 is 1.
     """
     total, weight = np.zeros(length), np.zeros(length)
     for parts in sequences:
@@ -134,10 +135,12 @@ def expected_overlap_curve(sequences: Items[Items[Array]], length: int) -> Array
             end = min(len(part) if lost is None else lost, length)
             values[:end] = part[:end]
             reach = min(len(part), length) if lost is None else length
-            inner[:reach] += np.cumsum(values[:reach]) / np.arange(1, reach + 1)
-            count[:reach] += 1
+            inner[1:reach] += np.cumsum(values[1:reach]) / np.arange(1, reach)
+            count[1:reach] += 1
         there = count > 0
         total[there] += inner[there] / count[there]
         weight += there
     with np.errstate(invalid="ignore"):
-        return np.where(weight > 0, total / weight, np.nan)
+        curve = np.where(weight > 0, total / weight, np.nan)
+    curve[0] = 1.0
+    return np.asarray(curve, np.float64)

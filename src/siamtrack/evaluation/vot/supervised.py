@@ -122,7 +122,7 @@ def fragments(run: SupervisedRun, sequence: Sequence) -> list[tuple[Array, bool]
 
 
 def expected_overlap_curve(parts: Items[tuple[Array, bool]], length: int) -> Array:
-    """Return the expected average overlap on sequences of 1, 2 ... `length` frames (length,).
+    """Return the expected average overlap in the 0, 1 ... `length` - 1 frames after a start.
 
     A part that ended in a failure goes on with zeros for ever; one that ended with its sequence
     says nothing about longer ones. The frame of the start does not count: entry n is the mean over
@@ -148,7 +148,7 @@ def expected_overlap_curve(parts: Items[tuple[Array, bool]], length: int) -> Arr
 
 
 def expected_average_overlap(curve: Array, low: int, high: int) -> float:
-    """Return the mean of the curve over sequences of `low` to `high` frames, NaN left out."""
-    part = curve[low - 1 : high]
+    """Return the mean of the curve from entry `low` to entry `high`, NaN left out."""
+    part = curve[low : high + 1]
     part = part[np.isfinite(part)]
     return float(part.mean()) if len(part) else float("nan")
