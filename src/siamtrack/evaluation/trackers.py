@@ -11,11 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from siamtrack.api import load
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
 from siamtrack.evaluation.run import Runnable, TrackerFactory
-from siamtrack.weights import model_names
 
 
 @dataclass(frozen=True)
@@ -88,12 +86,18 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
         factory = ClassIn(place, attribute)
         own = getattr(factory.maker(), "name", None)
         return own if isinstance(own, str) else attribute, factory
-    if spec not in model_names() and not Path(spec).is_dir() and colon:
+    if colon and not Path(spec).is_dir():
         raise SiamtrackError(
             f"tracker {spec!r}: expected a model, a folder, FILE.py:CLASS, or KIND:SOURCE with "
             f"KIND one of {', '.join(PEERS)}"
         )
-    return Path(spec).name, partial(load, spec, threads=threads)
+    return Path(spec).name, partial(_ours, spec, threads)
+
+
+def _ours(name: str, threads: int) -> Runnable:
+    from siamtrack.api import load
+
+    return load(name, threads=threads)
 
 
 def _module(place: str) -> ModuleType:
