@@ -39,7 +39,9 @@ def test_commands_run(page, video, capsys):
             words = shlex.split(line, comments=True)
             if words[:1] != ["siamtrack"]:
                 continue
-            here = not any(word.startswith(("rtsp:", "otb", "runs/", "data/")) for word in words)
+            here = not any(
+                word.startswith(("rtsp:", "otb", "got10k", "runs/", "data/")) for word in words
+            )
             with pytest.raises(SystemExit) as stop:
                 main(words[1:] if here else [words[1], "--help"])
             assert stop.value.code == 0, f"{page.name}: {line}: {capsys.readouterr().err}"

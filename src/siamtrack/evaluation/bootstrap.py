@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +15,19 @@ _RESAMPLES = 10_000
 
 
 def _resampled_means(values: Array, weights: Array, seed: int, resamples: int) -> Array:
+    counts = _counts(len(values), seed, resamples)
+    return np.asarray(counts @ (values * weights) / (counts @ weights), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _counts(number: int, seed: int, resamples: int) -> Array:
+    """Return how often each value is in each resample (resamples, number).
+
+    A report asks for many intervals over the same number of sequences: the draws are the same.
+    """
     rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(values), size=(resamples, len(values)))
-    total = (values * weights)[picks].sum(axis=1)
-    return np.asarray(total / weights[picks].sum(axis=1), dtype=np.float64)
+    draws = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
+    return np.asarray(draws, dtype=np.float64)
 
 
 def confidence_interval(
