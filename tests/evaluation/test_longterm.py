@@ -3,8 +3,10 @@ import pytest
 
 from siamtrack.data.frames import NoFrames
 from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.errors import ResultsError
 from siamtrack.evaluation import longterm_report, run_dataset
 from siamtrack.evaluation.longterm import longterm
+from siamtrack.evaluation.longterm_report import read_runs
 from tests.evaluation.toys import Blob, Squares, walk
 
 
@@ -55,3 +57,21 @@ def test_report(tmp_path):
     ]  # fmt: skip
     assert "blob" in figures.to_csv()
     assert "<svg" in figures.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_runs_are_read_with_their_scores(tmp_path):
+    boxes = walk(0)
+    data = Dataset("toys", [Sequence("a", Squares(boxes), boxes)])
+    ran = longterm_report({"blob": run_dataset(Blob, data, out=tmp_path, name="blob")}, data)
+    read = longterm_report({"blob": read_runs(tmp_path / "blob", data)}, data)
+    assert read.to_dict() == ran.to_dict()
+    scores = tmp_path / "blob" / "a_score.txt"
+    scores.write_text("0.5\n")
+    with pytest.raises(ResultsError, match=r"a_score\.txt: 1 scores for 30 boxes"):
+        read_runs(tmp_path / "blob", data)
+    scores.unlink()
+    with pytest.raises(ResultsError, match=r"a_score\.txt: cannot be read"):
+        read_runs(tmp_path / "blob", data)
+    (tmp_path / "blob" / "a.txt").unlink()
+    with pytest.raises(ResultsError, match="no results of a"):
+        read_runs(tmp_path / "blob", data)

@@ -188,3 +188,17 @@ def test_published_polygons_are_read(tmp_path):
     assert isinstance(run, SupervisedRun)
     assert run.boxes.shape == (3, 8)
     assert run.failures == 1
+
+
+def test_all_repetitions_count(tmp_path):
+    """Two runs, of which one fails once: half a failure on average."""
+    data = Dataset("jump", [jumper()])
+    once = evaluate_vot({"t": Still}, data, out=tmp_path).overall["t"]
+    assert once["failures"] == 1
+    good = ["1", *(f"{left:g},10,12,12" for left in jumper().boxes[1:, 0])]
+    second = tmp_path / "t" / "baseline" / "jump" / "jump_002.txt"
+    second.write_text("\n".join(good) + "\n")
+    both = evaluate_vot({"t": tmp_path / "t"}, data).overall["t"]
+    assert both["failures"] == 0.5
+    with pytest.raises(ResultsError, match=r"jump_001\.txt: cannot be read"):
+        evaluate_vot({"t": tmp_path / "none"}, data)

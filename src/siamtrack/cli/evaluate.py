@@ -27,6 +27,7 @@ from siamtrack.evaluation import (
 from siamtrack.evaluation.clips import Clip, comparison_clips
 from siamtrack.evaluation.compare_results import result_folders
 from siamtrack.evaluation.evaluate import file_name
+from siamtrack.evaluation.longterm_report import read_runs
 from siamtrack.evaluation.results import Lengths, write_text
 from siamtrack.evaluation.run import TrackerFactory
 from siamtrack.weights import DEFAULT
@@ -128,9 +129,8 @@ class Eval:
         if self.protocol in ("vot", "vot-multistart"):
             return evaluate_vot({**trackers, **read}, dataset, protocol=self.protocol, **common)  # type: ignore[arg-type]
         if self.protocol == "longterm":
-            if read:
-                raise ValueError("--protocol longterm needs scores: give --tracker, not --results")
             runs = {n: run_dataset(t, dataset, name=n, **common) for n, t in trackers.items()}  # type: ignore[arg-type]
+            runs |= {name: read_runs(folder, dataset) for name, folder in read.items()}
             return longterm_report(runs, dataset)
         policy = POLICIES[dataset.policy if self.policy == "dataset" else self.policy]
         reports = [

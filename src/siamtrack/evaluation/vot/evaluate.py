@@ -77,6 +77,7 @@ def evaluate_vot(
         folder = None if root is None else root / files.BASELINE
         jobs = [job for sequence in dataset for job in _jobs(sequence, protocol, folder)]
         if isinstance(tracker, Path):
+            jobs = [again for job in jobs for again in _repetitions(job)]
             runs = [_read(job) for job in jobs]
         else:
             runs = _runs(tracker, jobs, workers, resume)
@@ -104,6 +105,14 @@ def _jobs(sequence: Sequence, protocol: str, folder: Path | None) -> list[_Job]:
         _Job(sequence, anchor, folder and files.anchor_file(folder, sequence, anchor[0]))
         for anchor in multistart.anchors_of(sequence)
     ]
+
+
+def _repetitions(job: _Job) -> list[_Job]:
+    """Return a job for each repetition of a supervised run that is there, at least the first."""
+    if job.anchor is not None or job.file is None:
+        return [job]
+    found = files.supervised_files(job.file.parent.parent, job.sequence)
+    return [_Job(job.sequence, None, file) for file in found or [job.file]]
 
 
 def _runs(
@@ -156,14 +165,15 @@ def _supervised(
 ) -> _Summary:
     pairs = [(run, job.sequence) for job, run in zip(jobs, runs, strict=True)
              if isinstance(run, SupervisedRun)]  # fmt: skip
-    rows = {
-        sequence.name: {
-            "accuracy": supervised.accuracy([(run, sequence)]),
-            "failures": float(run.failures),
-            "failures/100": 100 * run.failures / len(sequence),
+    rows = {}
+    for sequence in dataset:
+        own = [pair for pair in pairs if pair[1] is sequence]
+        failures = float(np.mean([run.failures for run, _ in own]))
+        rows[sequence.name] = {
+            "accuracy": supervised.accuracy(own),
+            "failures": failures,
+            "failures/100": 100 * failures / len(sequence),
         }
-        for run, sequence in pairs
-    }
     parts = [part for pair in pairs for part in supervised.fragments(*pair)]
     curve = supervised.expected_overlap_curve(parts, max(len(part) for part, _ in parts))
     overall = {"accuracy": supervised.accuracy(pairs)}
