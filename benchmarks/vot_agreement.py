@@ -27,7 +27,7 @@ from siamtrack.evaluation import evaluate_vot, open_tracker, run_dataset
 from siamtrack.evaluation.vot.regions import overlaps
 from siamtrack.evaluation.vot.supervised import truth_of
 
-LOW, HIGH, TOLERANCE = 20, 150, 0.005
+LOW, HIGH, TOLERANCE = 20, 80, 0.005
 STACK = """title: local
 experiments:
 """

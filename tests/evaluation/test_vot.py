@@ -81,14 +81,14 @@ def test_expected_overlap_against_a_slow_oracle():
 
 def test_polygons_count_pixels_and_boxes_do_not():
     box = np.array([[10.0, 10, 20, 10]])
-    polygon = np.array([[10.0, 10, 29, 10, 29, 19, 10, 19]])  # its outline belongs to it
+    polygon = np.array([[10.0, 10, 29, 10, 29, 20, 10, 20]])  # its right edge belongs to it
     assert overlaps(box, polygon).tolist() == [1.0]
     assert overlaps(box, np.add(box, [5.5, 0, 0, 0]))[0] == pytest.approx(14.5 / 25.5)
     assert overlaps(box, polygon + np.tile([100.0, 0], 4)).tolist() == [0.0]
     assert overlaps(box, np.full((1, 8), np.nan)).tolist() == [0.0]
     outside = np.array([[-10.0, 0, 20, 10]])
     assert overlaps(outside, [[0.0, 0, 10, 10]], (80, 60)).tolist() == [1.0]
-    assert overlaps(outside, [[0.0, 0, 9, 0, 9, 9, 0, 9]], (80, 60)).tolist() == [1.0]
+    assert overlaps(outside, [[0.0, 0, 9, 0, 9, 10, 0, 10]], (80, 60)).tolist() == [1.0]
     assert overlaps(outside - [50, 0, 0, 0], polygon, (80, 60)).tolist() == [0.0]
 
 

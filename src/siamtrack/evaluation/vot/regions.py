@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,8 +13,8 @@ def overlaps(first: ArrayLike, second: ArrayLike, size: tuple[int, int] | None =
     """Return the overlap of regions, row by row.
 
     Of two boxes it is continuous. Where one is a polygon pixels are counted, as the VOT toolkit
-    does, and the outline of a polygon belongs to it: that is worth a hundredth in published
-    figures. `docs/evaluation.md` says how near the toolkit's own values are.
+    does; that is worth a hundredth in its figures. `docs/evaluation.md` says how near the toolkit's
+    own values are.
 
     Args:
         first: (N, 4) ltwh or (N, 2 * corners) polygons, 0-based pixels.
@@ -54,24 +53,36 @@ def _counted(first: Array, second: Array, size: tuple[int, int] | None) -> float
 def _extent(region: Array) -> NDArray[np.int64]:
     """Return the first and last column and row (4,) that a region may touch."""
     corners = _corners(region)
-    limits = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    return np.asarray(np.rint(limits), np.int64)
+    return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
 
 
-def _corners(region: Array) -> Array:
+def _corners(region: Array) -> NDArray[np.int64]:
+    """Return whole corners (K, 2): of a box two, of which the second lies outside."""
+    whole = np.rint(region).astype(np.int64)
     if len(region) == 4:
-        return np.stack([region[:2], region[:2] + region[2:]])
-    return region.reshape(-1, 2)
+        return np.stack([whole[:2], whole[:2] + whole[2:]])
+    return whole.reshape(-1, 2)
 
 
 def _mask(region: Array, low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return the pixels of a region in the window from `low` to `high`, both included."""
+    """Return the pixels of a region in the window from `low` to `high`, both included.
+
+    A box has its rounded width and height. A polygon has, in each row that an edge crosses, the
+    pixels from one edge to the other, both rounded down and included.
+    """
     width, height = (high - low + 1).tolist()
     mask = np.zeros((height, width), np.uint8)
-    corners = np.rint(_corners(region)).astype(np.int64) - low
+    corners = _corners(region) - low
     if len(region) == 4:
         left, top, right, bottom = np.maximum(corners, 0).ravel().tolist()
         mask[top:bottom, left:right] = 1
-    else:
-        cv2.fillPoly(mask, [corners.astype(np.int32)], 1)
+        return mask
+    after = np.roll(corners, -1, axis=0)
+    for y in range(max(int(corners[:, 1].min()), 0), min(int(corners[:, 1].max()), height)):
+        crossing = (corners[:, 1] <= y) != (after[:, 1] <= y)
+        start, end = corners[crossing], after[crossing]
+        part = (y - start[:, 1]) / (end[:, 1] - start[:, 1])
+        edges = np.sort(np.floor(start[:, 0] + part * (end[:, 0] - start[:, 0])).astype(np.int64))
+        for left, right in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            mask[y, max(left, 0) : max(right + 1, 0)] = 1
     return mask
