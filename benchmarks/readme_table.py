@@ -1,6 +1,6 @@
 """Write the table of accuracy and speed into README.md from the committed results.
 
-    python benchmarks/readme_table.py [--check]
+python benchmarks/readme_table.py [--check]
 """
 
 from __future__ import annotations

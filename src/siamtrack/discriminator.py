@@ -30,13 +30,14 @@ class Discriminator:
         patch: Side of the search patch, pixels.
 
     Example:
-        >>> rng = np.random.default_rng(0)
-        >>> features = rng.normal(size=(8, 5, 5)).astype(np.float32)
-        >>> features[:, 2, 2] = np.arange(8)
-        >>> one = Discriminator(OnlineSettings(weight=0.5), stride=16, patch=81)
-        >>> one.learn(features, np.array([30.0, 30.0, 20.0, 20.0]))
-        >>> np.unravel_index(int(one.scores(features).argmax()), (5, 5))
-        (2, 2)
+        >>> features = np.zeros((2, 5, 5), np.float32)
+        >>> features[0] = 1.0  # background of one kind
+        >>> features[:, 2, 2] = 0.0, 1.0  # and the target in the middle
+        >>> one = Discriminator(OnlineSettings(weight=0.5, ridge=0.01), stride=16, patch=81)
+        >>> one.learn(features, np.array([36.5, 36.5, 8.0, 8.0]))
+        >>> scores = one.scores(features)
+        >>> bool(scores[2, 2] > scores[0, 0] + 0.3)
+        True
     """
 
     def __init__(self, settings: OnlineSettings, stride: int, patch: int) -> None:

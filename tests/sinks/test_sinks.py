@@ -131,7 +131,7 @@ def test_files_are_whole_after_an_error_in_between(tmp_path, name):
         assert path.read_text().replace('"a"', '"whole_a"') == whole.read_text()
 
 
-@pytest.mark.parametrize("name", set(ENDINGS) - {"mp4", "coco"})
+@pytest.mark.parametrize("name", ["csv", "jsonl", "mot", "otb"])
 def test_text_is_complete_after_every_frame(tmp_path, name):
     path = tmp_path / ENDINGS[name]
     with open_sink(path, format=name) as sink:
