@@ -3,7 +3,9 @@
     python benchmarks/training_throughput.py --data data/train
 
 The legs alternate, so that a machine that is used by others as well slows all of them alike; what
-counts is their ratio in each round. Writes benchmarks/training_throughput.json.
+counts is their ratio in each round, and the pairs per second of processor time, which depends less
+on others. With `--preset box`, nothing of the backbone trains, and one leg has it in ONNX Runtime.
+Writes benchmarks/training_throughput.json, one entry for each preset.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from siamtrack.data.training import read_all
 from siamtrack.training import TrainConfig, Watch, preset, train
 from siamtrack.training.batches import collate
 from siamtrack.training.objectives import build_network, objective
+from siamtrack.training.schedule import set_trained, trained_stages
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,7 +51,8 @@ class Pairs(Dataset[Pair]):
 def plain(config: TrainConfig, sampler: PairSampler) -> dict[str, float]:
     """What one writes first: a DataLoader, a model, an optimiser."""
     torch.manual_seed(config.seed)
-    model = build_network(config).train()
+    model = build_network(config)
+    set_trained(model, model.backbone.stages(), trained_stages(0, config), config.norms)
     learn = objective(model, config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.decay)
     loader = DataLoader(
@@ -84,6 +88,7 @@ def main() -> None:
     parser.add_argument("--data", action="append", required=True)
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--note", default="", help="what else the machine did")
@@ -91,13 +96,15 @@ def main() -> None:
     logging.getLogger("siamtrack").setLevel(logging.ERROR)
     if given.threads:
         torch.set_num_threads(given.threads)
-    changes = {"steps": given.steps, "save_every": 1e9}
+    changes = {"steps": given.steps, "batch": given.batch, "save_every": 1e9}
     legs = {
         "plain PyTorch loop": (plain, {"loaders": 0}),
         "siamtrack": (ours, {}),
-        "siamtrack, no loader threads": (ours, {"loaders": 0}),
         "siamtrack, bfloat16": (ours, {"precision": "bfloat16"}),
     }
+    if given.preset == "box":
+        changes |= {"imagenet": False, "unfreeze": [[0.0, 0]]}
+        legs["siamtrack, frozen stages in ONNX Runtime"] = (ours, {"frozen": "onnx"})
     pool, cache = Pool(read_all(given.data)), ImageCache()
     found: dict[str, list[dict[str, float]]] = {name: [] for name in legs}
     for round_ in range(given.rounds + 1):
@@ -109,7 +116,10 @@ def main() -> None:
             if name == next(iter(legs)):
                 for index in range(config.steps * config.batch):
                     sampler.draw(0, index)
+            clock = time.process_time()
             result = run(config, sampler)
+            used = time.process_time() - clock
+            result["pairs_per_processor_second"] = config.steps * config.batch / used
             if round_:
                 found[name].append(result)
                 print(f"{name}: {result}", flush=True)
@@ -121,6 +131,9 @@ def main() -> None:
         table[name] = {
             "pairs_per_second": [round(speed, 2) for speed in speeds],
             "median": round(statistics.median(speeds), 2),
+            "pairs_per_processor_second": round(
+                statistics.median(r["pairs_per_processor_second"] for r in results), 2
+            ),
             "ratio_to_plain": round(statistics.median(ratios), 3),
             "data_share": round(statistics.median(r["data_share"] for r in results), 3),
         }
@@ -129,13 +142,15 @@ def main() -> None:
         capture_output=True, text=True, check=False,
     ).stdout.strip()  # fmt: skip
     result = {
-        "preset": given.preset, "steps": given.steps, "rounds": given.rounds, "legs": table,
+        "batch": given.batch, "steps": given.steps, "rounds": given.rounds, "legs": table,
         "cores": os.cpu_count(), "threads": torch.get_num_threads(), "note": given.note,
         "machine": platform.processor() or platform.machine(), "torch": str(torch.__version__),
         "commit": commit,
     }  # fmt: skip
     file = Path(__file__).with_suffix(".json")
-    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kept[given.preset] = result
+    file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(table, indent=1))
 
 

@@ -50,10 +50,10 @@ class SiamFCTracker(nn.Module):
     """Weight-sharing backbone on both branches, and their cross-correlation.
 
     Images are RGB in [0, 255], float32; normalisation happens inside, so that an exported graph
-    takes plain pixels. The scale of the response is 10 over the number of products in one
-    correlation, which is the 1e-3 of the published networks for the full AlexNet; only the bias is
-    trained. (A gradient on the scale would be a sum over thousands of products, and one step of the
-    usual learning rates could multiply the scale by hundreds.)
+    takes plain pixels. The response is the mean of the products in one correlation, plus a bias:
+    the scale is one over their number, whatever backbone and width, so that responses start at a
+    few units, where every loss learns. Only the bias is trained. (A gradient on the scale would be
+    a sum over thousands of products, and one step could multiply the scale by hundreds.)
 
     Args:
         config: Structure.
@@ -74,7 +74,7 @@ class SiamFCTracker(nn.Module):
         with torch.no_grad():
             probe = self.backbone.eval()(torch.zeros(1, 3, config.template, config.template))
         self.backbone.train()
-        self.head = SiamFCHead(scale=10 / probe.numel())
+        self.head = SiamFCHead(scale=1 / probe.numel())
         self.head.scale.requires_grad_(False)
 
     @staticmethod

@@ -49,6 +49,8 @@ class TrainConfig:
             a CIResNet of width 1; empty: none.
         precision: `bfloat16` computes features in half the bits (autocast); losses, weights and
             optimiser stay in float32.
+        frozen: What runs the stages that do not train: `torch`, or `onnx`, ONNX Runtime, which is
+            faster on a CPU.
         device: Where torch computes, such as `cpu` or `cuda`.
     """
 
@@ -79,6 +81,7 @@ class TrainConfig:
     norms: Literal["frozen", "train"] = "frozen"
     pretrained: str = ""
     precision: Literal["float32", "bfloat16"] = "float32"
+    frozen: Literal["torch", "onnx"] = "torch"
     device: str = "cpu"
 
     def __post_init__(self) -> None:

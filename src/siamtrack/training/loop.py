@@ -18,6 +18,7 @@ from siamtrack.training import checkpoint
 from siamtrack.training.average import copy_of, update_average
 from siamtrack.training.batches import batches
 from siamtrack.training.config import TrainConfig as TrainConfig
+from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.guard import check_finite
 from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.runtime import live_model
@@ -78,6 +79,7 @@ def train(
         first = int(state["step"])
     (out / "config.json").write_text(json.dumps(to_dict(config), indent=1), encoding="utf-8")
     stages = list(model.backbone.stages())
+    front = FrozenFront(model) if config.frozen == "onnx" else None
     half = torch.autocast(
         torch.device(config.device).type, torch.bfloat16, enabled=config.precision == "bfloat16"
     )
@@ -94,7 +96,12 @@ def train(
             batch = next(source).to(config.device)
             waited = time.monotonic() - tick
             with half:
-                template, search = model.features(batch.template), model.features(batch.search)
+                if front is not None:
+                    frozen = max(0, len(stages) - training)
+                    template = front.features(batch.template, frozen)
+                    search = front.features(batch.search, frozen)
+                else:
+                    template, search = model.features(batch.template), model.features(batch.search)
             parts = learn(template.float(), search.float(), batch)
             loss = parts["loss"]
             if teacher is not None:
