@@ -6,8 +6,10 @@ may hold them as constants, with the batch norms folded into the convolutions.
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import torch
@@ -43,7 +45,8 @@ class FrozenFront:
 
     def __init__(self, network: Network) -> None:
         self.network, self.stages = network, list(network.backbone.stages())
-        self._count, self._session = -1, None
+        self._count = -1
+        self._session: Any = None
         if next(network.parameters()).device.type != "cpu":
             raise ValueError("frozen stages run in ONNX Runtime on the CPU: set frozen to 'torch'")
         was = network.training
@@ -67,7 +70,7 @@ class FrozenFront:
         """
         if frozen == 0:
             return self.network.features(images)
-        if frozen != self._count or self._session is None:
+        if frozen != self._count:
             self._session, self._count = self._build(images, frozen), frozen
         found = self._session.run(None, {"images": images.contiguous().numpy()})[0]
         features = torch.from_numpy(found).contiguous(memory_format=torch.channels_last)
@@ -75,15 +78,18 @@ class FrozenFront:
             features = stage(features)
         return features
 
-    def _build(self, images: Tensor, frozen: int) -> onnxruntime.InferenceSession:
+    def _build(self, images: Tensor, frozen: int) -> Any:
         front = _Front(self.network, self.stages[:frozen])
         modes = {module: module.training for module in front.modules()}
-        file = io.BytesIO()
         free = {0: "batch", 2: "height", 3: "width"}
-        torch.onnx.export(
-            front.eval(), (images[:1],), file, input_names=["images"], output_names=["features"],
-            dynamic_axes={"images": free, "features": free}, opset_version=17, dynamo=False,
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "front.onnx"
+            torch.onnx.export(
+                front.eval(), (images[:1],), str(file), input_names=["images"],
+                output_names=["features"], dynamic_axes={"images": free, "features": free},
+                opset_version=17, dynamo=False,
+            )  # fmt: skip
+            graph = file.read_bytes()
         for module, mode in modes.items():
             module.training = mode
         options = onnxruntime.SessionOptions()
@@ -91,6 +97,4 @@ class FrozenFront:
         # waiting threads would take the cores that the training step needs
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        return onnxruntime.InferenceSession(
-            file.getvalue(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
