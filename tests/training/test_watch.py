@@ -15,7 +15,7 @@ from siamtrack.errors import MissingExtraError
 from siamtrack.training import Watch, train
 from siamtrack.training.batches import Batch
 from siamtrack.training.guard import check_finite
-from siamtrack.training.pictures import grid, pair_picture, sheet, write_picture
+from siamtrack.training.pictures import grid, heat, pair_picture, sheet, write_picture
 from siamtrack.training.validation import excerpt
 from tests.helpers import clip
 from tests.training.manifest import write_manifest
@@ -122,6 +122,16 @@ def test_sheet_shows_what_the_sampler_makes(pool, tmp_path):
     with pytest.raises(ValueError, match=r"name it \.png or \.jpg"):
         write_picture(tmp_path / "sheet.what", picture)
     assert grid([picture], 3).shape == (picture.shape[0] + 8, picture.shape[1] + 8, 3)
+
+
+def test_heat_lies_where_the_cells_are():
+    response = np.zeros((17, 17), np.float32)
+    response[8, 12] = 1  # 4 cells of 8 pixels right of the middle
+    red = heat(np.zeros((255, 255, 3), np.uint8), response, 8)[..., 0].astype(float)
+    rows, columns = np.nonzero(red > 0.9 * red.max())
+    assert rows.mean() + 0.5 == pytest.approx(127.5, abs=1)
+    assert columns.mean() + 0.5 == pytest.approx(127.5 + 32, abs=1)
+    assert red[:50].max() == 0
 
 
 def test_the_offending_batch_is_kept(tmp_path):

@@ -63,7 +63,7 @@ def answers(model: Model, batch: Batch, count: int = 6) -> Image:
     templates, searches = _pixels(batch.template[:count]), _pixels(batch.search[:count])
     size, side = batch.size[:count].cpu().numpy(), searches.shape[1]
     response = model.runtime.respond(model.runtime.embed(templates, size), searches)
-    rows = []
+    rows, stride = [], model.card.stride
     for index in range(count):
         box = batch.boxes[index].cpu().numpy().astype(np.float64)
         present = bool(batch.present[index] > 0)
@@ -72,19 +72,30 @@ def answers(model: Model, batch: Batch, count: int = 6) -> Image:
         found = _found(model, size[index], response.part(index, 1), side)
         if found is not None:
             _draw(picture[:, -side:], found, FOUND)
-        rows.append(np.concatenate([picture, heat(searches[index], response.score[index])], axis=1))
+        rows.append(
+            np.concatenate([picture, heat(searches[index], response.score[index], stride)], axis=1)
+        )
     return grid(rows, 1)
 
 
-def heat(search: Image, response: NDArray[np.floating]) -> Image:
-    """Lay a response (H, W) over its search patch (S, S, 3), in colours from its least to most."""
+def heat(search: Image, response: NDArray[np.floating], stride: int) -> Image:
+    """Lay a response (H, W) over its search patch (S, S, 3), in colours from its least to most.
+
+    Each cell covers the `stride` pixels that it stands for; where the patch has no cell it is dark.
+    """
     spread = float(np.ptp(response))
-    level = (response - response.min()) / max(spread, 1e-9) * 255
-    large = cv2.resize(
-        level.astype(np.uint8), (search.shape[1], search.shape[0]), interpolation=cv2.INTER_LINEAR
+    level = ((response - response.min()) / max(spread, 1e-9) * 255).astype(np.uint8)
+    colours = cv2.applyColorMap(level, cv2.COLORMAP_JET)[..., ::-1]
+    height, width = search.shape[:2]
+    rows, columns = response.shape
+    move = np.array(
+        [
+            [stride, 0.0, (width - columns * stride + stride - 1) / 2],
+            [0.0, stride, (height - rows * stride + stride - 1) / 2],
+        ]
     )
-    colours = cv2.applyColorMap(large, cv2.COLORMAP_JET)[..., ::-1]
-    return np.asarray(search * 0.5 + colours * 0.5, dtype=np.uint8)
+    laid = cv2.warpAffine(np.ascontiguousarray(colours), move, (width, height))
+    return np.asarray(search * 0.4 + laid * 0.6, dtype=np.uint8)
 
 
 def grid(pictures: Sequence[Image], columns: int, gap: int = 4) -> Image:
