@@ -74,6 +74,15 @@ def test_pyramid_takes_a_scale_that_wins_clearly_only():
     np.testing.assert_allclose(clearly.box[2:], np.array([40, 20]) * 1.025)
 
 
+def test_penalty_holds_where_all_responses_are_negative():
+    y, x = np.mgrid[:17, :17]
+    bump = np.exp(-((x - 8) ** 2 + (y - 8) ** 2) / 4).astype(np.float32)
+    slightly = pyramid(np.stack([bump - 4, bump - 4, bump - 3.99]))
+    clearly = pyramid(np.stack([bump - 4, bump - 4, bump - 3.5]))
+    np.testing.assert_allclose(slightly.box[2:], [40, 20])
+    np.testing.assert_allclose(clearly.box[2:], np.array([40, 20]) * 1.025)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_no_box_from_a_response_that_is_not_finite(bad):
     maps = np.zeros((3, 17, 17), np.float32)

@@ -24,7 +24,9 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     """Build the dataclass `kind` from `values`; unknown keys and wrong types are errors.
 
     Nested dataclasses are built from nested mappings, tuples from lists. Fields may be of these
-    types, of bool, int, float, str, None, Literal, list, dict, Any and of unions of them.
+    types, of bool, int, float, str, None, Literal, list, dict, Any and of unions of them. A mapping
+    for a union of dataclasses that each have a field `kind` of one Literal becomes the one that it
+    names, or the first.
 
     Raises:
         UnknownNameError: If a key is no field; the message names the nearest field.
@@ -108,9 +110,23 @@ def _convert_union(value: Any, parts: Sequence[Any], where: str) -> Any:
     if type(value) in parts:
         return value
     inner = [part for part in parts if part is not type(None)]
+    kinds = {kind: part for part in inner if (kind := _kind(part)) is not None}
+    if isinstance(value, Mapping) and len(kinds) == len(inner):
+        kind = value.get("kind", next(iter(kinds)))
+        if kind not in kinds:
+            raise UnknownNameError(f"{where} kind", str(kind), kinds)
+        return _convert(value, kinds[kind], where)
     for part in inner[:-1]:
         try:
             return _convert(value, part, where)
         except (TypeError, ValueError):
             continue
     return _convert(value, inner[-1], where)
+
+
+def _kind(hint: Any) -> str | None:
+    """Return the only value that the field `kind` of a dataclass may have, None without one."""
+    if not (dataclasses.is_dataclass(hint) and isinstance(hint, type)):
+        return None
+    values = typing.get_args(typing.get_type_hints(hint).get("kind"))
+    return str(values[0]) if len(values) == 1 else None

@@ -83,7 +83,9 @@ def best_scale(
     middle = len(windows) // 2
     large = [_enlarged(each, settings.up) for each in maps]
     peaks = np.array([each.max() for each in large])
-    peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, settings.penalty)
+    # a trained bias makes responses negative where nothing fits: a penalty always lowers
+    lower = np.where(peaks > 0, settings.penalty, 1 / max(settings.penalty, 1e-6))
+    peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, lower)
     best = int(peaks.argmax())
     spread = large[best] - large[best].min()
     window = cosine_window(*spread.shape)

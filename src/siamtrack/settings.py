@@ -92,3 +92,7 @@ class TrackerSettings:
             raise ValueError(f"scales {self.scales}: expected an odd number from 1")
         if self.scale_step <= 1 or self.up < 1 or self.smallest <= 0 or self.context < 0:
             raise ValueError("expected scale_step > 1, up >= 1, smallest > 0 and context >= 0")
+
+
+SIAMFC = TrackerSettings(window=0.35, penalty=0.9745, size_rate=0.59)
+"""What a SiamFC starts from: the settings in the code of SiamDW before any tuning."""

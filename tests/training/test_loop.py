@@ -7,9 +7,10 @@ import torch
 
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
+from siamtrack.models.siamfc import SiamFCConfig
 from siamtrack.models.tracking import BoxTrackerConfig
 from siamtrack.training import TrainConfig, train
-from siamtrack.training.loop import _schedule
+from siamtrack.training.schedule import rate_factor
 from tests.training.manifest import write_manifest
 
 SMALL = TrainConfig(
@@ -17,6 +18,13 @@ SMALL = TrainConfig(
     pairs=PairConfig(template=65, search=129),
     steps=4, batch=2, imagenet=False, save_every=0.0, loaders=1,
     unfreeze=((0.0, 0), (0.5, 2)),
+)  # fmt: skip
+
+SIAMFC = TrainConfig(
+    model=SiamFCConfig(backbone="alexnet", width=0.05, search=191),
+    pairs=PairConfig(template=127, search=191, shift=0.3),
+    steps=4, batch=2, imagenet=False, save_every=0.0, loaders=0, unfreeze=((0.0, 5),),
+    backbone_rate=1.0, norms="train", average=0.5,
 )  # fmt: skip
 
 
@@ -104,7 +112,7 @@ def test_infinite_loss_leaves_the_checkpoint(pool, tmp_path):
 
 
 def test_schedule_warms_up_and_ends_at_zero():
-    rates = [_schedule(step, 300) for step in range(300)]
+    rates = [rate_factor(step, replace(SMALL, steps=300)) for step in range(300)]
     assert rates[0] < 0.2
     assert max(rates) == pytest.approx(1.0, abs=1e-6)
     assert rates[-1] < 1e-3

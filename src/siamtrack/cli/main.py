@@ -16,6 +16,7 @@ from siamtrack.cli.data import Data
 from siamtrack.cli.demo import Demo
 from siamtrack.cli.evaluate import Eval
 from siamtrack.cli.export import Export
+from siamtrack.cli.fine_tune import FineTune
 from siamtrack.cli.inspect import Inspect
 from siamtrack.cli.models import Models
 from siamtrack.cli.track import Track
@@ -30,6 +31,7 @@ Command = (
     | Annotated[Models, subcommand("models", prefix_name=False), arg(name="")]
     | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
     | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]
+    | Annotated[FineTune, subcommand("fine-tune", prefix_name=False), arg(name="")]
     | Annotated[Inspect, subcommand("inspect", prefix_name=False), arg(name="")]
     | Annotated[Data, subcommand("data", prefix_name=False), arg(name="")]
     | Annotated[Export, subcommand("export", prefix_name=False), arg(name="")]
@@ -57,7 +59,7 @@ def run(command: Any) -> int:
     except KeyboardInterrupt:
         print("siamtrack: interrupted; what was written so far is whole", file=sys.stderr)
         return INTERRUPTED
-    except (SiamtrackError, ValueError, TypeError, OSError) as error:
+    except (SiamtrackError, ValueError, TypeError, OSError, FloatingPointError) as error:
         print(f"siamtrack: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0

@@ -4,42 +4,97 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import UseAppendAction
-
-from siamtrack.config import from_dict
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a tracker on your own boxes; needs the extra `train`."""
+    """Train a tracker on your own boxes or on public data; needs the extra `train`."""
 
     data: UseAppendAction[tuple[str, ...]]
     """NAME:PATH of a public data set in its own layout, such as got10k:/data/GOT-10k, or a manifest
     (JSON Lines: image, box, track, frame, label) or its folder. Repeat for more."""
-    out: Path
+    out: Path | None = None
     """Folder of the run."""
+    preset: str = "box"
+    """What to start from: box, cpu (slim SiamFC) or paper (SiamDW's recipe)."""
     config: Path | None = None
-    """JSON file with settings of `siamtrack.training.TrainConfig`."""
+    """JSON file with settings of `siamtrack.training.TrainConfig` that replace the preset's."""
     steps: int | None = None
     """Optimiser steps; replaces the config's."""
     resume: bool = False
     """Go on with the run in `out`."""
+    validate: str | None = None
+    """NAME:PATH of sequences, such as otb:/data/OTB, to track while training; never trained on."""
+    validate_every: int = 500
+    """Steps between two validations."""
+    validate_sequences: int = 4
+    """Sequences to track each time."""
+    validate_frames: int = 100
+    """Frames of each of them."""
+    pictures: int = 0
+    """Steps between two pictures of pairs, responses and boxes; 0: none."""
+    tensorboard: bool = False
+    """Write metrics for TensorBoard too; needs the extra `tensorboard`."""
+    sheet: Path | None = None
+    """Write a picture sheet of the pairs that this run would train on, and stop."""
+    quiet: bool = False
+    """No progress bar."""
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""
         from siamtrack.data.manifest import Pool
+        from siamtrack.data.open import open_dataset
         from siamtrack.data.pairs import PairSampler
         from siamtrack.data.training import read_all
-        from siamtrack.training import TrainConfig, train
+        from siamtrack.training import Watch, preset, train
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
-        values = json.loads(self.config.read_text(encoding="utf-8")) if self.config else {}
+        values = read_settings(self.config)
         if self.steps is not None:
             values["steps"] = self.steps
-        config = from_dict(TrainConfig, values)
+        config = preset(self.preset, values)
+        if self.out is None and self.sheet is None:
+            raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
         sampler = PairSampler(Pool(read_all(self.data)), config.pairs, seed=config.seed)
-        path = train(config, sampler, self.out, resume=self.resume)
+        if self.sheet is not None:
+            from siamtrack.training.pictures import sheet, write_picture
+
+            write_picture(self.sheet, sheet(sampler))
+            print(f"wrote {self.sheet}")
+            return
+        assert self.out is not None
+        watch = Watch(
+            bar=not self.quiet and sys.stderr.isatty(),
+            pictures=self.pictures,
+            validate=open_dataset(self.validate, partial=True) if self.validate else None,
+            validate_every=self.validate_every,
+            sequences=self.validate_sequences,
+            frames=self.validate_frames,
+            tensorboard=self.tensorboard,
+        )
+        path = train(config, sampler, self.out, resume=self.resume, watch=watch)
         print(f"wrote {path}: siamtrack export {path} MODEL_FOLDER")
+
+
+def read_settings(file: Path | None) -> dict[str, Any]:
+    """Read a JSON object of settings; none without a file.
+
+    Raises:
+        ValueError: If the file holds something else.
+        OSError: If it cannot be read.
+    """
+    if file is None:
+        return {}
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{file}: expected a JSON object of settings, got {type(values).__name__}")
+    return values

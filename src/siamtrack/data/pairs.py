@@ -130,6 +130,7 @@ class PairSampler:
         negative = rng.random() < config.negative
         if negative:
             second = self._other(first, rng)
+            negative = second.track != first.track  # there may be only one object
         template, size = self._template(first, rng)
         search, box = self._search(second, rng)
         if rng.random() < config.warp:
@@ -239,6 +240,8 @@ class PairSampler:
             factor = size * np.exp(rng.uniform(-0.35, 0.35)) / np.sqrt(other[2] * other[3])
             centre = rng.uniform(0.02, 0.98, 2) * config.search
             placed = np.array([*(centre - other[2:] * factor / 2), *(other[2:] * factor)])
+            if entry.track == target.track:
+                continue  # the target twice: neither would be wrong
             if iou(placed, box) > 0.1 or _covered(box, placed) > 0.25:
                 continue
             window = Window(

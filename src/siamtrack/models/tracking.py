@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ class BoxTrackerConfig:
         search: Side of the search patch in pixels, in the template's scale.
         head_width: Inner channels of the head.
         head_depth: Separable blocks in each tower of the head.
+        kind: Tells this structure from others in JSON.
     """
 
     backbone: str = "mobile"
@@ -29,6 +31,7 @@ class BoxTrackerConfig:
     search: int = 257
     head_width: int = 96
     head_depth: int = 3
+    kind: Literal["box"] = "box"
 
     def __post_init__(self) -> None:
         if self.template < 33 or self.search < self.template:

@@ -1,5 +1,8 @@
-"""Training: one loop, read from top to bottom."""
+"""Training: one loop, read from top to bottom, and what surrounds it."""
 
-from siamtrack.training.loop import TrainConfig, train
+from siamtrack.training.config import TrainConfig
+from siamtrack.training.loop import train
+from siamtrack.training.presets import PRESETS, preset
+from siamtrack.training.watch import Watch
 
-__all__ = ["TrainConfig", "train"]
+__all__ = ["PRESETS", "TrainConfig", "Watch", "preset", "train"]

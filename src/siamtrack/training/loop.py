@@ -1,268 +1,196 @@
-"""Training a `BoxTracker` on hard pairs: one loop, read from top to bottom."""
+"""Training on hard pairs: one loop, read from top to bottom."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from siamtrack.config import to_dict
-from siamtrack.data.pairs import Pair, PairConfig, PairSampler
-from siamtrack.losses.tracking import tracking_loss
-from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig
+from siamtrack.data.pairs import PairSampler
+from siamtrack.errors import WeightsError
+from siamtrack.training import checkpoint
+from siamtrack.training.average import copy_of, update_average
+from siamtrack.training.batches import batches
+from siamtrack.training.config import TrainConfig as TrainConfig
+from siamtrack.training.frozen import FrozenFront
+from siamtrack.training.guard import check_finite
+from siamtrack.training.objectives import Network, build_network, objective
+from siamtrack.training.runtime import live_model
+from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
 from siamtrack.training.teacher import Teacher
+from siamtrack.training.watch import Log, Watch
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """One run.
-
-    Attributes:
-        model: Structure of the network.
-        pairs: How pairs are drawn.
-        steps: Optimiser steps in all.
-        batch: Pairs a step.
-        rate: Peak learning rate of the head (AdamW); cosine to zero after a linear warm-up.
-        backbone_rate: Factor of the learning rate for backbone stages that train.
-        unfreeze: (fraction of the run, number of last backbone stages that train from then on).
-            Batch statistics of the backbone stay frozen throughout.
-        decay: Weight decay.
-        clip: Largest norm of the gradient.
-        average: Decay of the moving average of the weights, which is what gets saved.
-        save_every: Seconds between two checkpoints.
-        loaders: Threads that prepare pairs.
-        seed: Seed of pairs and of the initial weights.
-        imagenet: Start the backbone from ImageNet weights.
-        initial: Checkpoint of an earlier run whose averaged weights start this one; empty: none.
-        teacher: ONNX file of a network whose features the backbone learns as well; empty: none.
-        teaching: Weight of that part of the loss.
-    """
-
-    model: BoxTrackerConfig = field(default_factory=BoxTrackerConfig)
-    pairs: PairConfig = field(default_factory=PairConfig)
-    steps: int = 3000
-    batch: int = 32
-    rate: float = 1e-3
-    backbone_rate: float = 0.1
-    unfreeze: tuple[tuple[float, int], ...] = ((0.0, 0), (0.3, 6))
-    decay: float = 1e-4
-    clip: float = 5.0
-    average: float = 0.998
-    save_every: float = 120.0
-    loaders: int = 2
-    seed: int = 0
-    imagenet: bool = True
-    initial: str = ""
-    teacher: str = ""
-    teaching: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1 or self.rate <= 0:
-            raise ValueError("steps and batch must be at least 1 and rate above 0")
-
-
-def train(config: TrainConfig, sampler: PairSampler, out: Path, resume: bool = False) -> Path:
+def train(
+    config: TrainConfig,
+    sampler: PairSampler,
+    out: Path,
+    resume: bool = False,
+    watch: Watch | None = None,
+) -> Path:
     """Train and return the path of the last checkpoint.
 
-    Writes `checkpoint.pt` (atomically, every `save_every` seconds) and `metrics.jsonl` to `out`.
+    Writes `checkpoint.pt` (atomically, every `save_every` seconds), `config.json` and
+    `metrics.jsonl` to `out`. On one machine, a run that was killed and resumed ends with the same
+    weights, bit for bit, as one that was not.
 
     Args:
         config: The run.
         sampler: Where pairs come from.
         out: Folder of the run; created.
         resume: Continue from `out/checkpoint.pt` if it is there.
+        watch: What a person sees of the run.
 
     Raises:
         FileExistsError: If `out` holds a run and `resume` is not set.
-        FloatingPointError: If the loss is no finite number; the checkpoint before it is intact.
-        ValueError: If the run to resume has another config.
+        FloatingPointError: If loss or gradient is no finite number; the batch is kept, and the
+            checkpoint before it is intact.
+        OSError: If a file cannot be written, as on a full disk; the last checkpoint is intact.
+        ValueError: If the run to resume has another config or other data.
+        WeightsError: If weights to start from do not fit.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
         raise FileExistsError(f"{path} exists: resume the run or give another folder")
+    data = checkpoint.data_fingerprint(sampler.pool.entries)
     torch.manual_seed(config.seed)
-    model = BoxTracker(config.model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config.imagenet:
-        from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
-
-        if isinstance(model.backbone, EfficientNetLite0):
-            load_imagenet(model.backbone)
-    teacher = Teacher(config.teacher, model.backbone.channels) if config.teacher else None
-    if config.initial:
-        before = torch.load(config.initial, map_location="cpu", weights_only=True)
-        model.load_state_dict(before["average"])
-        if teacher is not None and before.get("teacher"):
-            teacher.load_state_dict(before["teacher"])
-    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    stages = list(model.backbone.stages())
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": list(model.head.parameters()), "factor": 1.0},
-            {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
-            {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
-        ],
-        lr=config.rate,
-        weight_decay=config.decay,
-    )
+    model, teacher = start(config)
+    average = copy_of(model)
+    optimiser = build_optimiser(config, model, teacher)
+    learn = objective(model, config)
     first = 0
     if path.exists():
-        first = _load(path, config, model, optimiser, average, teacher)
+        state = checkpoint.read(path)
+        checkpoint.check_same_run(path, state, config, data)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        average = {name: value.to(config.device) for name, value in state["average"].items()}
+        if teacher is not None:
+            teacher.load_state_dict(state["teacher"])
+        first = int(state["step"])
+    (out / "config.json").write_text(json.dumps(to_dict(config), indent=1), encoding="utf-8")
+    stages = list(model.backbone.stages())
+    front = FrozenFront(model) if config.frozen == "onnx" else None
+    half = torch.autocast(
+        torch.device(config.device).type, torch.bfloat16, enabled=config.precision == "bfloat16"
+    )
+    source = batches(sampler, config.batch, first, config.loaders)
     saved = time.monotonic()
-    began, waited = saved, 0.0
-    sums: dict[str, float] = {}
-    batches = _batches(sampler, config, first)
-    with (out / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+    with closing(source), Log(out, config, first, watch or Watch()) as log:
         for step in range(first, config.steps):
-            fraction = step / config.steps
-            training = max((n for at, n in config.unfreeze if fraction >= at), default=0)
-            _freeze(model, stages, training)
+            training = trained_stages(step, config)
+            set_trained(model, stages, training, config.norms)
+            factor = rate_factor(step, config)
             for group in optimiser.param_groups:
-                group["lr"] = config.rate * group["factor"] * _schedule(step, config.steps)
+                group["lr"] = config.rate * group["factor"] * factor
             tick = time.monotonic()
-            template, size, search, boxes, present = next(batches)
-            waited += time.monotonic() - tick
-            features = model.features(template), model.features(search)
-            outputs = model.head(model.head.kernel(features[0], size), features[1])
-            parts = tracking_loss(
-                outputs, boxes, present, model.backbone.stride, config.model.search
-            )
+            batch = next(source).to(config.device)
+            waited = time.monotonic() - tick
+            with half:
+                if front is not None:
+                    frozen = max(0, len(stages) - training)
+                    template = front.features(batch.template, frozen)
+                    search = front.features(batch.search, frozen)
+                else:
+                    template, search = model.features(batch.template), model.features(batch.search)
+            parts = learn(template.float(), search.float(), batch)
             loss = parts["loss"]
             if teacher is not None:
-                taught = teacher(features[0], template) + teacher(features[1], search)
+                taught = teacher(template, batch.template) + teacher(search, batch.search)
                 loss = loss + config.teaching * taught
                 parts["taught"] = taught.detach()
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"step {step}: the loss is {loss.item()}; lower the rate")
+            check_finite("loss", loss, batch, step, out)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            check_finite("norm of the gradient", norm, batch, step, out)
             optimiser.step()
-            _update_average(average, model, min(config.average, (1 + step) / (10 + step)))
-            for name, value in parts.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
-            if (step + 1) % 20 == 0:
-                now = time.monotonic()
-                line = {name: round(value / 20, 4) for name, value in sums.items()}
-                line |= {
-                    "step": step + 1,
-                    "pairs_per_second": round(20 * config.batch / (now - began), 1),
-                }
-                line |= {"data_share": round(waited / (now - began), 3), "trained_stages": training}
-                metrics.write(json.dumps(line) + "\n")
-                metrics.flush()
-                sums, began, waited = {}, now, 0.0
-            if time.monotonic() - saved > config.save_every or step + 1 == config.steps:
-                _save(path, step + 1, config, model, optimiser, average, teacher)
+            update_average(average, model, min(config.average, (1 + step) / (10 + step)))
+            done = step + 1
+            log.step(done, parts, waited, rate=config.rate * factor, trained_stages=training)
+            if log.is_shown(done):
+                log.show(done, live_model(model, average), batch)
+            if time.monotonic() - saved > config.save_every or done == config.steps:
+                checkpoint.save(path, {
+                    "step": done,
+                    "config": json.dumps(to_dict(config)),
+                    "data": data,
+                    "versions": checkpoint.versions(),
+                    "model": model.state_dict(),
+                    "average": average,
+                    "optimiser": optimiser.state_dict(),
+                    "teacher": teacher.state_dict() if teacher is not None else {},
+                })  # fmt: skip
                 saved = time.monotonic()
     if sampler.cache.faults.bad:
         logger.warning("%s", sampler.cache.faults.summary())
     return path
 
 
-def _schedule(step: int, steps: int) -> float:
-    warm = max(1, steps // 30)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+def start(config: TrainConfig) -> tuple[Network, Teacher | None]:
+    """Build the network of a run and its teacher, with the weights that they start from.
+
+    Raises:
+        WeightsError: If these do not fit.
+    """
+    model = build_network(config)
+    if config.imagenet and not config.initial:
+        from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
+
+        if isinstance(model.backbone, EfficientNetLite0):
+            load_imagenet(model.backbone)
+    if config.pretrained:
+        from siamtrack.models.backbones.ciresnet import CIResNet
+        from siamtrack.models.backbones.imagenet import load_resnet50
+
+        if not isinstance(model.backbone, CIResNet):
+            raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
+        load_resnet50(model.backbone, config.pretrained)
+    teacher = Teacher(config.teacher, model.backbone.channels) if config.teacher else None
+    if config.initial:
+        before = checkpoint.read(Path(config.initial))
+        _fill(model, before["average"], config.initial)
+        if teacher is not None and before.get("teacher"):
+            teacher.load_state_dict(before["teacher"])
+    device = torch.device(config.device)
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model, teacher
 
 
-def _freeze(model: BoxTracker, stages: list[nn.Module], training: int) -> None:
-    model.train()
-    model.backbone.eval()
-    for index, stage in enumerate(stages):
-        for parameter in stage.parameters():
-            parameter.requires_grad_(index >= len(stages) - training)
+def build_optimiser(
+    config: TrainConfig, model: Network, teacher: Teacher | None
+) -> torch.optim.Optimizer:
+    """Build the optimiser, with all parameters from the start.
+
+    Parameters of frozen stages get no gradient and are left alone until they train; unfreezing
+    changes nothing else, so that no momentum is lost.
+    """
+    groups = [
+        {"params": list(model.head.parameters()), "factor": 1.0},
+        {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
+        {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
+    ]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            groups, lr=config.rate, momentum=config.momentum, weight_decay=config.decay
+        )
+    return torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.decay)
 
 
-def _update_average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None:
-    with torch.no_grad():
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - decay)
-            else:
-                average[name].copy_(value)
-
-
-def _batches(sampler: PairSampler, config: TrainConfig, first: int) -> Iterator[tuple[Tensor, ...]]:
-    """Yield batches in order; threads prepare a few ahead."""
-    ahead = 3
-    with ThreadPoolExecutor(config.loaders) as workers:
-        jobs = {}
-        step = first
-        while True:
-            for future in range(step, step + ahead):
-                if future not in jobs:
-                    start = future * config.batch
-                    jobs[future] = [
-                        workers.submit(sampler.draw, 0, start + i) for i in range(config.batch)
-                    ]
-            yield _collate([job.result() for job in jobs.pop(step)])
-            step += 1
-
-
-def _collate(pairs: list[Pair]) -> tuple[Tensor, ...]:
-    def images(patches: list[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float()
-
-    return (
-        images([pair.template for pair in pairs]),
-        torch.from_numpy(np.stack([pair.size for pair in pairs])).float(),
-        images([pair.search for pair in pairs]),
-        torch.from_numpy(np.stack([pair.box for pair in pairs])).float(),
-        torch.tensor([float(pair.present) for pair in pairs]),
-    )
-
-
-def _save(
-    path: Path,
-    step: int,
-    config: TrainConfig,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    teacher: nn.Module | None,
-) -> None:
-    state = {
-        "step": step,
-        "config": json.dumps(to_dict(config)),
-        "model": model.state_dict(),
-        "average": average,
-        "optimiser": optimiser.state_dict(),
-        "teacher": teacher.state_dict() if teacher is not None else {},
-    }
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
-    logger.info("step %d saved to %s", step, path)
-
-
-def _load(
-    path: Path,
-    config: TrainConfig,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    teacher: nn.Module | None,
-) -> int:
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != json.dumps(to_dict(config)):
-        raise ValueError(f"{path} was trained with another config: resume it with its own")
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    if teacher is not None:
-        teacher.load_state_dict(state["teacher"])
-    for name, value in state["average"].items():
-        average[name].copy_(value)
-    return int(state["step"])
+def _fill(model: Network, weights: dict[str, Tensor], where: str) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{where} holds another network than the config's `model`: give the one it was trained "
+            f"with ({str(error).splitlines()[-1].strip()})"
+        ) from error

@@ -1,0 +1,54 @@
+"""`siamtrack fine-tune`: go on training a checkpoint on a few own videos, and say if it helped."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional, UseAppendAction
+
+from siamtrack.cli.train import read_settings
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """Go on training a checkpoint on a few own videos, in minutes; needs the extra `train`.
+
+    The last part of every video is held out, and tracked before and after.
+    """
+
+    checkpoint: Positional[Path]
+    """checkpoint.pt of a run."""
+    data: UseAppendAction[tuple[str, ...]]
+    """Own videos: a manifest with tracks, or mot:PATH, cvat:PATH and so on. Repeat for more."""
+    out: Path
+    """Folder of the new run."""
+    config: Path | None = None
+    """JSON file with settings of `siamtrack.training.TrainConfig` that replace the defaults."""
+    steps: int | None = None
+    """Optimiser steps; replaces the config's."""
+    hold_out: float = 0.3
+    """Share of each video, at its end, that is not trained on."""
+    json: bool = False
+    """Print the report as JSON."""
+    quiet: bool = False
+    """No progress bar."""
+
+    def run(self) -> None:
+        """Train and print the report."""
+        from siamtrack.data.training import read_all
+        from siamtrack.training import Watch
+        from siamtrack.training.fine_tune import fine_tune
+
+        logging.getLogger("siamtrack").setLevel(logging.INFO)
+        changes = read_settings(self.config)
+        if self.steps is not None:
+            changes["steps"] = self.steps
+        helped = fine_tune(
+            self.checkpoint, read_all(self.data), self.out, changes=changes, share=self.hold_out,
+            watch=Watch(bar=not self.quiet and sys.stderr.isatty()),
+        )  # fmt: skip
+        report = self.out / "report.json"
+        print(report.read_text(encoding="utf-8") if self.json else helped.table())

@@ -1,0 +1,163 @@
+"""Checkpoints: whole or not there at all, and only continued by the run that they belong to."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from siamtrack.config import from_dict, to_dict
+from siamtrack.data.manifest import Entry
+from siamtrack.errors import SiamtrackError, WeightsError
+from siamtrack.training.config import TrainConfig
+
+logger = logging.getLogger(__name__)
+
+State = dict[str, Any]
+
+
+def data_fingerprint(entries: Iterable[Entry]) -> str:
+    """Return a sha256 of what there is to train on: boxes, tracks, labels and names of images.
+
+    Paths count from the folder that all images share, so that data may move; pixels do not count.
+
+    Example:
+        >>> here = [Entry("/a/1.png", (0.0, 0.0, 4.0, 4.0), "t", 0, "", "s")]
+        >>> there = [Entry("/b/c/1.png", (0.0, 0.0, 4.0, 4.0), "t", 0, "", "s")]
+        >>> data_fingerprint(here) == data_fingerprint(there)
+        True
+    """
+    entries = list(entries)
+    folders = {os.path.dirname(entry.image) for entry in entries}  # noqa: PTH120 - much faster
+    try:
+        shared = len(os.path.commonpath(folders)) if folders else 0
+    except ValueError:  # several drives, or absolute and relative paths
+        shared = 0
+    digest = hashlib.sha256()
+    for entry in entries:
+        item = (
+            entry.image[shared:],
+            entry.box,
+            entry.track,
+            entry.frame,
+            entry.label,
+            entry.source,
+        )
+        digest.update(repr(item).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on."""
+    from siamtrack import __version__
+
+    return {
+        "siamtrack": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint atomically: a full disk or a kill leaves the one before.
+
+    Raises:
+        OSError: If it cannot be written; the message names the step.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        kept = f"{path} is still the one before" if path.exists() else "there is none before"
+        raise OSError(
+            f"the checkpoint of step {state.get('step')} cannot be written ({error.strerror}); "
+            f"{kept}: make room and resume the run"
+        ) from error
+    logger.info("step %s saved to %s", state.get("step"), path)
+
+
+def read(path: Path) -> State:
+    """Read a checkpoint that training wrote; code in it is never run.
+
+    Raises:
+        WeightsError: If it is none.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        known = {"step", "config", "model", "average"} <= set(state)
+    except (OSError, EOFError, LookupError, RuntimeError, ValueError, TypeError,
+            UnpicklingError) as error:  # fmt: skip
+        raise WeightsError(f"{path} is no checkpoint of siamtrack ({error})") from error
+    if not known:
+        raise WeightsError(
+            f"{path} is no checkpoint of siamtrack: it lacks step, config, model or average"
+        )
+    return dict(state)
+
+
+def config_of(state: Mapping[str, Any]) -> TrainConfig:
+    """Return the config of the run that a checkpoint belongs to; settings new since then default.
+
+    Raises:
+        WeightsError: If it holds none that can be read.
+    """
+    try:
+        return from_dict(TrainConfig, json.loads(state["config"]))
+    except (LookupError, ValueError, TypeError, SiamtrackError) as error:
+        raise WeightsError(f"the checkpoint has no readable config ({error})") from error
+
+
+def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, data: str) -> None:
+    """Refuse to resume a run with another config or other data.
+
+    How many threads load and how often it is saved may change.
+
+    Raises:
+        ValueError: If config or data differ; the message names the settings.
+    """
+    before = config_of(state)
+    free = replace(before, loaders=config.loaders, save_every=config.save_every)
+    if free != config:
+        old, new = to_dict(free), to_dict(config)
+        changed = ", ".join(
+            f"{key} {old[key]!r}, now {new[key]!r}" for key in old if old[key] != new[key]
+        )
+        raise ValueError(
+            f"{path} was trained with another config ({changed}): resume it with its own, or start "
+            "another run with `initial`"
+        )
+    if "data" not in state:
+        logger.warning("%s does not say on which data it was trained", path)
+    elif state["data"] != data:
+        raise ValueError(
+            f"{path} was trained on other data (fingerprint {state['data'][:12]}, now {data[:12]}):"
+            " resume it with the same, or start another run with `initial`"
+        )
+    if state.get("versions", versions()) != versions():
+        logger.warning(
+            "%s was written by %s; the rest of the run may differ in the last digits",
+            path, state["versions"],
+        )  # fmt: skip
