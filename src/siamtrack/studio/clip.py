@@ -108,7 +108,7 @@ class Clip(ABC):
     def _read(self, index: int) -> Image:
         """Return a frame; the lock is held."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (images hold nothing)
         """Give back files."""
 
 

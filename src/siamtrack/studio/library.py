@@ -18,9 +18,8 @@ from siamtrack.studio.journal import read_head
 from siamtrack.video.decode import video_stream
 from siamtrack.video.images import IMAGE_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .ogv .3gp .mxf".split()
-)
+_SUFFIXES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts wmv flv ogv 3gp mxf"
+VIDEO_SUFFIXES = frozenset("." + suffix for suffix in _SUFFIXES.split())
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,mxf,ivf"
 """Containers that uploads may be. Playlists, which name other files, are not among them."""
 MOST_PIXELS = 8192 * 8192

@@ -238,8 +238,8 @@ class Project:
     def _apply_one(self, event: Event) -> Event:
         """Apply a part of an edit and return its inverse."""
         kind, number = event["do"], event["target"]
-        for key in [key for key in self._tables if key[0] == number]:
-            del self._tables[key]
+        for place in [place for place in self._tables if place[0] == number]:
+            del self._tables[place]
         if kind == "target":
             if number in self.targets:  # redone
                 self.targets[number].gone = False

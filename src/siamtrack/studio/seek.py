@@ -47,7 +47,7 @@ def quick_stamps(path: Path, first: int) -> Stamps | None:
         return np.array([first], dtype=np.int64)
     if steps[0] <= 0 or not (steps == steps[0]).all():
         return None
-    return first + steps[0] * np.arange(len(steps) + 1, dtype=np.int64)
+    return np.asarray(first + steps[0] * np.arange(len(steps) + 1), dtype=np.int64)
 
 
 def guessed_stamps(path: Path, first: int, total: int) -> Stamps | None:
@@ -58,7 +58,7 @@ def guessed_stamps(path: Path, first: int, total: int) -> Stamps | None:
     if not rate or not base:
         return None
     step = 1 / (rate * float(base))
-    return first + np.rint(step * np.arange(max(1, total))).astype(np.int64)
+    return np.asarray(first + np.rint(step * np.arange(max(1, total))), dtype=np.int64)
 
 
 def full_stamps(path: Path, first: int | None) -> Stamps | None:

@@ -108,9 +108,11 @@ class Session:
             self._again(follow, bounds, touched)
         return result
 
-    def _again(self, follow: Order, bounds: dict[Step, tuple[int, int]], touched: list[int]) -> None:
+    def _again(
+        self, follow: Order, bounds: dict[Step, tuple[int, int]], touched: list[int]
+    ) -> None:
         """Track what an edit took away, together with what was being tracked."""
-        steps: list[Step] = [step for step in (1, -1) if step in bounds]  # type: ignore[misc]
+        steps: list[Step] = [step for step in (1, -1) if step in bounds]
         going, targets = self.jobs.order, touched
         if going is not None and going.model == follow.model:
             for step in going.steps:
@@ -129,9 +131,7 @@ class Session:
             else:
                 targets = sorted({*touched, *going.targets})
         self.jobs.start(
-            Order(
-                tuple(steps), follow.frame, follow.model, tuple(targets), bounds, follow.redetect
-            )
+            Order(tuple(steps), follow.frame, follow.model, tuple(targets), bounds, follow.redetect)
         )
 
     def settle(self) -> None:
