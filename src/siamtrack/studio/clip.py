@@ -144,14 +144,14 @@ class VideoClip(Clip):
         self._first = seek.first_stamp(path)
         quick = None if self._first is None else seek.quick_stamps(path, self._first)
         self._stamps = quick
+        if quick is None and self._first is not None:
+            self._stamps = seek.guessed_stamps(path, self._first, self.total)
+        self._decoder = Decoder(path, self._stamps)
         if quick is not None:
             self.total = len(quick)
             self._known.set()
         else:
-            if self._first is not None:
-                self._stamps = seek.guessed_stamps(path, self._first, self.total)
             threading.Thread(target=self._index, name="siamtrack-index", daemon=True).start()
-        self._decoder = Decoder(path, self._stamps)
 
     @property
     def exact(self) -> bool:

@@ -72,6 +72,7 @@ class Journal:
             end = data.rfind(b"\n") + 1
             if end < len(data):
                 file.truncate(end)
+                file.seek(0, os.SEEK_END)
             lines = [json.loads(line) for line in data[:end].splitlines()]
             head = lines[0]
             version = head["studio"]

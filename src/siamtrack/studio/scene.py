@@ -157,9 +157,9 @@ def table(target: Target, runs: Iterable[Run], total: int) -> Table:
     owner = np.full(total, NOTHING, dtype=np.int64)
     stamp = np.zeros(total, dtype=np.int64)
     keys = sorted((key for key in target.keys.values() if key.frame < total), key=_frame)
-    for key, after in zip(keys, [*keys[1:], None], strict=True):
+    for key, end in zip(keys, [*(after.frame for after in keys[1:]), total], strict=False):
         if key.box is None:
-            owner[key.frame : total if after is None else after.frame] = ABSENT
+            owner[key.frame : end] = ABSENT
     for run in runs:
         count = run.visible(target)
         frames = run.first + run.step * np.arange(count)

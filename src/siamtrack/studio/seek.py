@@ -55,7 +55,8 @@ def guessed_stamps(path: Path, first: int, total: int) -> Stamps | None:
     with av.open(str(path)) as container:
         stream = video_stream(container, path.name)
         rate, base = frame_rate(stream), stream.time_base
-    if not rate or not base:
+        avi = container.format.name == "avi"
+    if not rate or not base or avi:
         return None
     step = 1 / (rate * float(base))
     return np.asarray(first + np.rint(step * np.arange(max(1, total))), dtype=np.int64)
@@ -69,6 +70,8 @@ def full_stamps(path: Path, first: int | None) -> Stamps | None:
     found: list[int] = []
     with av.open(str(path)) as container:
         stream = video_stream(container, path.name)
+        if container.format.name == "avi" and stream.codec_context.has_b_frames:
+            return None  # AVI knows no order of display: its stamps count packets
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_discard:

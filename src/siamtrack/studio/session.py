@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,25 @@ class Models:
     """Loads each model once.
 
     Args:
-        names: The models that pages may choose, the default one first.
+        models: Names or folders of the models that pages may choose, the default one first.
         threads: Threads of the network; 0: as many as help.
+
+    Attributes:
+        names: What pages call them.
+
+    Example:
+        >>> Models(["lite", "runs/a/model", "runs/b/model"]).names
+        ['lite', 'model', 'model 2']
     """
 
-    def __init__(self, names: list[str], threads: int = 0) -> None:
-        self.names, self._threads = names or [DEFAULT], threads
+    def __init__(self, models: Iterable[str] = (), threads: int = 0) -> None:
+        self._places: dict[str, str] = {}
+        for place in list(models) or [DEFAULT]:
+            name, count = Path(place).name, 1
+            while (shown := name if count == 1 else f"{name} {count}") in self._places:
+                count += 1
+            self._places[shown] = place
+        self.names, self._threads = list(self._places), threads
         self._loaded: dict[str, Model] = {}
         self._lock = threading.Lock()
 
@@ -40,11 +53,11 @@ class Models:
         Raises:
             ValueError: If it is none of those that pages may choose.
         """
-        if name not in self.names:
+        if name not in self._places:
             raise ValueError(f"no model {name!r} here: choose one of {', '.join(self.names)}")
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = load_model(name, threads=self._threads)
+                self._loaded[name] = load_model(self._places[name], threads=self._threads)
             return self._loaded[name]
 
 

@@ -179,8 +179,9 @@ async function poll() {
 function showJob() {
   const { job } = store;
   $("job-buttons").hidden = !busy();
+  $("track-buttons").hidden = busy();
   $("pause").textContent = job.state === "paused" ? "Go on" : "Pause";
-  $("job").className = job.state === "failed" ? "job bad" : "job";
+  $("job").className = job.state === "failed" ? "job bad" : "job muted";
   const left = job.total ? ` · ${Math.min(100, Math.round((100 * job.done) / job.total))} %` : "";
   if (job.state === "running") $("job").textContent = job.fps ? `${job.fps.toFixed(0)} frames/s${left}` : "Starting …";
   else if (job.state === "paused") $("job").textContent = `Paused${left}`;

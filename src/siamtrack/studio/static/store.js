@@ -184,7 +184,7 @@ export class Store extends EventTarget {
 
   // Change the project. `again`: let the server track what the change took away.
   async edit(change, again = false) {
-    const follow = again ? { frame: this.frame, model: this.model, redetect: this.redetect } : null;
+    const follow = again ? { frame: change.frame ?? this.frame, model: this.model, redetect: this.redetect !== false } : null;
     try {
       const answer = await post(`${this.path}/edits`, { ...change, follow });
       const newer = answer.project.revision !== this.project.revision;

@@ -122,6 +122,7 @@ export class Timeline {
     const bad = token("bad"), warn = token("warn"), quiet = token("line");
     context.fillStyle = quiet;
     context.fillRect(MARGIN, bottom, width, 1);
+    const line = `color-mix(in oklab, ${target.colour} 70%, ${token("ink")})`;
     const column = Math.max(1, width / (b - a));
     for (let k = 0; tracks && k < Math.min(width, b - a); k++) {
       const per = (b - a) / Math.min(width, b - a);
@@ -142,11 +143,17 @@ export class Timeline {
         continue;
       }
       const high = Math.max(2, low * full);
-      context.globalAlpha = worst === LOST ? 0.95 : 0.85;
+      if (worst === LOST) { // a pale block over the whole height: not to be missed
+        context.globalAlpha = 0.22;
+        context.fillStyle = bad;
+        context.fillRect(x, bottom - full, column + 0.4, full);
+      }
+      context.globalAlpha = 0.5;
       context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : target.colour;
-      context.fillRect(x, worst === LOST ? bottom - full : bottom - high, column + 0.4, worst === LOST ? 3 : high);
-      if (worst === LOST) context.fillRect(x, bottom - high, column + 0.4, high);
+      context.fillRect(x, bottom - high, column + 0.4, high);
       context.globalAlpha = 1;
+      context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : line;
+      context.fillRect(x, bottom - high, column + 0.4, 2);
     }
     for (const [frame, box] of target.keys) {
       const x = this.x(frame + 0.5);
