@@ -14,6 +14,7 @@ from siamtrack.studio.session import Models
 from tests.helpers import clip, write_video
 
 BASE = "http://127.0.0.1:8765"
+SOCKETS = "ws://127.0.0.1:8765"
 FRAMES = 16
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from siamtrack.boxes import iou
 from siamtrack.studio.exports import FORMATS
-from tests.studio.conftest import FRAMES
+from tests.studio.conftest import FRAMES, SOCKETS
 
 DRAW = {"do": "draw", "frame": 0}
 
@@ -155,7 +155,7 @@ def test_pause_go_on_stop(client, project, movie, wait):
 
 
 def test_news_of_a_job_and_of_edits(client, project, movie):
-    with client.websocket_connect(project + "/live") as socket:
+    with client.websocket_connect(SOCKETS + project + "/live") as socket:
         assert socket.receive_json()["type"] == "project"
         client.post(project + "/edits", json={**DRAW, "box": movie[1][0].tolist()})
         assert [target["id"] for target in socket.receive_json()["targets"]] == [0]
@@ -170,12 +170,13 @@ def test_news_of_a_job_and_of_edits(client, project, movie):
         assert seen == set(range(1, FRAMES))
 
 
-def test_template_and_response(client, tracked):
+def test_template_and_response(client, tracked, models):
+    card = models("lite").card
     template = client.get(tracked + "/look/5?target=0&what=template")
-    assert picture(template.content).shape == (127, 127, 3)
+    assert picture(template.content).shape == (card.template,) * 2 + (3,)
     response = client.get(tracked + "/look/5?target=0&what=response")
     assert response.status_code == 200, response.text
-    assert picture(response.content).shape[0] > 127
+    assert picture(response.content).shape == (card.search,) * 2 + (3,)
     assert client.get(tracked + "/look/5?target=3&what=response").status_code == 400
     assert client.get(tracked + "/look/999?target=0").status_code == 404
 
@@ -268,7 +269,7 @@ def test_camera(client, movie):
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
-    with client.websocket_connect("/api/camera") as socket:
+    with client.websocket_connect(SOCKETS + "/api/camera") as socket:
         socket.send_json({"model": "lite", "source": None})
         socket.send_bytes(jpegs[0])
         assert socket.receive_json()["tracks"] == []

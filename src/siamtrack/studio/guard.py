@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "siamtrack_studio"
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+HOST = re.compile(r"(?:(?P<name>[a-z0-9._-]+)|\[(?P<six>[0-9a-f:.]+)\])(?::[0-9]{1,5})?")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -91,10 +93,10 @@ class Guard:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
     def _knows(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
+        parts = HOST.fullmatch(host.lower())
+        if parts is None:
             return False
+        name = parts["name"] or parts["six"]
         if name in self._hosts:
             return True
         if not self._addresses:
