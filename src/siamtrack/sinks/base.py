@@ -27,13 +27,15 @@ class Sink(ABC):
         fps: Frames per second, where the format needs it.
 
     Attributes:
-        labels: Id of a target to what it is, for formats with classes; fill it before `close`.
+        labels: Id of a target to what it is, for formats with classes or pictures.
+        colours: Id of a target to RGB, for pictures. Fill both before the first frame.
     """
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         self.path = path
         self.fps = fps
         self.labels: dict[int, str] = {}
+        self.colours: dict[int, tuple[int, int, int]] = {}
         self._overwrite = overwrite
         self._started = False
         self._closed = False

@@ -165,7 +165,7 @@ def _studio(request: Request) -> Response:
     library = sessions.library
     clips = library.clips()
     projects = [
-        {"id": name, "name": head.get("name", name), "upload": bool(head.get("upload"))}
+        {"id": name, "name": head.get("name", name), "clip": head.get("clip")}
         for name, head in library.folders()
     ]
     return JSONResponse(

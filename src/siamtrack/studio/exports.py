@@ -61,6 +61,7 @@ def write_export(
         targets = project.shown()
         tables = {target.id: project.known(target.id, model) for target in targets}
         labels = {target.id: target.name for target in targets}
+        colours = {target.id: _rgb(target.colour) for target in targets}
         total, (width, height) = project.total, project.size
     if not targets:
         raise ValueError("there is nothing to export yet: draw a box first")
@@ -70,6 +71,7 @@ def write_export(
     blank = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
     with open_sink(path, format=FORMATS[format][0], fps=fps) as sink:
         sink.labels.update(labels)
+        sink.colours.update(colours)
         for index in range(total):
             image = read(index, False) if format == "mp4" else blank
             sink.write(Frame(index, index / fps, image), list(tracks_at(tables, index)))
@@ -82,6 +84,10 @@ def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
         if np.isfinite(row).all():
             state = TrackState(STATES[int(row[5])])
             yield Track(row[:4].copy(), float(row[4]), state, number)
+
+
+def _rgb(text: str) -> tuple[int, int, int]:
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def _document(

@@ -22,7 +22,7 @@ export function showExports(store) {
     }, h("b", {}, name), h("span", { className: "muted" }, words)));
   const empty = !store.targets.length;
   dialog.replaceChildren(
-    h("h2", { id: "export-title" }, "Export"),
+    h("h2", { id: "export-title", tabIndex: -1, autofocus: true }, "Export"),
     empty ? h("p", { className: "muted" }, "There is nothing to export yet: draw a box first.")
       : h("div", { className: "formats" }, ...links),
     h("div", { className: "dialog-foot" }, h("button", { onclick: () => dialog.close() }, "Close")),

@@ -13,18 +13,20 @@ export async function showHome(open) {
       toast(error.message);
     }
   };
-  const clips = studio.clips.map((clip) =>
-    h("li", {}, h("button", { onclick: () => openClip(clip.id) }, h("span", {}, clip.name), h("span", { className: "muted" }, "Open"))));
-  const projects = studio.projects.map((project) =>
-    h("li", {}, h("button", { onclick: () => go(project.id) }, h("span", {}, project.name),
-      h("span", { className: "muted" }, project.upload ? "uploaded" : "in a folder"))));
+  const row = (name, words, onclick) =>
+    h("li", {}, h("button", { onclick }, h("span", {}, name), h("span", { className: "muted" }, words)));
+  const begun = new Set(studio.projects.map((project) => project.clip));
+  const clips = studio.clips.map((clip) => row(clip.name, begun.has(clip.id) ? "Go on" : "Open", () => openClip(clip.id)));
+  const listed = new Set(studio.clips.map((clip) => clip.id));
+  const projects = studio.projects.filter((project) => !listed.has(project.clip))
+    .map((project) => row(project.name, "Go on", () => go(project.id)));
   const parts = [
     h("header", {}, h("h1", {}, "Track anything you can draw a box around"),
       h("p", { className: "lead" }, "Open a clip, drag a box, watch it followed, correct it where it slips, and take the result home. Nothing leaves this machine.")),
   ];
   if (clips.length) parts.push(h("section", {}, h("h2", {}, "Clips"), h("ul", { className: "clips", id: "clips" }, ...clips)));
   parts.push(dropZone(go, studio.upload));
-  if (projects.length) parts.push(h("section", {}, h("h2", {}, "Go on with"), h("ul", { className: "clips", id: "projects" }, ...projects)));
+  if (projects.length) parts.push(h("section", {}, h("h2", {}, "Uploaded before"), h("ul", { className: "clips", id: "projects" }, ...projects)));
   view.replaceChildren(h("div", { className: "home" }, ...parts));
   return { studio, openClip };
 }

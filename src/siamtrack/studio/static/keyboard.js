@@ -37,16 +37,22 @@ export function shortcuts(actions) {
 
 export function showHelp(table) {
   const dialog = $("help-dialog");
-  const rows = table.flatMap(([keys, words]) => words
-    ? [h("dt", {}, ...keys.split(" ").flatMap((key) => /^[…+]$/.test(key) && keys !== "+ −" ? [` ${key} `] : [h("kbd", {}, key), " "])), h("dd", {}, words)]
-    : [h("h3", {}, keys)]);
+  const parts = [];
+  for (const [keys, words] of table) {
+    if (!words) parts.push(h("section", {}, h("h3", {}, keys), h("dl", { className: "keys" })));
+    else parts.at(-1).lastChild.append(h("dt", {}, ...caps(keys)), h("dd", {}, words));
+  }
   dialog.replaceChildren(
-    h("h2", { id: "help-title" }, "Keyboard"),
-    h("dl", { className: "keys" }, ...rows),
+    h("h2", { id: "help-title", tabIndex: -1, autofocus: true }, "Keyboard"),
+    h("div", { className: "key-parts" }, ...parts),
     h("div", { className: "dialog-foot" }, h("button", { onclick: () => dialog.close() }, "Close")),
   );
   dialog.showModal();
 }
+
+const caps = (keys) =>
+  keys.split(" ").flatMap((key) =>
+    /^[…+]$/.test(key) && keys !== "+ −" ? [` ${key} `] : [h("kbd", {}, key), " "]);
 
 export function listen(table, store, stage, actions) {
   const simple = new Map(table.filter((row) => row[3]).map((row) => [row[2], row[3]]));

@@ -124,8 +124,8 @@ export class Timeline {
     context.fillRect(MARGIN, bottom, width, 1);
     const line = `color-mix(in oklab, ${target.colour} 70%, ${token("ink")})`;
     const column = Math.max(1, width / (b - a));
+    const per = (b - a) / Math.min(width, b - a); // frames in a column
     for (let k = 0; tracks && k < Math.min(width, b - a); k++) {
-      const per = (b - a) / Math.min(width, b - a);
       const first = Math.floor(a + k * per);
       const last = Math.min(tracks.state.length, Math.max(first + 1, Math.floor(a + (k + 1) * per)));
       let worst = NONE, low = 2;
@@ -136,24 +136,25 @@ export class Timeline {
         if (state !== ABSENT) low = Math.min(low, tracks.score(frame));
       }
       if (worst === NONE) continue;
-      const x = MARGIN + (k * width) / Math.min(width, b - a);
+      const x = Math.round(MARGIN + k * column); // whole pixels: columns neither gap nor overlap
+      const wide = Math.round(MARGIN + (k + 1) * column) - x;
       if (worst === ABSENT && low > 1) {
         context.fillStyle = quiet;
-        context.fillRect(x, bottom - 3, column + 0.4, 3);
+        context.fillRect(x, bottom - 3, wide, 3);
         continue;
       }
       const high = Math.max(2, low * full);
       if (worst === LOST) { // a pale block over the whole height: not to be missed
         context.globalAlpha = 0.22;
         context.fillStyle = bad;
-        context.fillRect(x, bottom - full, column + 0.4, full);
+        context.fillRect(x, bottom - full, wide, full);
       }
       context.globalAlpha = 0.5;
       context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : target.colour;
-      context.fillRect(x, bottom - high, column + 0.4, high);
+      context.fillRect(x, bottom - high, wide, high);
       context.globalAlpha = 1;
       context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : line;
-      context.fillRect(x, bottom - high, column + 0.4, 2);
+      context.fillRect(x, bottom - high, wide, 2);
     }
     for (const [frame, box] of target.keys) {
       const x = this.x(frame + 0.5);
