@@ -84,6 +84,11 @@ class Studio:
             except OSError:
                 time.sleep(0.1)
 
+    def cpu(self) -> float:
+        """Seconds of processor time that the server has used (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.base + path, timeout=300) as answer:
             return bytes(answer.read())
@@ -124,30 +129,33 @@ def seeking(folder: Path, port: int) -> dict[str, Any]:
         assert facts["exact"]
         assert facts["total"] == HOUR
         rng = np.random.default_rng(0)
-        seeks = []
+        seeks, costs = [], []
         for index in rng.integers(0, HOUR, 45).tolist():
-            clock = time.perf_counter()
+            clock, cpu = time.perf_counter(), studio.cpu()
             studio.get(f"{project}/frames/{index}?w=1280")
             seeks.append(time.perf_counter() - clock)
+            costs.append(studio.cpu() - cpu)
         return {
             "megabytes": round(clip.stat().st_size / 1e6), "opened": round(opened, 3),
             "seek": summary(seeks[5:]),
+            "seek, processor": summary(costs[5:]),
         }  # fmt: skip
     finally:
         studio.process.terminate()
         studio.process.wait()
 
 
-def bare(clip: Path, frames: int) -> float:
-    """Frames per second of decoding and tracking alone."""
+def bare(clip: Path, frames: int) -> tuple[float, float]:
+    """Frames per second of decoding and tracking alone, and processor seconds per frame."""
     tracker = siamtrack.load(threads=1, redetect=True)
     seen = 0
-    clock = time.perf_counter()
+    clock, cpu = time.perf_counter(), time.process_time()
     for frame, _ in siamtrack.track(clip, BOX, tracker=tracker, end=frames + 1):
         if frame.index == 0:
-            clock = time.perf_counter()
+            clock, cpu = time.perf_counter(), time.process_time()
         seen += 1
-    return (seen - 1) / (time.perf_counter() - clock)
+    cost = (time.process_time() - cpu) / (seen - 1)
+    return (seen - 1) / (time.perf_counter() - clock), cost
 
 
 def watched(studio: Studio, project: str, frames: int, watch: bool) -> tuple[float, int, float]:
@@ -191,14 +199,19 @@ def round_trip(folder: Path, port: int, frames: int, turns: int) -> dict[str, An
     if not clip.exists():
         write(clip, 1280, 720, 60)
     studio = Studio(clip, folder / "projects-720p", port)
-    found: dict[str, list[float]] = {"bare": [], "job": [], "watched": [], "share": []}
+    names = ("bare", "job", "watched", "share", "bare, processor", "job, processor")
+    found: dict[str, list[float]] = {name: [] for name in names}
     pictures = []
     try:
         project = studio.open()
         watched(studio, project, 10, True)  # warm
         for _ in range(turns):
-            found["bare"].append(bare(clip, frames))
+            speed, cost = bare(clip, frames)
+            found["bare"].append(speed)
+            found["bare, processor"].append(cost)
+            cpu = studio.cpu()
             found["job"].append(watched(studio, project, frames, False)[0])
+            found["job, processor"].append((studio.cpu() - cpu) / frames)
             speed, shown, seconds = watched(studio, project, frames, True)
             found["watched"].append(speed)
             found["share"].append(speed / found["bare"][-1])
@@ -226,7 +239,7 @@ def main() -> None:
     result = {
         "commit": commit, "python": platform.python_version(), "machine": platform.machine(),
         "cores": os.cpu_count(), "load": [round(value, 1) for value in os.getloadavg()],
-        "unit": "seconds, and frames per second",
+        "unit": "seconds; bare, job, watched: frames per second; processor: seconds of one core",
         "one hour, 1080p": seeking(arguments.folder, arguments.port),
         "round trip, 720p": round_trip(
             arguments.folder, arguments.port + 1, arguments.frames, arguments.turns

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from siamtrack.errors import VideoError
@@ -41,6 +42,7 @@ class Decoder:
         self._stream: Any = None
         self._frames: Iterator[VideoFrame] = iter(())
         self._at: int | None = None  # the frame that was decoded last
+        self._want = 0  # time stamp of the frame that is sought
         self._held: dict[int, VideoFrame] = {}
 
     def __enter__(self) -> Decoder:
@@ -89,7 +91,9 @@ class Decoder:
             return None
         at = self._at
         if not backwards and at is not None and at < index <= at + NEAR:
-            return self._decode_to(index, hold=False)
+            picture = self._decode_to(index, hold=False)
+            if picture is not None:
+                return picture
         back = 0
         while True:  # a seek may land behind its aim: then go further back
             aim = max(0, index - back)
@@ -118,14 +122,23 @@ class Decoder:
             self._container.seek(int(self.stamps[index]), stream=self._stream, backward=True)
         except FFmpegError:
             return False
-        self._frames = decoded(self._container, self._stream, self.path.name, cut=True)
+        self._frames = self._decode(self._container.demux(self._stream))
         self._at = None
         return True
+
+    def _decode(self, packets: Iterator[Packet]) -> Iterator[VideoFrame]:
+        """Yield frames; those before the wanted one that no other depends on are not decoded."""
+        codec = self._stream.codec_context
+        for packet in packets:
+            before = packet.pts is not None and packet.pts < self._want
+            codec.skip_frame = "NONREF" if before else "DEFAULT"
+            yield from self._stream.decode(packet)
 
     def _decode_to(self, index: int, *, hold: bool) -> VideoFrame | None:
         """Decode up to frame `index`; None if a key frame before it was not met."""
         assert self.stamps is not None
         want = int(self.stamps[index])
+        self._want = -(1 << 62) if hold else want
         sure = self._at is not None
         for frame in self._frames:
             if frame.pts is None:
