@@ -8,7 +8,6 @@ from typing import Any
 
 import av
 from av.error import FFmpegError
-from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from siamtrack.errors import VideoError
@@ -126,7 +125,7 @@ class Decoder:
         self._at = None
         return True
 
-    def _decode(self, packets: Iterator[Packet]) -> Iterator[VideoFrame]:
+    def _decode(self, packets: Iterator[Any]) -> Iterator[VideoFrame]:
         """Yield frames; those before the wanted one that no other depends on are not decoded."""
         codec = self._stream.codec_context
         for packet in packets:
