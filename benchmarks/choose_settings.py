@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import itertools
 import json
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,17 @@ GRID = {
     "window": (0.1, 0.2, 0.3, 0.4),
     "penalty": (0.05, 0.15, 0.3),
     "size_rate": (0.2, 0.35, 0.5),
+    "online.weight": (0.2, 0.3, 0.4),
 }
+
+
+def changed(settings: Any, point: dict[str, float]) -> Any:
+    """Settings with some values replaced; a dot leads into a group."""
+    for name, value in point.items():
+        group, _, rest = name.partition(".")
+        new = changed(getattr(settings, group), {rest: value}) if rest else value
+        settings = dataclasses.replace(settings, **{group: new})
+    return settings
 
 
 def starts_of(sequence: Sequence, count: int) -> list[int]:
@@ -56,7 +67,7 @@ def main() -> None:
         points = [points[k] for k in rng.choice(len(points), arguments.tries, replace=False)]
     trackers = []
     for point in points:
-        settings = dataclasses.replace(model.card.tracker, **point)
+        settings = changed(model.card.tracker, point)
         card = dataclasses.replace(model.card, tracker=settings)
         trackers.append(siamtrack.SiamTracker(Model(card, model.runtime)))
     scores: list[list[tuple[float, float]]] = [[] for _ in points]
@@ -73,6 +84,8 @@ def main() -> None:
                 error = centre_error(np.array(boxes), truth)[known]
                 auc = np.mean([(overlap > t).mean() for t in np.linspace(0, 1, 21)])
                 row.append((float(auc), float((error <= 20).mean())))
+        mean = np.mean([row[-arguments.starts :] for row in scores], axis=(0, 1))
+        print(f"{sequence.name}: mean over settings {mean[0]:.3f} {mean[1]:.3f}", flush=True)
     order = np.argsort([-np.mean(row, axis=0)[0] for row in scores])
     for index in order:
         auc, precision = np.mean(scores[index], axis=0)

@@ -39,7 +39,7 @@ def test_commands_run(page, video, capsys):
             words = shlex.split(line, comments=True)
             if words[:1] != ["siamtrack"]:
                 continue
-            absent = ("rtsp:", "otb", "runs/", "data/")
+            absent = ("rtsp:", "otb", "got10k", "runs/", "data/")
             here = not any(word.startswith(absent) or ":/data/" in word for word in words)
             with pytest.raises(SystemExit) as stop:
                 main(words[1:] if here else [words[1], "--help"])

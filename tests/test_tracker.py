@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import siamtrack
 from siamtrack.boxes import iou
-from siamtrack.errors import NotInitialisedError
-from siamtrack.runtimes.base import Response
+from siamtrack.errors import NotInitialisedError, WeightsError
+from siamtrack.settings import OnlineSettings
 from siamtrack.tracks import TrackState
 from siamtrack.weights import Model
 from tests.helpers import clip
@@ -153,7 +155,7 @@ def test_target_that_leaves_is_lost_without_nan(tracker, frames):
     assert tracks[-1].state is TrackState.LOST
 
 
-@pytest.mark.parametrize("which", ["score", "distances", "presence"])
+@pytest.mark.parametrize("which", ["score", "distances", "presence", "features"])
 def test_no_nan_ever_comes_out(tracker, frames, which):
     pictures, boxes = frames
 
@@ -163,16 +165,52 @@ def test_no_nan_ever_comes_out(tracker, frames, which):
 
         def respond(self, kernel, search):
             good = tracker.model.runtime.respond(kernel, search)
-            parts = {"score": good.score, "distances": good.distances, "presence": good.presence}
-            parts[which] = np.full_like(parts[which], np.nan)
-            return Response(**parts)
+            if not self.started:
+                return good
+            return replace(good, **{which: np.full_like(getattr(good, which), np.nan)})
 
-    broken = siamtrack.SiamTracker(Model(tracker.model.card, Broken()))
+        started = False
+
+    runtime = Broken()
+    broken = siamtrack.SiamTracker(Model(tracker.model.card, runtime))
     broken.init(pictures[0], boxes[0])
+    runtime.started = True
     track = broken.update(pictures[1])
     assert np.isfinite(track.box).all()
-    assert track.score == 0.0
-    assert track.state is TrackState.LOST
+    if which != "features":
+        assert track.score == 0.0
+        assert track.state is TrackState.LOST
+
+
+def test_online_classifier_learns_for_each_target_apart(tracker, frames):
+    pictures, boxes = frames
+    online = OnlineSettings(weight=0.5)
+    card = replace(tracker.model.card, tracker=replace(tracker.model.card.tracker, online=online))
+    learning = siamtrack.SiamTracker(Model(card, tracker.model.runtime))
+    alone = [learning.init(pictures[0], boxes[0])] + [learning.update(p) for p in pictures[1:8]]
+    assert iou(np.array([track.box for track in alone]), boxes[:8]).mean() > 0.6
+    learning.init(pictures[0], boxes[0])
+    learning.add(pictures[0], (150, 90, 60, 30))
+    both = [learning.update_all(picture)[0].box for picture in pictures[1:8]]
+    np.testing.assert_allclose(both, [track.box for track in alone[1:]], atol=0.05)
+
+
+def test_model_without_features_cannot_learn_online(tracker, frames):
+    class Plain:
+        def embed(self, template, size):
+            return tracker.model.runtime.embed(template, size)
+
+        def respond(self, kernel, search):
+            return replace(tracker.model.runtime.respond(kernel, search), features=None)
+
+    settings = replace(tracker.model.card.tracker, online=OnlineSettings(weight=0.3))
+    model = Model(replace(tracker.model.card, tracker=settings), Plain())
+    with pytest.raises(WeightsError, match="gives no features to learn from"):
+        siamtrack.SiamTracker(model).init(frames[0][0], frames[1][0])
+    off = replace(tracker.model.card.tracker, online=OnlineSettings())
+    quiet = siamtrack.SiamTracker(Model(replace(tracker.model.card, tracker=off), Plain()))
+    quiet.init(frames[0][0], frames[1][0])
+    assert np.isfinite(quiet.update(frames[0][1]).box).all()
 
 
 def test_boxes_given_out_are_copies(tracker, frames):

@@ -59,7 +59,10 @@ class Discriminator:
         """
         cells = _cells(features)
         truth, weight = self._labels(features.shape[1], features.shape[2], box)
-        moments = (cells * weight[:, None]).T @ cells
+        # row by row of the map: products so small that NumPy starts no threads, which would wait
+        # for the cores that the network's own threads still hold
+        rows = (cells * np.sqrt(weight)[:, None]).reshape(*features.shape[1:], -1)
+        moments = np.asarray((rows.transpose(0, 2, 1) @ rows).sum(0), dtype=np.float64)
         targets = cells.T @ (weight * truth)
         if self._moments is None:
             self._moments, self._targets = moments, targets

@@ -60,7 +60,9 @@ def draw_tracks(
     labels: Mapping[int, str] | None = None,
     colours: Mapping[int, tuple[int, int, int]] | None = None,
 ) -> Image:
-    """Return a copy of a picture with boxes and labels; lost targets are gray and dashed.
+    """Return a copy of a picture with boxes and labels.
+
+    A box is dashed while its target is uncertain, and dashed and gray while it is lost.
 
     Args:
         image: RGB picture (H, W, 3); it is not changed.
@@ -85,7 +87,7 @@ def draw_tracks(
         # Continuous edges to pixel indices; the clip keeps OpenCV's integers in range.
         edges = np.array([box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1])
         left, top, right, bottom = (int(v) for v in np.rint(np.clip(edges, -16000, 16000)))
-        if lost:
+        if track.state.value != "tracked":
             _dashed(canvas, (left, top, right, bottom), paint, line)
         else:
             cv2.rectangle(canvas, (left, top), (right, bottom), paint, line)

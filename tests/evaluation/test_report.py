@@ -107,7 +107,9 @@ def test_csv_has_every_figure_of_every_sequence(report):
 def test_json_has_everything(report):
     content = json.loads(report.to_json())
     assert content["notes"] == ["two <frames> left out"]
-    assert content["policy"] == {"without_area": "count", "skip_first": False}
+    assert content["policy"] == {
+        "without_area": "count", "skip_first": False, "clip": False, "pool": False,
+    }  # fmt: skip
     tracker = content["trackers"]["<best>"]
     assert tracker["overall"] == report.overall("<best>")
     assert tracker["success_interval_95"] == list(report.interval("<best>"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,4 +125,12 @@ class Dies(Blob):
         self.count += 1
         if self.starts == 3 and self.count == 10:
             os._exit(9)
+        return super().update(frame)
+
+
+class Slow(Recorded):
+    """Takes its time."""
+
+    def update(self, frame):
+        time.sleep(0.01)
         return super().update(frame)

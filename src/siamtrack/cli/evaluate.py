@@ -1,42 +1,188 @@
-"""`siamtrack eval`: run a model over a data set and print its table."""
+"""`siamtrack eval`: run trackers over a data set, or read their results, and report."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction
 
-from siamtrack.api import load
-from siamtrack.data import open_dataset
-from siamtrack.evaluation import evaluate
+from siamtrack.data import Dataset, open_dataset
+from siamtrack.evaluation import (
+    POLICIES,
+    Figures,
+    Report,
+    evaluate,
+    evaluate_results,
+    evaluate_vot,
+    longterm_report,
+    merge,
+    open_tracker,
+    run_dataset,
+    write_submission,
+)
+from siamtrack.evaluation.clips import Clip, comparison_clips
+from siamtrack.evaluation.compare_results import result_folders
+from siamtrack.evaluation.evaluate import file_name
+from siamtrack.evaluation.longterm_report import read_runs
+from siamtrack.evaluation.results import Lengths, write_text
+from siamtrack.evaluation.run import TrackerFactory
 from siamtrack.weights import DEFAULT
+
+Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
+Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
+FORMATS = (".html", ".json", ".csv", ".tex")
 
 
 @dataclass(frozen=True)
 class Eval:
-    """Run a model over a data set and print success AUC, precision and speed."""
+    """Run trackers over a data set, or read their raw results, and print the table."""
 
     dataset: Positional[str]
-    """NAME:PATH, such as otb2013:/data/OTB, otb:/data/some-of-OTB or folder:/data/mine."""
-    model: str = DEFAULT
-    """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
+    """NAME:PATH, such as otb2013:/data/OTB, vot2018:/data/VOT2018 or folder:/data/mine."""
+    tracker: UseAppendAction[tuple[str, ...]] = ()
+    """A model or its folder, FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
+    fear-xs:FOLDER, vittrack:FILE, trax:COMMAND; NAME= in front names it. Our default if neither
+    this nor --results is given. Repeat it to compare."""
+    results: UseAppendAction[tuple[Path, ...]] = ()
+    """Folder of raw results, or a folder of such folders; nothing is run for them."""
     out: Path | None = None
     """Folder for raw results; finished sequences in it are not run again."""
-    protocol: str = "ope"
-    """ope, tre or sre."""
+    report: UseAppendAction[tuple[Path, ...]] = ()
+    """File for the report; its ending chooses: .html, .json, .csv or .tex."""
+    protocol: Protocol = "ope"
+    """One pass, temporal or spatial robustness, long-term, VOT with restarts or from anchors."""
+    policy: Rules = "dataset"
+    """Which frames count; the data set's own rules by default."""
+    lengths: Lengths = "strict"
+    """For --results with another number of rows than frames: an error, aligned, or cut."""
+    absent: bool = False
+    """Accept NaN in --results; such frames are misses."""
+    partial: bool = False
+    """Accept data sets and results that lack sequences; the report names them."""
+    submission: Path | None = None
+    """Zip for the evaluation server, of one tracker."""
+    clips: int = 4
+    """Videos in an HTML report, of the sequences on which trackers differ most."""
     workers: int = 1
     """Processes."""
     threads: int = 0
-    """Threads of the network in each process; 0: as many as help."""
+    """Threads of each tracker's engine; 0: as many as help."""
+    resume: bool = True
+    """Take finished sequences from --out."""
+    overwrite: bool = False
+    """Replace report files that exist."""
     json: bool = False
     """Print JSON."""
 
     def run(self) -> None:
-        """Evaluate and print."""
-        report = evaluate(
-            partial(load, self.model, threads=self.threads), open_dataset(self.dataset),
-            out=self.out, name=Path(self.model).name, protocol=self.protocol, workers=self.workers,
-        )  # fmt: skip
-        print(report.to_json() if self.json else report.table())
+        """Evaluate, write the reports and print the table."""
+        self._check_reports()
+        dataset = open_dataset(self.dataset, partial=self.partial)
+        trackers = self._trackers()
+        folders = self._folders(dataset, trackers)
+        if dataset.hidden:
+            for name, factory in trackers.items():
+                self._run_only(dataset, name, factory)
+        else:
+            report = self._evaluate(dataset, trackers, folders)
+            for path in self.report:
+                self._write(report, path, dataset, folders)
+            print(report.to_json() if self.json else report.table())
+        if self.submission is not None:
+            if len(folders) != 1:
+                raise ValueError("--submission: give one tracker with --out, or one --results")
+            (folder,) = folders.values()
+            print(write_submission(folder, dataset, self.submission), file=sys.stderr)
+
+    def _trackers(self) -> dict[str, TrackerFactory]:
+        wanted = self.tracker or (() if self.results else (DEFAULT,))
+        opened = [open_tracker(spec, threads=self.threads) for spec in wanted]
+        trackers = dict(opened)
+        if len(trackers) != len(opened):
+            raise ValueError("two trackers have the same name; put NAME= in front of one")
+        return trackers
+
+    def _folders(self, dataset: Dataset, trackers: Mapping[str, TrackerFactory]) -> dict[str, Path]:
+        """Return where the raw results of each tracker are or will be."""
+        folders = {} if self.out is None else {n: self.out / file_name(n) for n in trackers}
+        if self.protocol in ("vot", "vot-multistart"):
+            return folders | {folder.resolve().name: folder for folder in self.results}
+        for given in self.results:
+            found = result_folders(given, dataset)
+            if double := folders.keys() & found.keys():
+                raise ValueError(f"two trackers are called {min(double)!r}; rename a folder")
+            folders |= found
+        return folders
+
+    def _evaluate(
+        self,
+        dataset: Dataset,
+        trackers: Mapping[str, TrackerFactory],
+        folders: Mapping[str, Path],
+    ) -> Report | Figures:
+        common = {"out": self.out, "workers": self.workers, "resume": self.resume}
+        read = {name: folder for name, folder in folders.items() if name not in trackers}
+        if self.protocol in ("vot", "vot-multistart"):
+            return evaluate_vot({**trackers, **read}, dataset, protocol=self.protocol, **common)  # type: ignore[arg-type]
+        if self.protocol == "longterm":
+            runs = {n: run_dataset(t, dataset, name=n, **common) for n, t in trackers.items()}  # type: ignore[arg-type]
+            runs |= {name: read_runs(folder, dataset) for name, folder in read.items()}
+            return longterm_report(runs, dataset)
+        policy = POLICIES[dataset.policy if self.policy == "dataset" else self.policy]
+        reports = [
+            evaluate(t, dataset, name=n, protocol=self.protocol, policy=policy, **common)  # type: ignore[arg-type]
+            for n, t in trackers.items()
+        ]
+        if read:
+            if self.protocol != "ope":
+                raise ValueError(f"--results are of one pass, not of {self.protocol}")
+            reports.append(
+                evaluate_results(
+                    read,
+                    dataset,
+                    policy=policy,
+                    lengths=self.lengths,
+                    absent=self.absent,
+                    partial=self.partial,
+                )
+            )
+        return merge(reports)
+
+    def _run_only(self, dataset: Dataset, name: str, factory: TrackerFactory) -> None:
+        if self.out is None:
+            raise ValueError(f"{dataset.name} is evaluated by its server: give --out for results")
+        run_dataset(
+            factory, dataset, out=self.out, name=name, workers=self.workers, resume=self.resume
+        )
+        print(f"{name}: results in {self.out / file_name(name)}; pack them with --submission")
+
+    def _check_reports(self) -> None:
+        for path in self.report:
+            if path.suffix.lower() not in FORMATS:
+                raise ValueError(f"--report {path}: expected an ending of {', '.join(FORMATS)}")
+            if path.exists() and not self.overwrite:
+                raise FileExistsError(f"{path} exists; give --overwrite to replace it")
+
+    def _write(
+        self, report: Report | Figures, path: Path, dataset: Dataset, folders: Mapping[str, Path]
+    ) -> None:
+        kind = path.suffix.lower()
+        if kind == ".html" and isinstance(report, Report):
+            report.to_html(path, self._clips(report, dataset, folders))
+        elif kind == ".html":
+            report.to_html(path)
+        else:
+            text = {".json": report.to_json, ".csv": report.to_csv, ".tex": report.to_latex}[kind]()
+            write_text(path, text.rstrip("\n") + "\n")
+
+    def _clips(self, report: Report, dataset: Dataset, folders: Mapping[str, Path]) -> list[Clip]:
+        """Return clips, where there are results in files and frames to show them on."""
+        frames = all(sequence.files and not sequence.frames.missing() for sequence in dataset)
+        there = all(name in folders for name in report.trackers)
+        if not (self.clips and frames and there and self.protocol == "ope"):
+            return []
+        return comparison_clips(report, dataset, folders, count=self.clips)

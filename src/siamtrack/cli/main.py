@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(command: Any) -> int:
     """Run a parsed command and return its exit code."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, _stop)
     try:
         command.run()
     except KeyboardInterrupt:
@@ -59,3 +63,8 @@ def run(command: Any) -> int:
         print(f"siamtrack: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0
+
+
+def _stop(number: int, frame: object) -> None:
+    """End like Ctrl-C: files are closed on the way out."""
+    raise KeyboardInterrupt

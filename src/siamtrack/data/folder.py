@@ -47,7 +47,7 @@ def open_folder(path: Path, *, partial: bool = False) -> Dataset:
 
     Frames lie in the folder itself or below it in `img`, `imgs` or `frames`. Boxes are rows of
     left, top, width, height, or polygons of eight numbers: 1-based pixels in `groundtruth_rect.txt`
-    or `groundtruth.txt` (the habit of OTB, VOT, GOT-10k and LaSOT), 0-based in `boxes.txt`. With
+    or `groundtruth.txt` (the habit of OTB and LaSOT), 0-based in `boxes.txt`. With
     several targets the files are called `groundtruth_rect.1.txt` and so on. Frames after the last
     row are not annotated.
 

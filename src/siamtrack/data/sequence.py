@@ -34,6 +34,10 @@ class Sequence:
         attributes: Short names of challenges, such as `OCC`.
         dropped_first: Rows that the benchmark's own files have before the first frame of this
             sequence (Tiger1 of OTB: 5); raw results may have them too.
+        polygons: (N, 2 * corners) x, y pairs in pixels, 0-based, where the benchmark annotates
+            more than boxes (VOT); `boxes` are then the axis-aligned boxes around them.
+        anchors: (N,) where multi-start runs begin: 1 to the end, -1 to the beginning, 0 none.
+        size: Width and height of the frames, where the benchmark states them.
 
     Raises:
         DatasetError: If frames and boxes differ in number or no box can start a tracker.
@@ -53,8 +57,11 @@ class Sequence:
         *,
         attributes: Iterable[str] = (),
         dropped_first: int = 0,
+        polygons: ArrayLike | None = None,
+        anchors: ArrayLike | None = None,
+        size: tuple[int, int] | None = None,
     ) -> None:
-        self.name, self.frames = name, frames
+        self.name, self.frames, self.size = name, frames, size
         self.attributes = tuple(attributes)
         self.dropped_first = dropped_first
         self.boxes: Array = np.array(boxes, dtype=np.float64)
@@ -64,6 +71,8 @@ class Sequence:
                 f"sequence {name}: {len(frames)} frames need boxes of shape ({len(frames)}, 4), "
                 f"got {self.boxes.shape}"
             )
+        self.polygons = _rows(name, "polygons", polygons, len(frames))
+        self.anchors = _rows(name, "anchors", anchors, len(frames))
         usable = np.isfinite(self.boxes).all(axis=1) & (self.boxes[:, 2:] > 0).all(axis=1)
         if not usable.any():
             raise DatasetError(f"sequence {name}: no frame has a box with an area to start from")
@@ -88,6 +97,16 @@ class Sequence:
         return f"Sequence({self.name!r}, {len(self)} frames)"
 
 
+def _rows(name: str, what: str, values: ArrayLike | None, count: int) -> Array | None:
+    if values is None:
+        return None
+    array = np.array(values, dtype=np.float64)
+    if len(array) != count:
+        raise DatasetError(f"sequence {name}: {count} frames, but {len(array)} {what}")
+    array.setflags(write=False)
+    return array
+
+
 class Dataset:
     """Sequences by position or by name.
 
@@ -98,6 +117,11 @@ class Dataset:
             OTB, 0 for files of ours. Boxes in memory are always 0-based.
         aliases: Other names of sequences, such as Human4 for Human4-2.
         missing: Names of sequences that the benchmark has and that are not here.
+        policy: Name of the rules by which the benchmark counts frames, one of
+            `siamtrack.evaluation.POLICIES`.
+        hidden: Only the first boxes are public; a server has the others.
+        nested: Raw results are in a folder per sequence, `NAME/NAME_001.txt` (GOT-10k), instead of
+            `NAME.txt`.
 
     Raises:
         DatasetError: If there is no sequence or two have the same name.
@@ -120,8 +144,12 @@ class Dataset:
         origin: int = 0,
         aliases: Mapping[str, str] | None = None,
         missing: Iterable[str] = (),
+        policy: str = "default",
+        hidden: bool = False,
+        nested: bool = False,
     ) -> None:
-        self.name, self.origin = name, origin
+        self.name, self.origin, self.policy = name, origin, policy
+        self.hidden, self.nested = hidden, nested
         self.sequences = tuple(sequences)
         self.missing = tuple(missing)
         self._positions = {canonical(item.name): i for i, item in enumerate(self.sequences)}

@@ -1,22 +1,39 @@
-"""Evaluation: metrics, raw results, running trackers over data sets, reports."""
+"""Evaluation: metrics, raw results, running trackers over data sets, protocols, reports."""
 
 from siamtrack.evaluation import metrics as metrics
 from siamtrack.evaluation.compare_results import evaluate_results
 from siamtrack.evaluation.evaluate import evaluate as evaluate
-from siamtrack.evaluation.metrics import Policy
+from siamtrack.evaluation.evaluate import run_dataset
+from siamtrack.evaluation.figures import Figures
+from siamtrack.evaluation.longterm import longterm as longterm
+from siamtrack.evaluation.longterm_report import longterm_report
+from siamtrack.evaluation.metrics import POLICIES, Policy
 from siamtrack.evaluation.report import Report, merge
 from siamtrack.evaluation.results import read_results, write_results
-from siamtrack.evaluation.run import Result, run_tracker
+from siamtrack.evaluation.run import Result, Runnable, run_tracker
+from siamtrack.evaluation.submit import check_submission, write_submission
+from siamtrack.evaluation.trackers import open_tracker
+from siamtrack.evaluation.vot import evaluate_vot
 
 __all__ = [
+    "POLICIES",
+    "Figures",
     "Policy",
     "Report",
     "Result",
+    "Runnable",
+    "check_submission",
     "evaluate",
     "evaluate_results",
+    "evaluate_vot",
+    "longterm",
+    "longterm_report",
     "merge",
     "metrics",
+    "open_tracker",
     "read_results",
+    "run_dataset",
     "run_tracker",
     "write_results",
+    "write_submission",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,19 +14,35 @@ from siamtrack.boxes import Array
 _RESAMPLES = 10_000
 
 
-def _resampled_means(values: Array, seed: int, resamples: int) -> Array:
+def _resampled_means(values: Array, weights: Array, seed: int, resamples: int) -> Array:
+    counts = _counts(len(values), seed, resamples)
+    return np.asarray(counts @ (values * weights) / (counts @ weights), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _counts(number: int, seed: int, resamples: int) -> Array:
+    """Return how often each value is in each resample (resamples, number).
+
+    A report asks for many intervals over the same number of sequences: the draws are the same.
+    """
     rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(values), size=(resamples, len(values)))
-    return np.asarray(values[picks].mean(axis=1), dtype=np.float64)
+    draws = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
+    return np.asarray(draws, dtype=np.float64)
 
 
 def confidence_interval(
-    values: ArrayLike, *, level: float = 0.95, seed: int = 0, resamples: int = _RESAMPLES
+    values: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    resamples: int = _RESAMPLES,
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of the mean of `values`, one per sequence.
 
     Args:
         values: (S,) figures of S sequences.
+        weights: (S,) how much each counts in the mean; equal by default.
         level: Coverage between 0 and 1.
         seed: Seed of the resampling; the same seed gives the same interval.
         resamples: Number of resamples.
@@ -43,7 +60,9 @@ def confidence_interval(
     if not 0 < level < 1:
         raise ValueError(f"level {level}: expected a number between 0 and 1, such as 0.95")
     tail = (1 - level) / 2
-    low, high = np.quantile(_resampled_means(array, seed, resamples), [tail, 1 - tail])
+    weight = np.ones(len(array)) if weights is None else np.asarray(weights, np.float64)
+    means = _resampled_means(array, weight, seed, resamples)
+    low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 

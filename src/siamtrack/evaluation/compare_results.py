@@ -7,10 +7,16 @@ from pathlib import Path
 
 from siamtrack.data.sequence import Dataset
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.metrics import Policy
+from siamtrack.evaluation.metrics import POLICIES, Policy
 from siamtrack.evaluation.report import Report
-from siamtrack.evaluation.results import Lengths, find_results, fit_lengths, read_results
-from siamtrack.evaluation.scores import SequenceScore, score_sequence
+from siamtrack.evaluation.results import (
+    Lengths,
+    find_runs,
+    fit_lengths,
+    read_results,
+    read_times,
+)
+from siamtrack.evaluation.scores import SequenceScore, average, score_sequence
 
 Paths = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
 
@@ -27,10 +33,11 @@ def evaluate_results(
     """Compare raw results with the annotations of a data set; images are not needed.
 
     Args:
-        results: A folder with one file per sequence (its name is the tracker's), a folder of such
-            folders, a list of folders, or a mapping from trackers' names to folders.
+        results: A folder with one file per sequence, or with `NAME/NAME_001.txt` for each (its
+            name is the tracker's), a folder of such folders, a list of folders, or a mapping from
+            trackers' names to folders.
         dataset: Data set; its `origin` is taken for that of the files.
-        policy: Which frames count.
+        policy: Which frames count; by default the rules of the data set.
         lengths: What to do where files and sequences differ in length: `strict` is an error;
             `align` and `cut` see `results.fit_lengths`.
         absent: Accept NaN rows; they count as misses.
@@ -44,11 +51,13 @@ def evaluate_results(
             and line.
         ValueError: If two folders of a list have the same name.
     """
-    policy = policy or Policy()
+    if dataset.hidden:
+        raise ResultsError(f"{dataset.name}: only its server has the annotations to compare with")
+    policy = policy or POLICIES[dataset.policy]
     scores: dict[str, tuple[SequenceScore, ...]] = {}
     notes = [f"the data set lacks {name}" for name in dataset.missing]
-    for tracker, folder in _folders(results, dataset).items():
-        files = find_results(folder, dataset)
+    for tracker, folder in result_folders(results, dataset).items():
+        files = find_runs(folder, dataset)
         missing = [name for name in dataset.names if name not in files]
         if not files or (missing and not partial):
             raise ResultsError(
@@ -59,14 +68,25 @@ def evaluate_results(
         if missing:
             notes.append(f"{tracker}: no results of {', '.join(missing)}")
         rows = []
-        for name, path in files.items():
-            sequence = dataset[name]
-            raw = read_results(path, origin=dataset.origin, absent=absent)
-            boxes, truth = fit_lengths(raw, sequence, path, lengths)
-            notes += _length_notes(tracker, name, len(raw), len(boxes), len(sequence))
-            rows.append(
-                score_sequence(name, boxes, truth, policy=policy, attributes=sequence.attributes)
-            )
+        for name, paths in files.items():
+            runs = []
+            for path in paths:
+                sequence = dataset[name]
+                raw = read_results(path, origin=dataset.origin, absent=absent)
+                boxes, truth = fit_lengths(raw, sequence, path, lengths)
+                notes += _length_notes(tracker, name, len(raw), len(boxes), len(sequence))
+                runs.append(
+                    score_sequence(
+                        name,
+                        boxes,
+                        truth,
+                        policy=policy,
+                        size=sequence.size,
+                        attributes=sequence.attributes,
+                        times=read_times(path, len(raw)),
+                    )
+                )
+            rows.append(average(runs))
         scores[tracker] = tuple(sorted(rows, key=lambda row: dataset.names.index(row.sequence)))
     notes += uncounted_notes(scores)
     return Report(dataset.name, scores, "ope", policy, tuple(notes))
@@ -87,7 +107,13 @@ def _length_notes(tracker: str, name: str, given: int, used: int, frames: int) -
     return [f"{tracker}: {name} has {given} rows for {frames} frames, {used} compared"]
 
 
-def _folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
+def result_folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
+    """Return the folder of each tracker, by its name; see `evaluate_results` for what may be given.
+
+    Raises:
+        ResultsError: If no folder has results.
+        ValueError: If two folders of a list have the same name.
+    """
     if isinstance(results, Mapping):
         return {name: Path(folder) for name, folder in results.items()}
     if not isinstance(results, str | Path):
@@ -100,10 +126,10 @@ def _folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
             )
         return named
     root = Path(results)
-    if find_results(root, dataset):
+    if find_runs(root, dataset):
         return {root.resolve().name: root}
     below = [item for item in sorted(root.iterdir()) if item.is_dir()]
-    found = {item.name: item for item in below if find_results(item, dataset)}
+    found = {item.name: item for item in below if find_runs(item, dataset)}
     if not found:
         raise ResultsError(
             f"{root}: neither it nor a folder in it has files named after the sequences of "

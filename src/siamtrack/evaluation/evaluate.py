@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import re
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import read_rows
-from siamtrack.errors import ResultsError
+from siamtrack.errors import DatasetError, ResultsError
 from siamtrack.evaluation.compare_results import uncounted_notes
-from siamtrack.evaluation.metrics import Policy
+from siamtrack.evaluation.metrics import POLICIES, Policy
+from siamtrack.evaluation.parallel import run_jobs
 from siamtrack.evaluation.protocols import PROTOCOLS, Start
 from siamtrack.evaluation.report import Report
 from siamtrack.evaluation.results import read_results, write_results, write_rows
@@ -37,6 +33,15 @@ class _Job:
     start: Start
     file: Path | None
     origin: int
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a tracker did from one start of one sequence."""
+
+    sequence: Sequence
+    start: Start
+    result: Result
 
 
 def evaluate(
@@ -57,35 +62,60 @@ def evaluate(
             `score`; or a function or class that makes one.
         dataset: Sequences with frames.
         out: Folder for raw results: `out/NAME/SEQUENCE.txt` with `SEQUENCE_time.txt` and
-            `SEQUENCE_score.txt` beside it (below `out/NAME/tre` and `sre` for these protocols).
-            Each file appears whole or not at all.
+            `SEQUENCE_score.txt` beside it (below `out/NAME/tre` and `sre` for these protocols; for
+            GOT-10k `out/NAME/SEQUENCE/SEQUENCE_001.txt`). Each file appears whole or not at all.
         name: Name of the tracker in files and tables; by default its `name` or that of its class.
         resume: Take finished sequences from `out` if they have the right length and begin with the
             right box, and run the rest. Otherwise everything runs and files are replaced.
         workers: Number of processes. More than 1 needs a `tracker` that is picklable and makes
             trackers, such as a class or a module's function.
         protocol: `ope`, `tre` or `sre`.
-        policy: Which frames count.
+        policy: Which frames count; by default the rules of the data set.
 
     Raises:
         ValueError: If `workers` is below 1, or above 1 with a tracker object.
         UnknownNameError: If there is no such protocol.
-        DatasetError: If a frame cannot be read.
+        DatasetError: If a frame cannot be read, or the annotations are on a server; then
+            `run_dataset` runs and `write_submission` packs.
     """
-    starts = PROTOCOLS[protocol]
-    ready = hasattr(tracker, "init") and hasattr(tracker, "update")
-    is_factory = isinstance(tracker, type) or not ready
-    if workers < 1 or (workers > 1 and not is_factory):
-        raise ValueError(
-            f"workers {workers}: expected at least 1, and above 1 a class or function that makes "
-            "trackers, because a tracker object cannot be shared between processes"
+    if dataset.hidden:
+        raise DatasetError(
+            f"{dataset.name}: only the first boxes are public and a server has the others; run "
+            "with run_dataset, and pack the results with write_submission"
         )
     name = name or _name_of(tracker)
-    folder = None if out is None else Path(out) / _file_name(name)
+    policy = policy or POLICIES[dataset.policy]
+    results = run_dataset(
+        tracker, dataset, out=out, name=name, resume=resume, workers=workers, protocol=protocol
+    )
+    scores = {name: tuple(_score(sequence, results, policy) for sequence in dataset)}
+    lacking = [f"the data set lacks {missing}" for missing in dataset.missing]
+    notes = (*lacking, *uncounted_notes(scores), *_nan_notes(name, results))
+    return Report(dataset.name, scores, protocol, policy, notes)
+
+
+def run_dataset(
+    tracker: Runnable | TrackerFactory,
+    dataset: Dataset,
+    *,
+    out: str | Path | None = None,
+    name: str | None = None,
+    resume: bool = True,
+    workers: int = 1,
+    protocol: str = "ope",
+) -> list[Run]:
+    """Run a tracker over a data set without judging it; the arguments are those of `evaluate`.
+
+    Returns:
+        Every run of every sequence in order, as written in the files.
+    """
+    starts = PROTOCOLS[protocol]
+    name = name or _name_of(tracker)
+    folder = None if out is None else Path(out) / file_name(name)
     if folder is not None and protocol != "ope":
         folder /= protocol
     jobs = [
-        _Job(sequence, start, _file(folder, sequence, start), dataset.origin)
+        _Job(sequence, start, _file(folder, sequence, start, dataset.nested), dataset.origin)
         for sequence in dataset
         for start in starts(sequence)
     ]
@@ -94,17 +124,9 @@ def evaluate(
     }
     todo = [index for index in range(len(jobs)) if index not in finished]
     logger.info("%s: %d runs finished, %d to do", name, len(finished), len(todo))
-    if workers == 1 and todo:
-        instance = cast(TrackerFactory, tracker)() if is_factory else cast(Runnable, tracker)
-        finished.update((index, _run(instance, jobs[index])) for index in todo)
-    elif todo:
-        finished.update(_in_processes(cast(TrackerFactory, tracker), jobs, todo, workers))
-    policy = policy or Policy()
-    results = [(job, finished[index]) for index, job in enumerate(jobs)]
-    scores = {name: tuple(_score(sequence, results, policy) for sequence in dataset)}
-    lacking = [f"the data set lacks {missing}" for missing in dataset.missing]
-    notes = (*lacking, *uncounted_notes(scores), *_nan_notes(name, results))
-    return Report(dataset.name, scores, protocol, policy, notes)
+    for position, result in run_jobs(_run, tracker, [jobs[index] for index in todo], workers):
+        finished[todo[position]] = result
+    return [Run(job.sequence, job.start, finished[index]) for index, job in enumerate(jobs)]
 
 
 def _name_of(tracker: object) -> str:
@@ -112,17 +134,25 @@ def _name_of(tracker: object) -> str:
     return own if isinstance(own, str) else type(tracker).__name__
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """Return a tracker's name as that of a folder."""
     return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "tracker"
 
 
-def _file(folder: Path | None, sequence: Sequence, start: Start) -> Path | None:
+def _file(folder: Path | None, sequence: Sequence, start: Start, nested: bool) -> Path | None:
+    if folder is None:
+        return None
+    if nested:
+        return folder / sequence.name / f"{sequence.name}_{int(start.label or 0) + 1:03d}.txt"
     label = f"_{start.label}" if start.label else ""
-    return None if folder is None else folder / f"{sequence.name}{label}.txt"
+    return folder / f"{sequence.name}{label}.txt"
 
 
-def _beside(file: Path, kind: str) -> Path:
-    return file.with_name(f"{file.stem}_{kind}.txt")
+def _beside(job: _Job, kind: str) -> Path:
+    """Return the file of times or scores; GOT-10k wants the times without the run's number."""
+    file = cast(Path, job.file)
+    plain = kind == "time" and not job.start.label and file.stem == f"{job.sequence.name}_001"
+    return file.with_name(f"{job.sequence.name if plain else file.stem}_{kind}.txt")
 
 
 def _resumed(job: _Job, resume: bool) -> Result | None:
@@ -130,7 +160,7 @@ def _resumed(job: _Job, resume: bool) -> Result | None:
     if job.file is None or not resume or not job.file.exists():
         return None
     try:
-        result = _read(job.file, job.origin)
+        result = _read(job)
     except ResultsError as reason:
         logger.warning("%s: is run again (%s)", job.file, reason)
         return None
@@ -157,64 +187,43 @@ def _run(tracker: Runnable, job: _Job) -> Result:
         raise
     if job.file is None:
         return result
-    write_rows(_beside(job.file, "score"), result.scores, decimals=6)
-    write_rows(_beside(job.file, "time"), result.times, decimals=9)
+    write_rows(_beside(job, "score"), result.scores, decimals=6)
+    write_rows(_beside(job, "time"), result.times, decimals=9)
     write_results(job.file, result.boxes, origin=job.origin)
-    return _read(job.file, job.origin)
+    return _read(job)
 
 
-def _read(file: Path, origin: int) -> Result:
+def _read(job: _Job) -> Result:
     return Result(
-        read_results(file, origin=origin, absent=True),
-        read_rows(_beside(file, "score"), (1,), ResultsError)[:, 0],
-        read_rows(_beside(file, "time"), (1,), ResultsError)[:, 0],
+        read_results(cast(Path, job.file), origin=job.origin, absent=True),
+        read_rows(_beside(job, "score"), (1,), ResultsError)[:, 0],
+        read_rows(_beside(job, "time"), (1,), ResultsError)[:, 0],
     )
 
 
-def _run_in_process(factory: TrackerFactory, job: _Job) -> Result:
-    cv2.setNumThreads(1)
-    return _run(factory(), job)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _in_processes(
-    factory: TrackerFactory, jobs: list[_Job], todo: list[int], workers: int
-) -> Iterator[tuple[int, Result]]:
-    with _pool(min(workers, len(todo))) as pool:
-        futures = {pool.submit(_run_in_process, factory, jobs[index]): index for index in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-
-
-def _score(sequence: Sequence, results: list[tuple[_Job, Result]], policy: Policy) -> SequenceScore:
+def _score(sequence: Sequence, results: list[Run], policy: Policy) -> SequenceScore:
     return average(
         [
             score_sequence(
                 sequence.name,
-                result.boxes,
-                job.start.truth(sequence),
+                run.result.boxes,
+                run.start.truth(sequence),
                 policy=policy,
+                size=sequence.size,
                 attributes=sequence.attributes,
-                times=result.times[np.isfinite(result.boxes[:, 0]) | (result.times > 0)],
+                times=run.result.times[
+                    np.isfinite(run.result.boxes[:, 0]) | (run.result.times > 0)
+                ],
             )
-            for job, result in results
-            if job.sequence is sequence
+            for run in results
+            if run.sequence is sequence
         ]
     )
 
 
-def _nan_notes(name: str, results: list[tuple[_Job, Result]]) -> list[str]:
+def _nan_notes(name: str, results: list[Run]) -> list[str]:
     lost = 0
-    for job, result in results:
-        first = 0 if job.start.frame is not None else job.sequence.init_frame
-        lost += int(np.isnan(result.boxes[first:, 0]).sum())
+    for run in results:
+        first = 0 if run.start.frame is not None else run.sequence.init_frame
+        lost += int(np.isnan(run.result.boxes[first:, 0]).sum())
     return [f"{name}: {lost} boxes are not finite and count as misses"] if lost else []

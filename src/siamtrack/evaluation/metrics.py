@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array, centre_error, centres, iou
+from siamtrack.boxes import Array, centre_error, centres, iou, ltrb_to_ltwh, ltwh_to_ltrb
 
 SUCCESS_THRESHOLDS: Array = np.linspace(0.0, 1.0, 21)
 """Overlaps 0, 0.05 ... 1; a frame succeeds if its overlap is strictly above."""
@@ -38,6 +38,8 @@ class Policy:
             box begins left of or above the first pixel (0 or less in its 1-based files).
         skip_first: Do not count the first annotated frame, where trackers get the true box
             (GOT-10k).
+        clip: Bound predicted and true boxes by the frame before they overlap (GOT-10k).
+        pool: Overall figures are means over all frames (GOT-10k) instead of means over sequences.
 
     Frames whose true box is NaN (target absent or not annotated) are never counted. A predicted box
     that is not finite is a miss in every metric.
@@ -48,12 +50,22 @@ class Policy:
 
     without_area: Literal["count", "drop", "otb-toolkit"] = "count"
     skip_first: bool = False
+    clip: bool = False
+    pool: bool = False
 
     def __post_init__(self) -> None:
         if self.without_area not in ("count", "drop", "otb-toolkit"):
             raise ValueError(
                 f"without_area {self.without_area!r}: expected count, drop or otb-toolkit"
             )
+
+
+POLICIES = {
+    "default": Policy(),
+    "otb-toolkit": Policy(without_area="otb-toolkit"),
+    "got10k": Policy(skip_first=True, clip=True, pool=True),
+}
+"""Rules by name; a data set names its own."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +80,22 @@ class Errors:
     normalised: Array
 
 
-def errors(predicted: ArrayLike, truth: ArrayLike, policy: Policy | None = None) -> Errors:
+def errors(
+    predicted: ArrayLike,
+    truth: ArrayLike,
+    policy: Policy | None = None,
+    size: tuple[int, int] | None = None,
+) -> Errors:
     """Compare predicted boxes (N, 4) with true ones (N, 4), frame by frame.
 
+    Args:
+        predicted: From a tracker.
+        truth: Annotated.
+        policy: Which frames count.
+        size: Width and height of the frames, for a policy that clips.
+
     Raises:
-        ValueError: If the shapes differ or no frame counts.
+        ValueError: If the shapes differ, no frame counts, or the policy clips without a size.
 
     Example:
         >>> result = errors([[0, 0, 10, 10], [3, 4, 10, 10]], [[0, 0, 10, 10], [0, 0, 10, 10]])
@@ -93,16 +116,29 @@ def errors(predicted: ArrayLike, truth: ArrayLike, policy: Policy | None = None)
     p, t = p[counted], t[counted]
     known, area = np.isfinite(p).all(axis=1), (t[:, 2:] > 0).all(axis=1)
     p = np.where(known[:, None], p, 0.0)
-    overlap = np.where(known, iou(p, t), 0.0)
+    if policy.clip:
+        if size is None:
+            raise ValueError("the policy clips boxes to the frame, but its size is not known")
+        overlap = np.where(known, iou(bounded(p, size), bounded(t, size)), 0.0)
+    else:
+        overlap = np.where(known, iou(p, t), 0.0)
     distance = np.where(known, centre_error(p, t), np.inf)
-    size = np.where(area[:, None], t[:, 2:], 1.0)
-    relative = np.linalg.norm((centres(p) - centres(t)) / size, axis=1)
+    extent = np.where(area[:, None], t[:, 2:], 1.0)
+    relative = np.linalg.norm((centres(p) - centres(t)) / extent, axis=1)
     normalised = np.where(known & area, relative, np.inf)
     if policy.without_area == "otb-toolkit":
         inside = (t[:, :2] > -1).all(axis=1)
         for values in (overlap, distance, normalised):
             values[~(area & inside)] = -1.0
     return Errors(overlap, distance, normalised)
+
+
+def bounded(boxes: Array, size: tuple[int, int] | None) -> Array:
+    """Return the parts of boxes (N, 4) inside a frame of width and height; others get no area."""
+    if size is None:
+        return boxes
+    limits = np.array([*size, *size], np.float64)
+    return ltrb_to_ltwh(np.clip(ltwh_to_ltrb(boxes), 0.0, limits))
 
 
 def success_curve(overlap: ArrayLike) -> Array:

@@ -18,11 +18,12 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 460, 330, 52, 34, 14, 44
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One labelled curve (or point) of a plot."""
+    """One labelled curve or point of a plot; `colour` is one of `COLOURS`, or by its place."""
 
     label: str
     x: Array
     y: Array
+    colour: int | None = None
 
 
 def line_plot(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> str:
@@ -38,10 +39,15 @@ def line_plot(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> 
     parts = [axes.frame(title, x_label, y_label)]
     for index, line in enumerate(lines):
         points = " ".join(
-            f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in zip(line.x, line.y, strict=True)
+            f"{axes.x(x):.1f},{axes.y(y):.1f}"
+            for x, y in zip(line.x, line.y, strict=True)
+            if np.isfinite(y)
         )
-        parts.append(f'<polyline points="{points}" {_stroke(index)}/>')
-    return _svg(title, parts, [line.label for line in lines])
+        tip = f"<title>{html.escape(line.label)}</title>"
+        parts.append(
+            f'<polyline points="{points}" {_stroke(_number(line, index))}>{tip}</polyline>'
+        )
+    return _svg(title, parts, lines)
 
 
 def scatter_plot(title: str, x_label: str, y_label: str, points: Sequence[Line]) -> str:
@@ -50,10 +56,11 @@ def scatter_plot(title: str, x_label: str, y_label: str, points: Sequence[Line])
     axes = _Axes(float(np.floor(values.min())), float(np.floor(values.max()) + 1), log=True)
     parts = [axes.frame(title, x_label, y_label)]
     for index, (point, value) in enumerate(zip(points, values, strict=True)):
-        colour = COLOURS[index % len(COLOURS)]
+        colour = COLOURS[_number(point, index) % len(COLOURS)]
         x, y = axes.x(float(value)), axes.y(float(point.y[0]))
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-    return _svg(title, parts, [point.label for point in points])
+        tip = f"<title>{html.escape(point.label)}</title>"
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{colour}">{tip}</circle>')
+    return _svg(title, parts, points)
 
 
 @dataclass(frozen=True)
@@ -96,19 +103,23 @@ class _Axes:
         return "".join(parts)
 
 
+def _number(line: Line, index: int) -> int:
+    return index if line.colour is None else line.colour
+
+
 def _stroke(index: int) -> str:
     dash = DASHES[index // len(COLOURS) % len(DASHES)]
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
     return f'fill="none" stroke="{COLOURS[index % len(COLOURS)]}" stroke-width="2"{dashes}'
 
 
-def _svg(title: str, parts: Sequence[str], legend: Sequence[str]) -> str:
+def _svg(title: str, parts: Sequence[str], legend: Sequence[Line]) -> str:
     height = _HEIGHT + 18 * len(legend)
     rows = []
-    for index, label in enumerate(legend):
+    for index, line in enumerate(legend):
         y = _HEIGHT + 18 * index + 6
-        rows.append(f'<path d="M{_LEFT} {y}h26" {_stroke(index)}/>')
-        rows.append(f'<text x="{_LEFT + 34}" y="{y + 4}">{html.escape(label)}</text>')
+        rows.append(f'<path d="M{_LEFT} {y}h26" {_stroke(_number(line, index))}/>')
+        rows.append(f'<text x="{_LEFT + 34}" y="{y + 4}">{html.escape(line.label)}</text>')
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{html.escape(title)}">'
         f"{''.join(parts)}{''.join(rows)}</svg>"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siamtrack.boxes import Array
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, paired_test
 from siamtrack.evaluation.formats import aligned, csv_text, latex
 from siamtrack.evaluation.metrics import Policy
 from siamtrack.evaluation.scores import METRICS, SequenceScore
+
+if TYPE_CHECKING:
+    from siamtrack.evaluation.clips import Clip
 
 SHOWN = ("success", "precision", "norm_precision", "ao", "sr50", "sr75")
 """Metrics in tables, in this order."""
@@ -76,7 +80,7 @@ class Report:
         return {score.sequence: float(getattr(score, metric)) for score in self.of(tracker)}
 
     def overall(self, tracker: str) -> dict[str, float]:
-        """Return the mean over sequences of every metric, each sequence with the same weight."""
+        """Return every metric as the mean over sequences, or over frames if the policy pools."""
         self.of(tracker)
         return dict(self._means[tracker])
 
@@ -84,15 +88,28 @@ class Report:
     def _means(self) -> dict[str, dict[str, float]]:
         means = {}
         for tracker, scores in self.scores.items():
-            rows = [score.metrics() for score in scores]
-            means[tracker] = {name: float(np.mean([row[name] for row in rows])) for name in METRICS}
+            rows, weights = [score.metrics() for score in scores], self._weights(tracker)
+            means[tracker] = {
+                name: float(np.average([row[name] for row in rows], weights=weights))
+                for name in METRICS
+            }
         return means
 
     def interval(
         self, tracker: str, metric: str = "success", *, seed: int = 0
     ) -> tuple[float, float]:
         """Return the 95 % bootstrap interval over sequences of a tracker's overall figure."""
-        return confidence_interval(list(self.values(tracker, metric).values()), seed=seed)
+        values = list(self.values(tracker, metric).values())
+        return confidence_interval(values, weights=self._weights(tracker), seed=seed)
+
+    def curve(self, tracker: str, metric: str = "success") -> Array:
+        """Return a tracker's mean curve of `success`, `precision` or `norm_precision`."""
+        curves = [getattr(score, f"{metric}_curve") for score in self.of(tracker)]
+        return np.asarray(np.average(curves, axis=0, weights=self._weights(tracker)))
+
+    def _weights(self, tracker: str) -> list[float]:
+        """Return how much each sequence counts: the same, or as many frames as it has."""
+        return [float(s.counted) if self.policy.pool else 1.0 for s in self.scores[tracker]]
 
     def compare(
         self, first: str, second: str, metric: str = "success", *, seed: int = 0
@@ -169,10 +186,7 @@ class Report:
         return {
             "dataset": self.dataset,
             "protocol": self.protocol,
-            "policy": {
-                "without_area": self.policy.without_area,
-                "skip_first": self.policy.skip_first,
-            },
+            "policy": asdict(self.policy),
             "notes": list(self.notes),
             "trackers": {name: self._tracker_dict(name) for name in self.trackers},
         }
@@ -181,13 +195,13 @@ class Report:
         """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
 
-    def to_html(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page with plots and tables, and return its path."""
+    def to_html(self, path: str | Path, clips: Sequence[Clip] = ()) -> Path:
+        """Write one self-contained HTML page with plots, tables and clips, and return its path."""
         from siamtrack.evaluation.html import page
 
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(self), encoding="utf-8")
+        target.write_text(page(self, clips), encoding="utf-8")
         return target
 
     def _noted(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -95,11 +96,18 @@ def write_results(path: str | Path, boxes: ArrayLike, *, origin: int = 0) -> Non
 
 def write_rows(path: Path, rows: Array, *, decimals: int) -> None:
     """Write numbers (N,) or (N, columns) as comma-separated text, atomically."""
+    buffer = io.StringIO()
+    np.savetxt(buffer, rows, fmt=f"%.{decimals}f", delimiter=",")
+    write_text(path, buffer.getvalue())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, all at once or not at all; its folder is made if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            np.savetxt(file, rows, fmt=f"%.{decimals}f", delimiter=",")
+            file.write(text)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -165,6 +173,45 @@ def find_results(folder: str | Path, dataset: Dataset) -> dict[str, Path]:
             )
         found[sequence.name] = path
     return found
+
+
+def find_runs(folder: str | Path, dataset: Dataset) -> dict[str, list[Path]]:
+    """Return the results files of each sequence, one per repetition.
+
+    Besides the files that `find_results` finds, these are `NAME/NAME_001.txt` and so on, the layout
+    of GOT-10k.
+
+    Raises:
+        ResultsError: As `find_results`.
+    """
+    found = {name: [path] for name, path in find_results(folder, dataset).items()}
+    for place in sorted(Path(folder).iterdir()):
+        sequence = dataset.find(place.name) if place.is_dir() else None
+        if sequence is None or sequence.name in found:
+            continue
+        files = sorted(place.glob(f"{place.name}_[0-9][0-9][0-9].txt"))
+        if files:
+            found[sequence.name] = files
+    return found
+
+
+def read_times(path: Path, count: int) -> Array:
+    """Return the seconds per frame (N,) in the file that belongs to a results file, or none.
+
+    That is `NAME_time.txt`; of several columns, one per repetition, the first is taken. A file of
+    another length is of another run and gives none.
+    """
+    stem = re.sub(r"_\d{3}$", "", path.stem) if path.parent.name in path.stem else path.stem
+    for name in (f"{path.stem}_time.txt", f"{stem}_time.txt"):
+        file = path.with_name(name)
+        if file.is_file():
+            try:
+                times = read_rows(file, range(1, 100), ResultsError)[:, 0]
+            except ResultsError:
+                return np.zeros(0)
+            good = len(times) == count and bool(np.isfinite(times).all())
+            return times if good else np.zeros(0)
+    return np.zeros(0)
 
 
 def _owner(path: Path, dataset: Dataset) -> Sequence | None:

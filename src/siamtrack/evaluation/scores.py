@@ -90,10 +90,13 @@ def score_sequence(
     truth: ArrayLike,
     *,
     policy: Policy | None = None,
+    size: tuple[int, int] | None = None,
     attributes: tuple[str, ...] = (),
     times: ArrayLike = (),
 ) -> SequenceScore:
     """Return the scores of predicted boxes (N, 4) against true boxes (N, 4), both ltwh in pixels.
+
+    `size` is width and height of the frames; policies that clip need it.
 
     Raises:
         ValueError: If the shapes differ or no frame counts.
@@ -103,7 +106,7 @@ def score_sequence(
         >>> round(score.success, 4), score.precision, score.ao
         (0.9524, 1.0, 1.0)
     """
-    found = metrics.errors(predicted, truth, policy)
+    found = metrics.errors(predicted, truth, policy, size)
     return SequenceScore(
         sequence=name,
         frames=len(np.asarray(truth)),

@@ -1,7 +1,7 @@
 // The picture with its boxes; drawing and changing boxes by mouse, finger and keyboard.
 import { fit, token } from "./dom.js";
 import { between, clamp, drag, grow, handleAt, HANDLES, inside } from "./geometry.js";
-import { ABSENT, LOST, UNCERTAIN } from "./store.js";
+import { LOST, UNCERTAIN } from "./store.js";
 
 const CURSORS = { n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" };
 
@@ -91,7 +91,7 @@ export class Stage {
     const state = tracks.state[this.shown];
     this.paintBox(context, box, target.colour, scale, left, top, {
       selected: this.onBox && target.id === this.store.selected,
-      dashed: state === LOST || state === ABSENT,
+      dashed: state === LOST || state === UNCERTAIN,
       faint: state === LOST,
       doubt: state === UNCERTAIN,
       key: this.store.isKey(target, this.shown),

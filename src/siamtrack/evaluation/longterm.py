@@ -1,0 +1,114 @@
+"""Long-term tracking: precision, recall and F-score over the tracker's own score.
+
+Paper: Lukezic et al., Now you see me: evaluating performance in long-term visual tracking,
+https://arxiv.org/abs/1804.07056
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+import numpy as np
+
+from siamtrack.boxes import Array
+from siamtrack.data.sequence import Sequence
+from siamtrack.evaluation.vot.regions import overlaps
+
+STEPS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class LongTerm:
+    """Curves over thresholds of the score, and the point with the highest F-score.
+
+    Args:
+        thresholds: (T,) ascending.
+        precision: (T,) mean overlap of the boxes that the tracker stands by; 1 where it gives none.
+        recall: (T,) overlap of these boxes over all frames in which the target is there.
+    """
+
+    thresholds: Array
+    precision: Array
+    recall: Array
+
+    @property
+    def f_score(self) -> Array:
+        """Harmonic mean of both (T,)."""
+        total = self.precision + self.recall
+        return np.asarray(
+            np.where(total > 0, 2 * self.precision * self.recall / np.maximum(total, 1e-12), 0)
+        )
+
+    @property
+    def best(self) -> int:
+        """Index of the highest F-score."""
+        return int(self.f_score.argmax())
+
+    def figures(self) -> dict[str, float]:
+        """Return F-score, precision, recall and threshold at the best point."""
+        at = self.best
+        return {
+            "F": float(self.f_score[at]),
+            "precision": float(self.precision[at]),
+            "recall": float(self.recall[at]),
+            "threshold": float(self.thresholds[at]),
+        }
+
+
+Run = tuple[Sequence, Array, Array]
+"""A sequence, boxes (N, 4) and scores (N,)."""
+
+
+def longterm(runs: Items[Run], thresholds: Array | None = None) -> LongTerm:
+    """Return the curves of a tracker over sequences, each with the same weight.
+
+    The frame of the start does not count: its box is given. A frame counts as a report of the
+    tracker if its score is at least the threshold and its box is finite. Where the target is
+    absent, a report has overlap 0.
+
+    Args:
+        runs: The runs.
+        thresholds: (T,); by default 100 quantiles of all scores.
+
+    Raises:
+        ValueError: If there is no run or no score is finite.
+
+    Example:
+        >>> from siamtrack.data.frames import NoFrames
+        >>> truth = np.array([[0, 0, 4, 4.0], [0, 0, 4, 4], [np.nan] * 4])
+        >>> toy = Sequence("toy", NoFrames(3), truth)
+        >>> boxes, scores = np.array([[0, 0, 4, 4.0]] * 3), np.array([np.nan, 0.9, 0.1])
+        >>> longterm([(toy, boxes, scores)]).figures()["F"]
+        1.0
+    """
+    if not runs:
+        raise ValueError("no run to evaluate: give at least one")
+    if thresholds is None:
+        thresholds = score_thresholds(runs)
+    precision, recall = np.zeros(len(thresholds)), np.zeros(len(thresholds))
+    for sequence, boxes, scores in runs:
+        first = sequence.init_frame + 1
+        truth, guess, score = sequence.boxes[first:], boxes[first:], scores[first:]
+        there = np.isfinite(truth).all(axis=1)
+        overlap = np.where(there, overlaps(guess, truth, sequence.size), 0.0)
+        score = np.where(np.isfinite(guess).all(axis=1), score, np.nan)
+        with np.errstate(invalid="ignore"):
+            reported = score[None] >= thresholds[:, None]
+        total, count = (reported * overlap).sum(axis=1), reported.sum(axis=1)
+        precision += np.where(count > 0, total / np.maximum(count, 1), 1.0)
+        recall += total / max(int(there.sum()), 1)
+    return LongTerm(thresholds, precision / len(runs), recall / len(runs))
+
+
+def score_thresholds(runs: Items[Run], steps: int = STEPS) -> Array:
+    """Return up to `steps` quantiles of all finite scores, ascending.
+
+    Raises:
+        ValueError: If no score is finite.
+    """
+    scores = np.concatenate([scores for _, _, scores in runs])
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        raise ValueError("no score is finite: the long-term protocol needs the tracker's scores")
+    return np.unique(np.quantile(scores, np.linspace(0, 1, steps), method="nearest"))

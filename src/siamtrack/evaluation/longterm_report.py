@@ -1,0 +1,66 @@
+"""The long-term report of runs that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.data.sequence import Dataset
+from siamtrack.data.text import read_rows
+from siamtrack.errors import ResultsError
+from siamtrack.evaluation.evaluate import Run
+from siamtrack.evaluation.figures import Curve, Figures
+from siamtrack.evaluation.longterm import longterm
+from siamtrack.evaluation.protocols import Start
+from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
+from siamtrack.evaluation.run import Result
+
+
+def longterm_report(runs: Mapping[str, list[Run]], dataset: Dataset) -> Figures:
+    """Return F-score, precision and recall of trackers with presence scores.
+
+    Each sequence's own figures are taken at the threshold that is best overall.
+
+    Args:
+        runs: For each tracker what `run_dataset` returned.
+        dataset: The data set.
+
+    Raises:
+        ValueError: If a tracker gave no score.
+    """
+    overall, rows, lines = {}, {}, {}
+    for name, all_of_it in runs.items():
+        triples = [(run.sequence, run.result.boxes, run.result.scores) for run in all_of_it]
+        result = longterm(triples)
+        overall[name] = result.figures()
+        at = np.array([overall[name]["threshold"]])
+        rows[name] = {triple[0].name: longterm([triple], at).figures() for triple in triples}
+        lines[name] = (result.recall[::-1], result.precision[::-1])
+    plot = Curve("Precision and recall", "recall", "precision", lines)
+    notes = tuple(f"the data set lacks {missing}" for missing in dataset.missing)
+    return Figures(dataset.name, "longterm", overall, rows, (plot,), notes)
+
+
+def read_runs(folder: str | Path, dataset: Dataset) -> list[Run]:
+    """Return the runs in a folder of raw results with `NAME_score.txt` beside `NAME.txt`.
+
+    Raises:
+        ResultsError: If results or scores are missing, damaged or of the wrong length.
+    """
+    found = find_runs(folder, dataset)
+    runs = []
+    for sequence in dataset:
+        if sequence.name not in found:
+            raise ResultsError(f"{folder}: no results of {sequence.name}; add them")
+        path = found[sequence.name][0]
+        boxes = read_results(path, origin=dataset.origin, absent=True)
+        boxes, _ = fit_lengths(boxes, sequence, path, "strict")
+        file = path.with_name(f"{path.stem}_score.txt")
+        scores = read_rows(file, (1,), ResultsError)[:, 0]
+        if len(scores) != len(boxes):
+            raise ResultsError(f"{file}: {len(scores)} scores for {len(boxes)} boxes")
+        result = Result(boxes, scores, np.zeros(len(boxes)))
+        runs.append(Run(sequence, Start(), result))
+    return runs

@@ -1,0 +1,150 @@
+"""Any executable that speaks the TraX protocol: `trax:COMMAND`, over its standard streams.
+
+Paper: Cehovin, TraX: The visual Tracking eXchange protocol and library,
+https://doi.org/10.1016/j.neucom.2017.02.036. Frames go as PNG files, regions as rectangles and
+polygons.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+from queue import Empty, Queue
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.boxes import Array
+from siamtrack.data.frames import Frame
+from siamtrack.errors import SiamtrackError
+from siamtrack.evaluation.peers.base import PEERS, Seen
+from siamtrack.evaluation.traxline import Message, parse, region_box
+
+TIMEOUT = 60.0
+
+
+@PEERS.register("trax")
+class TraxPeer:
+    """A tracker in a process of its own, started anew by each `init`.
+
+    Args:
+        source: Command line, split as by a shell.
+        threads: Ignored; the process decides.
+        timeout: Seconds to wait for an answer.
+
+    Raises:
+        SiamtrackError: In `init` or `update`, if the process does not start, ends, answers
+            something else than TraX, or not in time. The message has the end of what it printed.
+    """
+
+    def __init__(self, source: str, *, threads: int = 0, timeout: float = TIMEOUT) -> None:
+        self.command = shlex.split(source)
+        if not self.command:
+            raise ValueError("trax: expected a command after the colon, such as trax:./tracker")
+        self.name = f"trax-{Path(self.command[0]).stem}"
+        self.timeout = timeout
+        self._process: subprocess.Popen[str] | None = None
+
+    def init(self, frame: Frame, box: ArrayLike) -> None:
+        """Start the process on a box."""
+        self.close()
+        self._folder = tempfile.TemporaryDirectory(prefix="siamtrack-trax-")
+        self._count = 0
+        self._printed: deque[str] = deque(maxlen=8)
+        self._messages: Queue[Message | None] = Queue()
+        try:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as reason:
+            raise SiamtrackError(f"{shlex.join(self.command)}: does not start ({reason})") from None
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._expect("hello")
+        self._box: Array = np.array(box, np.float64)
+        self._send("initialize", self._image(frame), ",".join(f"{v:.4f}" for v in self._box))
+        self._expect("state")
+
+    def update(self, frame: Frame) -> Seen:
+        """Send the next frame and wait for the region."""
+        self._send("frame", self._image(frame))
+        message = self._expect("state")
+        try:
+            self._box = region_box(message.arguments[0])
+            score = float(message.properties.get("confidence", "nan"))
+        except (IndexError, ValueError) as reason:
+            raise self._failed(f"answered {message.line()[:80]!r} ({reason})") from None
+        return Seen(self._box.copy(), score)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        try:
+            if process.stdin is not None:
+                process.stdin.write(Message("quit").line() + "\n")
+                process.stdin.close()
+            process.wait(2)
+        except (OSError, subprocess.TimeoutExpired):
+            process.kill()
+            process.wait()
+        self._folder.cleanup()
+
+    def __del__(self) -> None:
+        if getattr(self, "_process", None) is not None:
+            self.close()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        """Sort the process's lines into messages and everything else that it prints."""
+        messages, printed = self._messages, self._printed
+        if process.stdout is not None:
+            for line in process.stdout:
+                message = parse(line)
+                if message is None:
+                    printed.append(line.rstrip())
+                else:
+                    messages.put(message)
+        messages.put(None)
+
+    def _image(self, frame: Frame) -> str:
+        path = Path(self._folder.name) / f"{self._count:08d}.png"
+        for old in Path(self._folder.name).glob("*.png"):
+            old.unlink()
+        self._count += 1
+        cv2.imwrite(str(path), frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 0])
+        return path.as_uri()
+
+    def _send(self, kind: str, *arguments: str) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise SiamtrackError(f"{shlex.join(self.command)}: update before init")
+        try:
+            process.stdin.write(Message(kind, list(arguments)).line() + "\n")
+            process.stdin.flush()
+        except OSError as reason:
+            raise self._failed(f"has ended ({reason})") from None
+
+    def _expect(self, kind: str) -> Message:
+        try:
+            message = self._messages.get(timeout=self.timeout)
+        except Empty:
+            raise self._failed(f"gave no answer within {self.timeout:g} s") from None
+        if message is None:
+            raise self._failed(f"ended where its {kind!r} was expected")
+        if message.kind != kind:
+            raise self._failed(f"answered {message.line()[:80]!r} where {kind!r} was expected")
+        return message
+
+    def _failed(self, what: str) -> SiamtrackError:
+        printed = "; it printed: " + " | ".join(self._printed) if self._printed else ""
+        return SiamtrackError(f"{shlex.join(self.command)}: {what}{printed}")

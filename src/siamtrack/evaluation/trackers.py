@@ -1,0 +1,121 @@
+"""Trackers by name: ours, a Python class of anybody's, and those of `peers`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from siamtrack.errors import SiamtrackError
+from siamtrack.evaluation.peers import PEERS
+from siamtrack.evaluation.run import Runnable, TrackerFactory
+
+
+@dataclass(frozen=True)
+class ClassIn:
+    """Makes trackers of a class in a Python file or module; can go to other processes.
+
+    Args:
+        place: File ending in `.py`, or a module's dotted name.
+        name: Name of the class, or of a function without arguments.
+    """
+
+    place: str
+    name: str
+
+    def __call__(self) -> Runnable:
+        """Return a new tracker.
+
+        Raises:
+            SiamtrackError: If file, class or its methods are missing.
+        """
+        tracker: Any = self.maker()()
+        if not (hasattr(tracker, "init") and hasattr(tracker, "update")):
+            raise SiamtrackError(
+                f"{self.place}:{self.name} makes a {type(tracker).__name__}, which has no init and "
+                "update; see siamtrack.evaluation.Runnable"
+            )
+        runnable: Runnable = tracker
+        return runnable
+
+    def maker(self) -> Any:
+        """Return the class or function."""
+        module = _module(self.place)
+        maker = getattr(module, self.name, None)
+        if not callable(maker):
+            names = [name for name, item in vars(module).items() if inspect.isclass(item)]
+            raise SiamtrackError(
+                f"{self.place}: has no class {self.name}; it has {', '.join(names) or 'no class'}"
+            )
+        return maker
+
+
+def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
+    """Return a name and a function that makes the tracker.
+
+    Args:
+        spec: One of our models (`lite`) or a folder that `siamtrack export` wrote; `FILE.py:CLASS`
+            or `package.module:CLASS`; or `KIND:SOURCE` with a kind of `peers.PEERS`, such as
+            `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
+            `NAME=` before any of these is what it is called in files and tables.
+        threads: Threads of the engine in each process; 0 lets it choose.
+
+    Raises:
+        UnknownNameError: If there is no such model.
+        SiamtrackError: If the file or class does not exist.
+
+    Example:
+        >>> name, make = open_tracker("lite")
+        >>> name, make().name
+        ('lite', 'lite')
+    """
+    label, equals, rest = spec.partition("=")
+    if equals and ":" not in label and "/" not in label and label:
+        return label, open_tracker(rest, threads=threads)[1]
+    kind, colon, source = spec.partition(":")
+    if colon and kind in PEERS:
+        name = f"{kind}-{source}".lower() if kind == "opencv" else kind
+        return name, partial(PEERS[kind], source, threads=threads)
+    place, colon, attribute = spec.rpartition(":")
+    if colon and attribute.isidentifier() and not Path(spec).is_dir():
+        factory = ClassIn(place, attribute)
+        own = getattr(factory.maker(), "name", None)
+        return own if isinstance(own, str) else attribute, factory
+    if colon and not Path(spec).is_dir():
+        raise SiamtrackError(
+            f"tracker {spec!r}: expected a model, a folder, FILE.py:CLASS, or KIND:SOURCE with "
+            f"KIND one of {', '.join(PEERS)}"
+        )
+    return Path(spec).name, partial(_ours, spec, threads)
+
+
+def _ours(name: str, threads: int) -> Runnable:
+    from siamtrack.api import load
+
+    return load(name, threads=threads)
+
+
+def _module(place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        try:
+            return importlib.import_module(place)
+        except ImportError as reason:
+            raise SiamtrackError(
+                f"{place}: cannot be imported ({reason}); give FILE.py:CLASS, or make the module "
+                "importable"
+            ) from reason
+    path = Path(place)
+    spec = importlib.util.spec_from_file_location(f"siamtrack_user_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise SiamtrackError(f"{path}: no such Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as reason:
+        raise SiamtrackError(f"{path}: fails when it is loaded ({reason!r})") from reason
+    return module

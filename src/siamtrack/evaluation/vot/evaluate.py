@@ -1,0 +1,218 @@
+"""Run trackers by VOT's protocols, or read their raw results, and report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.boxes import Array
+from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.errors import ResultsError
+from siamtrack.evaluation.figures import Curve, Figures
+from siamtrack.evaluation.parallel import run_jobs
+from siamtrack.evaluation.run import Runnable, TrackerFactory
+from siamtrack.evaluation.vot import files, multistart, supervised
+from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
+from siamtrack.evaluation.vot.supervised import SupervisedRun, run_supervised
+
+logger = logging.getLogger(__name__)
+
+SUPERVISED, MULTISTART = "vot", "vot-multistart"
+INTERVALS = {
+    "VOT2015": (108, 371), "VOT2016": (108, 371), "VOT2017": (100, 356), "VOT2018": (100, 356),
+    "VOT2019": (46, 291), "VOT2020": (115, 755), "VOT2021": (115, 755), "VOT2022": (115, 755),
+}  # fmt: skip
+"""Lengths over which EAO averages; each year has its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    sequence: Sequence
+    anchor: tuple[int, int] | None
+    file: Path | None
+
+
+def evaluate_vot(
+    trackers: Mapping[str, Runnable | TrackerFactory | Path],
+    dataset: Dataset,
+    *,
+    protocol: str = SUPERVISED,
+    out: str | Path | None = None,
+    workers: int = 1,
+    resume: bool = True,
+    interval: tuple[int, int] | None = None,
+) -> Figures:
+    """Evaluate trackers by `vot` (supervised) or `vot-multistart` (from anchors).
+
+    Args:
+        trackers: By name: a tracker, something that makes one, or the folder of its raw results,
+            which holds `baseline`.
+        dataset: Sequences, with polygons where the benchmark has them.
+        protocol: Which.
+        out: Folder for raw results; finished runs in it are not run again.
+        workers: Number of processes.
+        resume: Use what is in `out`.
+        interval: Shortest and longest sequence over which EAO averages; the year's by default.
+            Without either, EAO is left out.
+
+    Returns:
+        Figures: EAO, accuracy, and robustness (multi-start: part of frames tracked; supervised:
+        failures, and failures per 100 frames, lower is better). The curve of the expected overlap
+        ends with the longest run, as the toolkit's does.
+
+    Raises:
+        ValueError: If the protocol is neither, or `workers` does not fit.
+        ResultsError: If raw results are missing or damaged.
+    """
+    if protocol not in (SUPERVISED, MULTISTART):
+        raise ValueError(f"protocol {protocol!r}: expected {SUPERVISED} or {MULTISTART}")
+    interval = interval or INTERVALS.get(dataset.name)
+    overall, rows, curves = {}, {}, {}
+    for name, tracker in trackers.items():
+        root = tracker if isinstance(tracker, Path) else None if out is None else Path(out) / name
+        folder = None if root is None else root / files.BASELINE
+        jobs = [job for sequence in dataset for job in _jobs(sequence, protocol, folder)]
+        if isinstance(tracker, Path):
+            jobs = [again for job in jobs for again in _repetitions(job)]
+            runs = [_read(job) for job in jobs]
+        else:
+            runs = _runs(tracker, jobs, workers, resume)
+        summarise = _supervised if protocol == SUPERVISED else _multistart
+        overall[name], rows[name], curves[name] = summarise(jobs, runs, dataset, interval)
+    lengths = next(iter(curves.values()))
+    plot = Curve(
+        "Expected overlap", "frames after the start", "expected average overlap",
+        {name: (np.arange(len(curve), dtype=np.float64), curve)
+         for name, curve in curves.items()},
+    )  # fmt: skip
+    notes = [f"the data set lacks {missing}" for missing in dataset.missing]
+    if interval is None:
+        notes.append("no EAO: the data set has no interval of lengths of its own; give one")
+    elif interval[0] > len(lengths):
+        notes.append(f"no EAO: no sequence has {interval[0]} frames")
+    return Figures(dataset.name, protocol, overall, rows, (plot,), tuple(notes))
+
+
+def _jobs(sequence: Sequence, protocol: str, folder: Path | None) -> list[_Job]:
+    if protocol == SUPERVISED:
+        file = None if folder is None else folder / sequence.name / f"{sequence.name}_001.txt"
+        return [_Job(sequence, None, file)]
+    return [
+        _Job(sequence, anchor, folder and files.anchor_file(folder, sequence, anchor[0]))
+        for anchor in multistart.anchors_of(sequence)
+    ]
+
+
+def _repetitions(job: _Job) -> list[_Job]:
+    """Return a job for each repetition of a supervised run that is there, at least the first."""
+    if job.anchor is not None or job.file is None:
+        return [job]
+    found = files.supervised_files(job.file.parent.parent, job.sequence)
+    return [_Job(job.sequence, None, file) for file in found or [job.file]]
+
+
+def _runs(
+    tracker: Runnable | TrackerFactory, jobs: list[_Job], workers: int, resume: bool
+) -> list[SupervisedRun | AnchorRun]:
+    done: dict[int, SupervisedRun | AnchorRun] = {}
+    for index, job in enumerate(jobs):
+        if resume and job.file is not None and job.file.is_file():
+            try:
+                done[index] = _read(job)
+            except ResultsError as reason:
+                logger.warning("%s: is run again (%s)", job.file, reason)
+    todo = [index for index in range(len(jobs)) if index not in done]
+    for position, run in run_jobs(_work, tracker, [jobs[index] for index in todo], workers):
+        done[todo[position]] = run
+    return [done[index] for index in range(len(jobs))]
+
+
+def _work(tracker: Runnable, job: _Job) -> SupervisedRun | AnchorRun:
+    """Run; what is written is what is evaluated."""
+    if job.anchor is None:
+        run = run_supervised(tracker, job.sequence)
+        if job.file is None:
+            return run
+        files.write_supervised(job.file, run)
+    else:
+        part = run_anchor(tracker, job.sequence, *job.anchor)
+        if job.file is None:
+            return part
+        files.write_anchor(job.file, part)
+    return _read(job)
+
+
+def _read(job: _Job) -> SupervisedRun | AnchorRun:
+    if job.file is None:
+        raise ResultsError(f"{job.sequence.name}: no file to read")
+    if job.anchor is None:
+        return files.read_supervised(job.file, job.sequence)
+    return files.read_anchor(job.file, job.sequence, *job.anchor)
+
+
+_Summary = tuple[dict[str, float], dict[str, dict[str, float]], Array]
+
+
+def _supervised(
+    jobs: list[_Job],
+    runs: list[SupervisedRun | AnchorRun],
+    dataset: Dataset,
+    interval: tuple[int, int] | None,
+) -> _Summary:
+    pairs = [(run, job.sequence) for job, run in zip(jobs, runs, strict=True)
+             if isinstance(run, SupervisedRun)]  # fmt: skip
+    rows = {}
+    for sequence in dataset:
+        own = [pair for pair in pairs if pair[1] is sequence]
+        failures = float(np.mean([run.failures for run, _ in own]))
+        rows[sequence.name] = {
+            "accuracy": supervised.accuracy(own),
+            "failures": failures,
+            "failures/100": 100 * failures / len(sequence),
+        }
+    parts = [part for pair in pairs for part in supervised.fragments(*pair)]
+    curve = supervised.expected_overlap_curve(parts, max(len(part) for part, _ in parts))
+    overall = {"accuracy": supervised.accuracy(pairs)}
+    for column in ("failures", "failures/100"):
+        overall[column] = float(np.mean([row[column] for row in rows.values()]))
+    return _ranked(curve, interval, overall), rows, curve
+
+
+def _multistart(
+    jobs: list[_Job],
+    runs: list[SupervisedRun | AnchorRun],
+    dataset: Dataset,
+    interval: tuple[int, int] | None,
+) -> _Summary:
+    parts: dict[str, list[Array]] = {}
+    for job, run in zip(jobs, runs, strict=True):
+        if isinstance(run, AnchorRun):
+            overlap = multistart.anchor_overlaps(run, job.sequence)
+            parts.setdefault(job.sequence.name, []).append(overlap)
+    rows, tracked, frames = {}, [], []
+    for name, overlaps in parts.items():
+        accuracy, robustness, count = multistart.accuracy_robustness(overlaps)
+        rows[name] = {"accuracy": accuracy, "robustness": robustness}
+        tracked.append(count)
+        frames.append(sum(map(len, overlaps)))
+    values = list(rows.values())
+    overall = {
+        "accuracy": float(np.average([row["accuracy"] for row in values], weights=tracked)),
+        "robustness": float(np.average([row["robustness"] for row in values], weights=frames)),
+    }
+    length = max(len(part) for group in parts.values() for part in group)
+    curve = multistart.expected_overlap_curve(list(parts.values()), length)
+    return _ranked(curve, interval, overall), rows, curve
+
+
+def _ranked(
+    curve: Array, interval: tuple[int, int] | None, overall: dict[str, float]
+) -> dict[str, float]:
+    if interval is None:
+        return overall
+    value = supervised.expected_average_overlap(curve, *interval)
+    return {"EAO": value, **overall} if np.isfinite(value) else overall

@@ -1,0 +1,126 @@
+"""Raw results as the VOT toolkit lays them out, read and written.
+
+`TRACKER/baseline/NAME/NAME_001.txt` of a supervised run has a line per frame: 1 for a start, 2 for
+a failure, 0 while nothing runs, else a rectangle or a polygon. A run from an anchor is in
+`NAME_00000050.txt`, its first line 1. `*_time.value` has seconds per frame.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.boxes import Array
+from siamtrack.data.sequence import Sequence
+from siamtrack.data.text import read_rows
+from siamtrack.errors import ResultsError
+from siamtrack.evaluation.results import write_text
+from siamtrack.evaluation.vot.multistart import AnchorRun
+from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
+
+BASELINE = "baseline"
+
+
+def supervised_files(folder: Path, sequence: Sequence) -> list[Path]:
+    """Return the files of all repetitions, in order."""
+    return sorted((folder / sequence.name).glob(f"{sequence.name}_[0-9][0-9][0-9].txt"))
+
+
+def anchor_file(folder: Path, sequence: Sequence, anchor: int) -> Path:
+    """Return the file of the run from an anchor."""
+    return folder / sequence.name / f"{sequence.name}_{anchor:08d}.txt"
+
+
+def write_regions(path: Path, codes: Array, boxes: Array, times: Array) -> None:
+    """Write codes and boxes, and the times beside them, each file whole or not at all."""
+    lines = [
+        ",".join(f"{value:.4f}" for value in box) if code == RESULT else f"{code:.0f}"
+        for code, box in zip(codes, boxes, strict=True)
+    ]
+    seconds = "".join(f"{value:.9f}\n" for value in times)
+    write_text(path.with_name(f"{path.stem}_time.value"), seconds)
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
+    """Return codes (N,), boxes (N, 4) or polygons (N, 8), and times (N,), zeros where not known.
+
+    Raises:
+        ResultsError: If the file is missing or a line is neither a code nor a region, or it has not
+            `count` lines; the message names file and line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as reason:
+        raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if len(lines) != count:
+        word = "short" if len(lines) < count else "long"
+        raise ResultsError(f"{path}: too {word}, {len(lines)} lines for {count} frames")
+    rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1)]
+    width = max((len(row) for row in rows if len(row) > 1), default=4)
+    codes, boxes = np.full(count, float(RESULT)), np.full((count, width), np.nan)
+    for index, row in enumerate(rows):
+        if len(row) == 1:
+            codes[index] = row[0]
+        elif len(row) == width:
+            boxes[index] = row
+        else:
+            raise ResultsError(f"{path}, line {index + 1}: boxes and polygons are mixed")
+    clock = path.with_name(f"{path.stem}_time.value")
+    times = read_rows(clock, (1,), ResultsError)[:, 0] if clock.is_file() else np.zeros(count)
+    return codes, boxes, times if len(times) == count else np.zeros(count)
+
+
+def _numbers(path: Path, number: int, line: str) -> list[float]:
+    try:
+        row = [float(word) for word in line.split(",")]
+    except ValueError:
+        row = []
+    code = len(row) == 1 and row[0] in (0, 1, 2)
+    if not code and not (len(row) in (4, 8) and np.isfinite(row).all()):
+        raise ResultsError(
+            f"{path}, line {number}: {line.strip()!r} is neither a region of 4 or 8 numbers nor "
+            "one of the codes 0, 1 and 2"
+        )
+    return row
+
+
+def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
+    """Read a supervised run.
+
+    Raises:
+        ResultsError: If the file does not fit the sequence.
+    """
+    run = SupervisedRun(*read_regions(path, len(sequence)))
+    if run.codes[sequence.init_frame] != INIT:
+        raise ResultsError(f"{path}, line {sequence.init_frame + 1}: expected 1, a start")
+    return run
+
+
+def write_supervised(path: Path, run: SupervisedRun) -> None:
+    """Write a supervised run."""
+    write_regions(path, run.codes, run.boxes, run.times)
+
+
+def read_anchor(path: Path, sequence: Sequence, anchor: int, direction: int) -> AnchorRun:
+    """Read the run from an anchor.
+
+    Raises:
+        ResultsError: If the file does not fit the run.
+    """
+    count = len(sequence) - anchor if direction > 0 else anchor + 1
+    _, boxes, times = read_regions(path, count)
+    boxes = boxes.copy()
+    if boxes.shape[1] == 4:
+        boxes[0] = sequence.boxes[anchor]
+    return AnchorRun(anchor, direction, boxes, times)
+
+
+def write_anchor(path: Path, run: AnchorRun) -> None:
+    """Write the run from an anchor."""
+    codes = np.full(len(run.boxes), float(RESULT))
+    codes[0] = INIT
+    write_regions(path, codes, run.boxes, run.times)

@@ -1,0 +1,146 @@
+"""VOT's anchor-based protocol: a tracker is started at anchors and never again.
+
+Paper: Kristan et al., The Eighth Visual Object Tracking VOT2020 Challenge Results,
+https://doi.org/10.1007/978-3-030-68238-5_39
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamtrack.boxes import Array
+from siamtrack.data.sequence import Sequence
+from siamtrack.data.vot import anchors_every
+from siamtrack.evaluation.run import Runnable
+from siamtrack.evaluation.vot.regions import overlaps
+from siamtrack.evaluation.vot.supervised import truth_of
+
+FAILED_BELOW, GRACE = 0.1, 10
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorRun:
+    """One run from an anchor, in the order in which its frames were shown.
+
+    Args:
+        anchor: Frame of the start.
+        direction: 1 towards the end of the sequence, -1 towards its beginning.
+        boxes: (M, 4) ltwh, the first being the true one.
+        times: (M,) seconds.
+    """
+
+    anchor: int
+    direction: int
+    boxes: Array
+    times: Array
+
+    def frames(self, count: int) -> NDArray[np.int64]:
+        """Return the frame of each row (M,) in a sequence of `count` frames."""
+        end = count if self.direction > 0 else -1
+        return np.arange(self.anchor, end, self.direction, dtype=np.int64)
+
+
+def anchors_of(sequence: Sequence) -> list[tuple[int, int]]:
+    """Return (frame, direction) of each anchor; every 50 frames where the data set has none."""
+    marks = anchors_every(sequence.boxes) if sequence.anchors is None else sequence.anchors
+    return [(int(frame), int(np.sign(marks[frame]))) for frame in np.flatnonzero(marks)]
+
+
+def run_anchor(tracker: Runnable, sequence: Sequence, anchor: int, direction: int) -> AnchorRun:
+    """Run a tracker from an anchor to the end that its direction names.
+
+    Raises:
+        DatasetError: If a frame cannot be read.
+    """
+    order = range(anchor, len(sequence), 1) if direction > 0 else range(anchor, -1, -1)
+    boxes, times = np.full((len(order), 4), np.nan), np.zeros(len(order))
+    for row, index in enumerate(order):
+        frame = sequence[index]
+        clock = time.perf_counter()
+        if row == 0:
+            boxes[0] = sequence.boxes[anchor]
+            tracker.init(frame, boxes[0].copy())
+        else:
+            boxes[row] = np.asarray(tracker.update(frame).box, np.float64)
+        times[row] = time.perf_counter() - clock
+    return AnchorRun(anchor, direction, boxes, times)
+
+
+def anchor_overlaps(run: AnchorRun, sequence: Sequence) -> Array:
+    """Return the overlap in each frame of a run (M,); 0 at its start, which proves nothing."""
+    truth = truth_of(sequence)[run.frames(len(sequence))]
+    values = overlaps(run.boxes, truth, sequence.size)
+    values[0] = 0.0
+    return values
+
+
+def failed_at(overlap: Array) -> int | None:
+    """Return the row where a tracker failed: below 0.1 for 10 frames without coming back.
+
+    A run that is below at its very end for fewer frames has not failed.
+
+    Example:
+        >>> failed_at(np.array([1, 0.5, *[0.0] * 10])), failed_at(np.array([1, *[0.0] * 9]))
+        (2, None)
+    """
+    low = 0
+    for row, value in enumerate(overlap[1:], start=1):
+        low = low + 1 if value < FAILED_BELOW else 0
+        if low == GRACE:
+            return row - GRACE + 1
+    return None
+
+
+def accuracy_robustness(parts: Items[Array]) -> tuple[float, float, float]:
+    """Return accuracy, robustness and the number of frames tracked, over the runs of a sequence.
+
+    Args:
+        parts: Overlaps (M,) of each run.
+
+    Returns:
+        Mean overlap over the frames before failures, their part of all frames, and their number.
+        The frame of the start counts in all three, with overlap 0, as in the VOT toolkit.
+    """
+    overlap = tracked = total = 0.0
+    for part in parts:
+        lost = failed_at(part)
+        end = len(part) if lost is None else lost
+        overlap += float(part[:end].sum())
+        tracked += end
+        total += len(part)
+    return overlap / max(tracked, 1), tracked / max(total, 1), tracked
+
+
+def expected_overlap_curve(sequences: Items[Items[Array]], length: int) -> Array:
+    """Return the expected average overlap in the 0, 1 ... `length` - 1 frames after a start.
+
+    As in `supervised.expected_overlap_curve`; runs are averaged within their sequence first.
+    A run that failed goes on with zeros for ever; one that did not says nothing about longer ones.
+
+    Args:
+        sequences: For each sequence the overlaps (M,) of its runs.
+        length: Number of entries; NaN where no run is so long. Entry 0 is 1.
+    """
+    total, weight = np.zeros(length), np.zeros(length)
+    for parts in sequences:
+        inner, count = np.zeros(length), np.zeros(length)
+        for part in parts:
+            lost = failed_at(part)
+            values = np.zeros(length)
+            end = min(len(part) if lost is None else lost, length)
+            values[:end] = part[:end]
+            reach = min(len(part), length) if lost is None else length
+            inner[1:reach] += np.cumsum(values[1:reach]) / np.arange(1, reach)
+            count[1:reach] += 1
+        there = count > 0
+        total[there] += inner[there] / count[there]
+        weight += there
+    with np.errstate(invalid="ignore"):
+        curve = np.where(weight > 0, total / weight, np.nan)
+    curve[0] = 1.0
+    return np.asarray(curve, np.float64)
