@@ -123,6 +123,15 @@ def test_backwards_from_a_correction_replaces_what_an_older_key_gave(project):
     assert pretend(project, 0, -1, 20, mark=0.9) == list(range(15, 0, -1))
 
 
+def test_elsewhere_than_on_a_key_nothing_known_is_replaced(project):
+    project.draw(0, (1, 2, 30, 20))
+    pretend(project, 0, 1, 0)
+    project.set_key(0, 20, (3, 3, 20, 20))
+    pretend(project, 0, 1, 20)
+    for frame in (5, 19, 21, 29):
+        assert pretend(project, 0, -1, frame) == []
+
+
 def test_absent_until_the_next_key(project):
     project.draw(0, (1, 2, 30, 20))
     pretend(project, 0, 1, 0)

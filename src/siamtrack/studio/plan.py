@@ -45,8 +45,8 @@ def segments(
     """Return what is missing of a target, from a frame on in one direction.
 
     Tracking starts at the key that governs `frame` and goes on over all further keys. Frames that
-    are known are left as they are; only those that depend on a key older than the governing one
-    are done again, since the newer one is a correction.
+    are known are left as they are. Only where the person stands on the key itself, those that
+    depend on an older key are done again, since the newer one is a correction.
 
     Args:
         target: The target.
@@ -68,7 +68,8 @@ def segments(
         if key.box is None:
             continue
         end = keys[place + 1].frame if place + 1 < len(keys) else (total if step > 0 else -1)
-        wanted = _wanted(known, key, range(key.frame + step, end, step), place == start)
+        corrects = key.frame == frame
+        wanted = _wanted(known, key, range(key.frame + step, end, step), corrects)
         wanted = [each for each in wanted if low <= each <= high]
         for first, stop in _stretches(wanted, step):
             prior = known.rows[first - step, :4]
@@ -103,11 +104,11 @@ def by_frame(parts: list[Segment], step: Step) -> list[tuple[int, Mapping[int, S
     return sorted(frames.items(), key=lambda item: item[0] * step)
 
 
-def _wanted(known: Table, key: Key, window: range, governs: bool) -> list[int]:
+def _wanted(known: Table, key: Key, window: range, corrects: bool) -> list[int]:
     frames = np.arange(window.start, window.stop, window.step)
     owner = known.owner[frames]
     wanted = (owner == NOTHING) | (owner == ABSENT)
-    if governs:
+    if corrects:
         wanted |= (owner >= 0) & (known.stamp[frames] < key.stamp)
     wanted &= owner != KEY
     return [int(frame) for frame in frames[wanted]]

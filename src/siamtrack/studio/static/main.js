@@ -172,8 +172,9 @@ async function poll() {
   const { get } = await import("./api.js");
   if (!store.project) return;
   const summary = await get(store.path);
-  if (summary.exact) await store.refresh();
+  if (summary.exact) frames.reset(store.path); // numbers may have meant other frames until now
   store.take(summary);
+  if (summary.exact) await store.refresh();
 }
 
 function showJob() {

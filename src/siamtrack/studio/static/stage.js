@@ -196,7 +196,7 @@ export class Stage {
   }
 
   down(event) {
-    if (!this.store.project || event.button > 1) return;
+    if (!this.store.project?.exact || event.button > 1) return; // no box on a frame of unsure number
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     const point = this.point(event);
