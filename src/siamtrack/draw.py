@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Protocol
 
@@ -52,7 +52,14 @@ def colour(number: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def draw_tracks(image: Image, tracks: Iterable[TrackLike], *, show_score: bool = True) -> Image:
+def draw_tracks(
+    image: Image,
+    tracks: Iterable[TrackLike],
+    *,
+    show_score: bool = True,
+    labels: Mapping[int, str] | None = None,
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+) -> Image:
     """Return a copy of a picture with boxes and labels.
 
     A box is dashed while its target is uncertain, and dashed and gray while it is lost.
@@ -61,6 +68,9 @@ def draw_tracks(image: Image, tracks: Iterable[TrackLike], *, show_score: bool =
         image: RGB picture (H, W, 3); it is not changed.
         tracks: Targets; one whose box is not finite is left out.
         show_score: Whether labels show the score beside the number.
+        labels: Id to a name that stands in place of the number; OpenCV draws ASCII only, so that
+            other names are left out.
+        colours: Id to RGB, in place of `colour`.
 
     Returns:
         RGB picture (H, W, 3).
@@ -73,7 +83,7 @@ def draw_tracks(image: Image, tracks: Iterable[TrackLike], *, show_score: bool =
         if not np.isfinite(box).all():
             continue
         lost = track.state.value == "lost"
-        paint = GRAY if lost else colour(track.id)
+        paint = GRAY if lost else (colours or {}).get(track.id) or colour(track.id)
         # Continuous edges to pixel indices; the clip keeps OpenCV's integers in range.
         edges = np.array([box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1])
         left, top, right, bottom = (int(v) for v in np.rint(np.clip(edges, -16000, 16000)))
@@ -81,7 +91,9 @@ def draw_tracks(image: Image, tracks: Iterable[TrackLike], *, show_score: bool =
             _dashed(canvas, (left, top, right, bottom), paint, line)
         else:
             cv2.rectangle(canvas, (left, top), (right, bottom), paint, line)
-        text = f"{track.id} {track.score:.2f}" if show_score else str(track.id)
+        name = (labels or {}).get(track.id, "")
+        text = name if name and name.isascii() else str(track.id)
+        text = f"{text} {track.score:.2f}" if show_score else text
         _label(canvas, text, (left, top), paint, line)
     return canvas
 

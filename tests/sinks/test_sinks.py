@@ -2,6 +2,7 @@ import contextlib
 import csv
 import json
 import math
+import zipfile
 
 import av
 import numpy as np
@@ -15,7 +16,7 @@ from tests.helpers import texture
 
 ENDINGS = {
     "mp4": "a.mp4", "csv": "a.csv", "jsonl": "a.jsonl", "coco": "a.json", "mot": "a.txt",
-    "otb": "a.txt",
+    "otb": "a.txt", "cvat": "a.xml", "yolo": "a.zip",
 }  # fmt: skip
 
 
@@ -127,8 +128,13 @@ def test_files_are_whole_after_an_error_in_between(tmp_path, name):
     if name == "mp4":
         with av.open(str(path)) as container:
             assert sum(1 for _ in container.decode(video=0)) == 2
+    elif name == "yolo":
+        with zipfile.ZipFile(path) as file, zipfile.ZipFile(whole) as other:
+            assert file.namelist() == other.namelist()
+            assert file.testzip() is None
     else:
-        assert path.read_text().replace('"a"', '"whole_a"') == whole.read_text()
+        text = path.read_text().replace('"a"', '"whole_a"').replace(">a<", ">whole_a<")
+        assert text == whole.read_text()
 
 
 @pytest.mark.parametrize("name", ["csv", "jsonl", "mot", "otb"])

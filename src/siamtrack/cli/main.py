@@ -19,6 +19,7 @@ from siamtrack.cli.export import Export
 from siamtrack.cli.fine_tune import FineTune
 from siamtrack.cli.inspect import Inspect
 from siamtrack.cli.models import Models
+from siamtrack.cli.studio import Studio
 from siamtrack.cli.track import Track
 from siamtrack.cli.train import Train
 from siamtrack.errors import SiamtrackError
@@ -28,6 +29,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 Command = (
     Annotated[Track, subcommand("track", prefix_name=False), arg(name="")]
     | Annotated[Demo, subcommand("demo", prefix_name=False), arg(name="")]
+    | Annotated[Studio, subcommand("studio", prefix_name=False), arg(name="")]
     | Annotated[Models, subcommand("models", prefix_name=False), arg(name="")]
     | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
     | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]

@@ -1,4 +1,4 @@
-"""Sinks: where tracks go. Annotated video, CSV, JSON lines, MOT, COCO and OTB files."""
+"""Sinks: where tracks go. Annotated video, CSV, JSON lines, MOT, COCO, CVAT, YOLO and OTB."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from pathlib import Path
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.sinks.coco import CocoSink
 from siamtrack.sinks.csv import CsvSink
+from siamtrack.sinks.cvat import CvatSink
 from siamtrack.sinks.jsonl import JsonLinesSink
 from siamtrack.sinks.mot import MotSink
 from siamtrack.sinks.mp4 import DEFAULT_FPS, Mp4Sink
 from siamtrack.sinks.otb import OtbSink
+from siamtrack.sinks.yolo import YoloSink
 
 __all__ = [
     "DEFAULT_FPS",
     "SINKS",
     "CocoSink",
     "CsvSink",
+    "CvatSink",
     "JsonLinesSink",
     "MotSink",
     "Mp4Sink",
     "OtbSink",
     "Sink",
+    "YoloSink",
     "open_sink",
 ]
 
@@ -41,8 +45,8 @@ def open_sink(
     Args:
         path: The file; its folder must exist.
         overwrite: Whether a file that exists may be replaced.
-        format: Name in `SINKS`: mp4, csv, jsonl, mot, coco or otb. None: by the suffix .mp4, .csv,
-            .jsonl or .json (COCO).
+        format: Name in `SINKS`: mp4, csv, jsonl, mot, coco, cvat, yolo or otb. None: by the
+            suffix .mp4, .csv, .jsonl or .json (COCO).
         fps: Frames per second of an annotated video; None means 25.
 
     Raises:

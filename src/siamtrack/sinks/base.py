@@ -25,11 +25,17 @@ class Sink(ABC):
         path: The file.
         overwrite: Whether files that exist may be replaced.
         fps: Frames per second, where the format needs it.
+
+    Attributes:
+        labels: Id of a target to what it is, for formats with classes or pictures.
+        colours: Id of a target to RGB, for pictures. Fill both before the first frame.
     """
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         self.path = path
         self.fps = fps
+        self.labels: dict[int, str] = {}
+        self.colours: dict[int, tuple[int, int, int]] = {}
         self._overwrite = overwrite
         self._started = False
         self._closed = False
@@ -67,6 +73,10 @@ class Sink(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def label(self, number: int) -> str:
+        """Return what a target is: its label, or "object"."""
+        return self.labels.get(number, "object")
 
     @abstractmethod
     def _start(self, frame: Frame) -> None:

@@ -55,7 +55,9 @@ class Mp4Sink(Sink):
             raise self._failed(error) from error
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
-        picture = self._even(draw_tracks(frame.image, tracks))
+        picture = self._even(
+            draw_tracks(frame.image, tracks, labels=self.labels, colours=self.colours)
+        )
         self._encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
 
     def _finish(self) -> None:

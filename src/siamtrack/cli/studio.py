@@ -1,0 +1,52 @@
+"""`siamtrack studio`: the page on which people draw, track, correct and export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional, UseAppendAction
+
+from siamtrack.errors import MissingExtraError
+from siamtrack.weights import model_names
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Open a page in the browser to draw boxes, track, correct and export."""
+
+    source: Positional[tuple[Path, ...]] = ()
+    """Video files, folders of videos, folders of images. None: upload on the page."""
+    projects: Path = Path("~/.local/share/siamtrack/studio")
+    """Folder where projects and uploads are kept."""
+    model: UseAppendAction[tuple[str, ...]] = ()
+    """Model to offer: a name, or a folder written by `siamtrack export`. Repeat to compare."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Any other than this machine's own asks for a random token."""
+    port: int | None = None
+    """Port; by default 8765, or a free one if that is taken."""
+    allow_host: UseAppendAction[tuple[str, ...]] = ()
+    """Further name under which the page may be opened, such as that of a proxy."""
+    max_upload: float = 8.0
+    """Gigabytes that an upload may have."""
+    threads: int = 0
+    """Threads of the network; 0: as many as help."""
+    no_browser: bool = False
+    """Do not open the page, only print its address."""
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        try:
+            from siamtrack.studio.serve import serve
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in ("starlette", "uvicorn"):
+                raise
+            raise MissingExtraError("the studio", error.name or "", "studio") from error
+        if not self.max_upload > 0:
+            raise ValueError(f"max-upload {self.max_upload}: expected gigabytes above 0")
+        names = list(self.model) or model_names()
+        serve(
+            self.source, self.projects.expanduser(), names, host=self.host, port=self.port,
+            names=self.allow_host, upload=int(self.max_upload * 1e9), threads=self.threads,
+            browser=not self.no_browser,
+        )  # fmt: skip

@@ -1,0 +1,66 @@
+"""What the network saw: the template of a target and its response in one frame, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from siamtrack.boxes import centres
+from siamtrack.crops import context_side, cut, mean_colour, square_window
+from siamtrack.frames import Image
+from siamtrack.studio.scene import Key, Table
+from siamtrack.target import Target
+from siamtrack.weights import Model
+
+
+def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Image:
+    """Return the patch (T, T, 3) that shows the network what the target looks like."""
+    assert key.box is not None
+    frame, box, card = read(key.frame), np.array(key.box), model.card
+    cx, cy = centres(box)
+    side = context_side(box[2], box[3], card.tracker.context)
+    return cut(frame, square_window(cx, cy, side, card.template), mean_colour(frame))
+
+
+def response_picture(
+    model: Model, read: Callable[[int], Image], key: Key, known: Table, index: int
+) -> Image:
+    """Return the search patch (S, S, 3) of a frame with the response laid over it.
+
+    The window lies around the target's box in the frame before, seen from the key.
+
+    Raises:
+        ValueError: If no box is known there.
+    """
+    assert key.box is not None
+    step = 1 if index >= key.frame else -1
+    last = known.rows[index - step, :4] if 0 <= index - step < len(known.rows) else known.rows[0]
+    if index == key.frame or not np.isfinite(last[:4]).all():
+        last = known.rows[index]
+    if not np.isfinite(last[:4]).all():
+        raise ValueError(f"nothing is known of the target around frame {index}")
+    target = Target(model, read(key.frame), key.box)
+    target.move(last[:4])
+    windows = target.windows()
+    middle = len(windows) // 2 if model.card.kind == "response" else 0
+    patch = target.patches(read(index), windows[middle : middle + 1])
+    score = model.runtime.respond(target.kernel, patch).score[0]
+    return _overlay(patch[0], score, model.card.stride)
+
+
+def _overlay(patch: Image, score: np.ndarray, stride: int) -> Image:
+    """Colour a patch by a response map whose cells lie `stride` pixels apart, in the middle."""
+    low, high = float(np.nanmin(score)), float(np.nanmax(score))
+    share = np.nan_to_num((score - low) / max(high - low, 1e-6)).astype(np.float32)
+    side = patch.shape[0]
+    rows, columns = (min(side, count * stride) for count in share.shape)
+    heat = np.zeros((side, side), dtype=np.float32)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    grown = cv2.resize(share, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    heat[top : top + rows, left : left + columns] = grown
+    paint = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
+    weight = 0.15 + 0.5 * heat[..., None]
+    gray = cv2.cvtColor(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.asarray((1 - weight) * gray + weight * paint, dtype=np.uint8)

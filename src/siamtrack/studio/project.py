@@ -1,0 +1,315 @@
+"""A project: targets, keys, runs, undo and redo, as a sequence of events that can be played again.
+
+Every change is an event, a small dictionary. Applying all events in order gives the project, so the
+journal on disk is the project, and a server that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from siamtrack.draw import colour
+from siamtrack.studio.plan import Segment
+from siamtrack.studio.scene import Box, Key, Row, Run, Table, Target, table
+
+Event = dict[str, Any]
+NAME_LENGTH, MOST_TARGETS = 80, 200
+
+
+class Project:
+    """What a person and the tracker said about one clip.
+
+    All methods may be called from any thread.
+
+    Args:
+        total: Number of frames of the clip.
+        size: Width and height of its frames.
+        record: Called with every event, before it takes effect; the journal.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        size: tuple[int, int],
+        record: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self.total, self.size = total, size
+        self.targets: dict[int, Target] = {}
+        self.runs: list[Run] = []
+        self.revision = 0
+        self.lock = threading.RLock()
+        self._record = record
+        self._stamp = 0
+        self._done: list[tuple[list[Event], list[Event]]] = []
+        self._undone: list[tuple[list[Event], list[Event]]] = []
+        self._tables: dict[tuple[int, str], Table] = {}
+
+    # what is there
+
+    def shown(self) -> list[Target]:
+        """Return the targets that were not removed."""
+        return [target for target in self.targets.values() if not target.gone]
+
+    def target(self, number: int) -> Target:
+        """Return a target.
+
+        Raises:
+            ValueError: If there is none with this number, or it was removed.
+        """
+        target = self.targets.get(number)
+        if target is None or target.gone:
+            raise ValueError(f"no target {number}: it was removed, or never there")
+        return target
+
+    def known(self, number: int, model: str) -> Table:
+        """Return what is known of a target by one model; do not change it."""
+        with self.lock:
+            found = self._tables.get((number, model))
+            if found is None or len(found.owner) != self.total:
+                runs = [run for run in self.runs if run.target == number and run.model == model]
+                found = table(self.targets[number], runs, self.total)
+                self._tables[number, model] = found
+            return found
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._undone)
+
+    # what people do: each is one step of undo
+
+    def draw(self, frame: int, box: Box, name: str = "") -> int:
+        """Add a target with its first key and return its number.
+
+        Raises:
+            ValueError: If the frame or the box is none of the clip, or there are too many targets.
+        """
+        with self.lock:
+            if len(self.shown()) >= MOST_TARGETS:
+                raise ValueError(f"{MOST_TARGETS} targets are enough: remove one first")
+            number = max(self.targets, default=-1) + 1
+            red, green, blue = colour(number)
+            add = {
+                "do": "target", "target": number, "name": _name(name or f"Target {number + 1}"),
+                "colour": f"#{red:02x}{green:02x}{blue:02x}",
+            }  # fmt: skip
+            self._edit([add, self._key(number, frame, self._box(box))])
+            return number
+
+    def set_key(self, number: int, frame: int, box: Box | None) -> None:
+        """Say where a target is in a frame; None: it is absent from there on.
+
+        Raises:
+            ValueError: If target, frame or box are none of the clip.
+        """
+        with self.lock:
+            self.target(number)
+            value = None if box is None else self._box(box)
+            self._edit([self._key(number, frame, value)])
+
+    def remove_key(self, number: int, frame: int) -> None:
+        """Take back what was said about a target in a frame.
+
+        Raises:
+            ValueError: If nothing was said there, or it is the only thing said of the target.
+        """
+        with self.lock:
+            keys = self.target(number).keys
+            if frame not in keys:
+                raise ValueError(f"target {number} has no key at frame {frame}")
+            if len(keys) == 1:
+                raise ValueError("the only key of a target: remove the target instead")
+            self._edit([{"do": "unkey", "target": number, "frame": frame}])
+
+    def rename(self, number: int, name: str | None = None, colour: str | None = None) -> None:
+        """Give a target another name, colour or both.
+
+        Raises:
+            ValueError: If there is no such target, or the colour is not written #rrggbb.
+        """
+        with self.lock:
+            target = self.target(number)
+            if colour is not None and not re.fullmatch(r"#[0-9a-f]{6}", colour.lower()):
+                raise ValueError(f"colour {colour!r}: expected #rrggbb")
+            event = {
+                "do": "rename", "target": number,
+                "name": target.name if name is None else _name(name),
+                "colour": (colour or target.colour).lower(),
+            }  # fmt: skip
+            self._edit([event])
+
+    def remove(self, number: int) -> None:
+        """Remove a target.
+
+        Raises:
+            ValueError: If there is no such target.
+        """
+        with self.lock:
+            self.target(number)
+            self._edit([{"do": "gone", "target": number, "gone": True}])
+
+    def undo(self) -> bool:
+        """Take back the last step; return whether there was one."""
+        return self._turn("undo")
+
+    def redo(self) -> bool:
+        """Do the last undone step again; return whether there was one."""
+        return self._turn("redo")
+
+    # what the tracker does
+
+    def start_run(self, part: Segment, model: str) -> Run:
+        """Open a run for what will be found in a segment."""
+        with self.lock:
+            event = {
+                "do": "run", "run": len(self.runs), "target": part.target, "model": model,
+                "origin": part.key.frame, "stamp": part.key.stamp, "first": part.first,
+                "step": part.step,
+            }  # fmt: skip
+            self._record(event)
+            self.apply(event)
+            return self.runs[-1]
+
+    def add_rows(self, run: Run, rows: list[Row]) -> None:
+        """Add what was found in the next frames of a run."""
+        if rows:
+            with self.lock:
+                event: Event = {"do": "rows", "run": run.number, "rows": rows}
+                self._record(event)
+                self.apply(event)
+
+    def wants(self, part: Segment, frame: int) -> bool:
+        """Whether what is found in this frame would still count: no edit has overtaken it."""
+        with self.lock:
+            target = self.targets[part.target]
+            if target.gone or target.keys.get(part.key.frame) != part.key:
+                return False
+            wall = target.next_key(part.key.frame, part.step)
+            return wall is None or (wall - frame) * part.step > 0
+
+    # events
+
+    def apply(self, event: Event) -> None:
+        """Let an event take effect, without recording it.
+
+        Raises:
+            KeyError: If it names what is not there, or is no event.
+        """
+        with self.lock:
+            kind = event["do"]
+            if kind == "rows":
+                run = self.runs[event["run"]]
+                run.append(event["rows"])
+                self._tables.pop((run.target, run.model), None)
+                return
+            if kind == "run":
+                names = ("run", "target", "model", "origin", "stamp", "first", "step")
+                if event["run"] != len(self.runs):
+                    raise KeyError(f"run {event['run']} out of order")
+                self.runs.append(Run(*(event[name] for name in names)))
+                return
+            self.revision += 1
+            if kind == "edit":
+                inverse = [self._apply_one(each) for each in event["events"]]
+                self._done.append((event["events"], inverse[::-1]))
+                self._undone.clear()
+            elif kind == "undo":
+                events, inverse = self._done.pop()
+                self._undone.append((events, inverse))
+                for each in inverse:
+                    self._apply_one(each)
+            elif kind == "redo":
+                events, inverse = self._undone.pop()
+                self._done.append((events, inverse))
+                for each in events:
+                    self._apply_one(each)
+            else:
+                raise KeyError(f"unknown event {kind!r}")
+
+    def _apply_one(self, event: Event) -> Event:
+        """Apply a part of an edit and return its inverse."""
+        kind, number = event["do"], event["target"]
+        for place in [place for place in self._tables if place[0] == number]:
+            del self._tables[place]
+        if kind == "target":
+            if number in self.targets:  # redone
+                self.targets[number].gone = False
+            else:
+                self.targets[number] = Target(number, event["name"], event["colour"])
+            return {"do": "gone", "target": number, "gone": True}
+        target = self.targets[number]
+        if kind == "gone":
+            old = {"do": "gone", "target": number, "gone": target.gone}
+            target.gone = event["gone"]
+        elif kind == "rename":
+            old = {"do": "rename", "target": number, "name": target.name, "colour": target.colour}
+            target.name, target.colour = event["name"], event["colour"]
+        elif kind in ("key", "unkey"):
+            old = _key_event(number, event["frame"], target.keys.get(event["frame"]))
+            if kind == "unkey":
+                target.keys.pop(event["frame"], None)
+            else:
+                box = None if event["box"] is None else tuple(event["box"])
+                key = Key(event["frame"], box, event["stamp"])
+                target.keys[key.frame] = key
+                self._stamp = max(self._stamp, key.stamp)
+        else:
+            raise KeyError(f"unknown edit {kind!r}")
+        return old
+
+    def _edit(self, events: list[Event]) -> None:
+        event: Event = {"do": "edit", "events": events}
+        self._record(event)
+        self.apply(event)
+
+    def _turn(self, which: str) -> bool:
+        with self.lock:
+            if not (self._done if which == "undo" else self._undone):
+                return False
+            self._record({"do": which})
+            self.apply({"do": which})
+            return True
+
+    def _key(self, number: int, frame: int, box: list[float] | None) -> Event:
+        if not 0 <= frame < self.total:
+            raise ValueError(f"frame {frame}: the clip has frames 0 to {self.total - 1}")
+        return {
+            "do": "key", "target": number, "frame": frame, "box": box, "stamp": self._stamp + 1,
+        }  # fmt: skip
+
+    def _box(self, box: Box) -> list[float]:
+        """Check a box and keep it inside the frame."""
+        if len(box) != 4 or not all(math.isfinite(value) for value in box):
+            raise ValueError(f"box {box}: expected four numbers left, top, width, height")
+        left, top, width, height = (float(value) for value in box)
+        right, bottom = min(left + width, self.size[0]), min(top + height, self.size[1])
+        left, top = max(left, 0.0), max(top, 0.0)
+        if right - left < 2 or bottom - top < 2:
+            raise ValueError(
+                f"box {box}: at least 2x2 pixels of it must lie in the frame of "
+                f"{self.size[0]}x{self.size[1]}"
+            )
+        return [round(value, 3) for value in (left, top, right - left, bottom - top)]
+
+
+def _key_event(number: int, frame: int, key: Key | None) -> Event:
+    if key is None:
+        return {"do": "unkey", "target": number, "frame": frame}
+    box = None if key.box is None else list(key.box)
+    return {"do": "key", "target": number, "frame": frame, "box": box, "stamp": key.stamp}
+
+
+def _name(text: str) -> str:
+    clean = " ".join("".join(c for c in text if c.isprintable()).split())[:NAME_LENGTH]
+    if not clean:
+        raise ValueError("a target needs a name")
+    return clean

@@ -1,0 +1,108 @@
+"""Start the server, say where it is, open the page."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from siamtrack.studio.app import Access, Limits, Settings, make_app
+from siamtrack.studio.library import Library
+from siamtrack.studio.session import Models
+
+PORT = 8765
+
+
+def serve(
+    roots: Sequence[Path],
+    home: Path,
+    models: list[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    names: Sequence[str] = (),
+    upload: int = Limits.upload,
+    threads: int = 0,
+    browser: bool = True,
+) -> None:
+    """Serve the studio until it is interrupted.
+
+    Args:
+        roots: Video files and folders to open.
+        home: Folder of the projects.
+        models: Names or folders of models, the default one first.
+        host: Address to listen on.
+        port: Port; None: 8765, or a free one if that is taken; 0: a free one.
+        names: Further names under which the page may be opened.
+        upload: Bytes of an upload at most.
+        threads: Threads of the network; 0: as many as help.
+        browser: Whether to open the page.
+
+    Raises:
+        OSError: If the address or the port cannot be had.
+        VideoError: If a root does not exist.
+        SiamtrackError: If a model cannot be loaded.
+    """
+    local = _is_local(host)
+    token = None if local else secrets.token_urlsafe(24)
+    known = {*names, host} if local else {*names, host, socket.gethostname()}
+    access = Access(frozenset(known), addresses=not local, token=token)
+    loaded = Models(models, threads)
+    loaded(loaded.names[0])
+    app = make_app(Library(roots, home), loaded, Settings(Limits(upload), access))
+    listener = _listen(host, port)
+    where = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
+    if token:
+        where += f"?token={token}"
+    sys.stderr.write(f"siamtrack studio: {where}\nprojects: {home}\nCtrl-C ends it.\n")
+    sys.stderr.flush()
+    if browser:
+        threading.Timer(0.8, webbrowser.open, [where]).start()
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, ws_max_size=8 << 20,
+        ws_max_queue=4, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_local(host: str) -> bool:
+    """Whether nobody but this machine can reach an address.
+
+    Example:
+        >>> [_is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "")]
+        [True, True, True, False, False]
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for attempt in [PORT, 0] if port is None else [port]:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, attempt))
+            listener.listen(64)
+        except OSError as error:
+            listener.close()
+            if port is not None or attempt == 0:
+                raise OSError(f"cannot listen on {host}:{attempt}: {error.strerror}") from error
+            continue
+        return listener
+    raise AssertionError("unreachable")

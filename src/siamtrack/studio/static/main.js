@@ -1,0 +1,290 @@
+// Puts the parts together.
+import { $, announce, h, icon, toast } from "./dom.js";
+import { Store, LOST, NONE, UNCERTAIN } from "./store.js";
+import { Frames } from "./frames.js";
+import { Stage } from "./stage.js";
+import { Timeline } from "./timeline.js";
+import { Player } from "./player.js";
+import { TargetList } from "./targets.js";
+import { Look } from "./look.js";
+import { Camera } from "./camera.js";
+import { showExports } from "./exports.js";
+import { showHome } from "./home.js";
+import { listen, shortcuts, showHelp } from "./keyboard.js";
+import { nextTheme } from "./theme.js";
+
+const store = new Store();
+let studio = null;
+let following = true;
+
+const frames = new Frames((frame, error) => {
+  if (error && frame === store.frame) toast(error.message);
+  if (frame === store.frame) stages.forEach((stage) => stage.draw());
+});
+const stage = new Stage($("stage"), store, frames, {
+  onBox: async (id, frame, box) => {
+    const again = id !== null && $("again").checked;
+    if (id !== null) return store.edit({ do: "key", target: id, frame, box }, again);
+    const made = await store.edit({ do: "draw", frame, box });
+    if (made !== undefined) store.select(made);
+  },
+  onDraft: (draft) => hint(draft),
+});
+const second = new Stage($("stage-b"), store, frames, { model: () => store.modelB });
+const stages = [stage, second];
+const timeline = new Timeline($("timeline"), store);
+const player = new Player(store, frames);
+const list = new TargetList(store);
+const look = new Look(store);
+const camera = new Camera();
+
+const busy = () => store.job.state === "running" || store.job.state === "paused";
+
+const actions = {
+  play: () => {
+    following = false;
+    player.toggle();
+  },
+  step: (by) => actions.goto(store.frame + by),
+  goto: (frame) => {
+    store.dispatchEvent(new Event("hands-on"));
+    store.goto(frame);
+  },
+  key: (direction) => {
+    const all = (store.current ? [store.current] : store.targets).flatMap((target) => target.keys.map((key) => key[0]));
+    const beyond = all.filter((frame) => (frame - store.frame) * direction > 0);
+    if (beyond.length) actions.goto(direction > 0 ? Math.min(...beyond) : Math.max(...beyond));
+  },
+  doubt: () => {
+    const targets = store.current ? [store.current] : store.targets;
+    const doubtful = (frame) => targets.some((target) => {
+      const state = store.tracks(target.id)?.state[frame] ?? NONE;
+      return state === LOST || state === UNCERTAIN;
+    });
+    let frame = store.frame;
+    while (frame < store.project.total && doubtful(frame)) frame++;
+    while (frame < store.project.total && !doubtful(frame)) frame++;
+    if (frame < store.project.total) actions.goto(frame);
+    else toast("No doubtful stretch after this frame.");
+  },
+  draw: () => {
+    store.select(null);
+    stage.beginDraft(null);
+  },
+  change: () => stage.beginDraft(store.selected),
+  absent: () => store.current && store.edit({ do: "absent", target: store.selected, frame: store.frame }, false),
+  unkey: () => store.current && store.edit({ do: "unkey", target: store.selected, frame: store.frame }, $("again").checked),
+  undo: () => store.edit({ do: "undo" }),
+  redo: () => store.edit({ do: "redo" }),
+  forward: () => track("forward"),
+  backward: () => track("backward"),
+  both: () => track("both"),
+  pause: () => busy() && store.order({ do: store.job.state === "paused" ? "resume" : "pause" }),
+  stop: () => {
+    next = null;
+    if (busy()) store.order({ do: "stop" });
+  },
+  compare: () => {
+    store.comparing = !store.comparing;
+    $("second").hidden = $("model-b-row").hidden = $("caption-a").hidden = !store.comparing;
+    $("compare").setAttribute("aria-pressed", store.comparing);
+    if (store.comparing && studio.models.length < 2) toast("Offer a second model with --model to compare two.");
+    store.refresh();
+    update("selected");
+  },
+  look: () => {
+    $("look").open = !$("look").open;
+  },
+  export: () => showExports(store),
+  fit: () => stage.setZoom(1),
+  help: () => showHelp(table),
+};
+const table = shortcuts(actions);
+
+// With two models to compare, the second follows when the first is done.
+let next = null;
+function track(direction) {
+  if (!store.targets.length) return toast("Draw a box first: drag in the picture, or press N.");
+  following = true;
+  player.pause();
+  next = store.comparing && store.modelB !== store.model ? direction : null;
+  store.track(direction);
+}
+
+function hint(draft = stage.draft) {
+  const box = $("hint");
+  const current = store.current;
+  if (draft && !stage.hand) {
+    box.textContent = `Arrows move, Ctrl + arrows size, Enter keeps, Esc drops · ${draft.box.map(Math.round).join(", ")}`;
+    announce(`Box ${draft.box.map(Math.round).join(", ")}`);
+  } else if (!store.project) box.textContent = "";
+  else if (!store.project.exact) box.textContent = "Reading the video …";
+  else if (!store.targets.length) box.textContent = "Drag a box around what to follow";
+  else if (current && !store.box(current.id, store.frame)) box.textContent = `Drag a box where ${current.name} is`;
+  else box.textContent = "";
+}
+
+function update(what) {
+  const { project } = store;
+  if (!project) return;
+  if (what === "frame" || what === "project" || what === "playing") {
+    const ahead = player.playing ? 12 : 2;
+    const near = Array.from({ length: ahead }, (_, k) => store.frame + 1 + k);
+    if (!player.playing) near.push(store.frame - 1);
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    frames.show(Math.min(project.width, stage.canvas.clientWidth * ratio * stage.zoom));
+    frames.ask([store.frame, ...near.filter((frame) => frame >= 0 && frame < project.total)]);
+    if (document.activeElement !== $("frame")) $("frame").value = store.frame;
+    $("frame").max = project.total - 1;
+    $("clock").textContent = `of ${project.total - 1} · ${time(store.frame / project.fps)}`;
+  }
+  if (what === "project") {
+    $("title").textContent = project.name;
+    document.title = `${project.name} · siamtrack studio`;
+    $("undo").disabled = !project.undo;
+    $("redo").disabled = !project.redo;
+    list.build();
+    setTimeout(() => !store.project?.exact && store.project && poll(), 500);
+  }
+  if (what === "playing") {
+    $("play").replaceChildren(icon(player.playing ? "pause" : "play"));
+    $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  }
+  if (what === "rows" && following && store.job.state === "running") follow();
+  if (what === "job" || what === "project") showJob();
+  if (what !== "job") list.update();
+  if (what === "frame" || what === "selected" || what === "project") look.update();
+  $("saved").textContent = store.online ? "Saved" : "The server is away; trying again …";
+  $("caption-a").textContent = store.model;
+  $("caption-b").textContent = store.modelB;
+  hint();
+  stages.forEach((each) => each.draw());
+  timeline.draw();
+}
+
+// Frames are found faster than a page can show them all: it jumps to the newest.
+function follow() {
+  const { job } = store;
+  if (job.frame !== undefined && frames.flying.size < 2) store.goto(job.frame);
+}
+
+async function poll() {
+  const { get } = await import("./api.js");
+  if (!store.project) return;
+  const summary = await get(store.path);
+  if (summary.exact) frames.reset(store.path); // numbers may have meant other frames until now
+  store.take(summary);
+  if (summary.exact) await store.refresh();
+}
+
+function showJob() {
+  const { job } = store;
+  $("job-buttons").hidden = !busy();
+  $("track-buttons").hidden = busy();
+  $("pause").textContent = job.state === "paused" ? "Go on" : "Pause";
+  $("job").className = job.state === "failed" ? "job bad" : "job muted";
+  const left = job.total ? ` · ${Math.min(100, Math.round((100 * job.done) / job.total))} %` : "";
+  if (job.state === "running") $("job").textContent = job.fps ? `${job.fps.toFixed(0)} frames/s${left}` : "Starting …";
+  else if (job.state === "paused") $("job").textContent = `Paused${left}`;
+  else if (job.state === "failed") $("job").textContent = job.error;
+  else $("job").textContent = job.done ? `${job.done} frames, ${job.fps.toFixed(0)}/s` : "";
+}
+
+function time(seconds) {
+  const whole = Math.floor(seconds);
+  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => String(part).padStart(2, "0"));
+  const hours = Math.floor(whole / 3600);
+  return `${hours ? `${hours}:` : ""}${parts.join(":")}.${String(Math.floor((seconds % 1) * 100)).padStart(2, "0")}`;
+}
+
+// The three views; the address says which, so that reload and "back" do what they should.
+
+function show(view) {
+  for (const name of ["home", "work", "camera"]) $(`${name}-view`).hidden = name !== view;
+  document.body.classList.toggle("working", view === "work");
+  $("to-camera").classList.toggle("in-work", view === "work");
+  if (view !== "work") {
+    player.pause();
+    store.close();
+    $("title").textContent = $("saved").textContent = "";
+    document.title = "siamtrack studio";
+  }
+  if (view !== "camera") camera.stop();
+}
+
+const openProject = (id) => (location.hash = `#/p/${id}`);
+
+async function route() {
+  const match = location.hash.match(/^#\/p\/([0-9a-f]{16})$/);
+  try {
+    if (match) {
+      const { get } = await import("./api.js");
+      studio = await get("/api/studio");
+      show("work");
+      frames.reset(`/api/projects/${match[1]}`);
+      fillModels();
+      store.waiting = null;
+      await store.open(match[1], studio.models);
+      stage.setZoom(1);
+      update("project");
+    } else if (location.hash === "#/camera") {
+      show("camera");
+      camera.show((await showHome(openProject)).studio.models);
+    } else {
+      show("home");
+      const found = await showHome(openProject);
+      studio = found.studio;
+      if (studio.single && location.hash === "") await found.openClip(studio.clips[0].id);
+    }
+  } catch (error) {
+    toast(error.message);
+    if (match) location.hash = "#/clips";
+  }
+}
+
+function fillModels() {
+  for (const [id, field] of [["model", "model"], ["model-b", "modelB"]]) {
+    $(id).replaceChildren(...studio.models.map((name) => h("option", {}, name)));
+    $(id).selectedIndex = field === "modelB" && studio.models.length > 1 ? 1 : 0;
+    $(id).onchange = () => {
+      store[field] = $(id).value;
+      store.refresh();
+      update("selected");
+    };
+  }
+  $("model-row").hidden = false;
+}
+
+// Wiring
+
+store.addEventListener("change", (event) => update(event.detail));
+store.addEventListener("hands-on", () => (following = false));
+store.addEventListener("job-ended", () => {
+  const direction = next;
+  next = null;
+  if (direction) store.track(direction, store.modelB);
+});
+const clicks = {
+  undo: "undo", redo: "redo", play: "play", new: "draw", absent: "absent", unkey: "unkey", doubt: "doubt",
+  "track-on": "forward", "track-back": "backward", "track-both": "both", pause: "pause", stop: "stop",
+  compare: "compare", export: "export", help: "help",
+};
+for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", () => actions[action]());
+$("first").addEventListener("click", () => actions.goto(0));
+$("last").addEventListener("click", () => actions.goto(store.project.total - 1));
+$("back").addEventListener("click", () => actions.step(-1));
+$("on").addEventListener("click", () => actions.step(1));
+$("frame").addEventListener("change", () => actions.goto(Number($("frame").value)));
+$("frame").addEventListener("keydown", (event) => event.key === "Enter" && $("frame").blur());
+$("redetect").addEventListener("change", () => (store.redetect = $("redetect").checked));
+$("theme").addEventListener("click", () => {
+  nextTheme();
+  update("theme");
+});
+$("to-home").addEventListener("click", () => (location.hash = "#/clips"));
+$("to-camera").addEventListener("click", () => (location.hash = "#/camera"));
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => update("theme"));
+window.addEventListener("hashchange", route);
+window.addEventListener("resize", () => update("frame"));
+listen(table, store, stage, actions);
+route();

@@ -1,0 +1,321 @@
+// The picture with its boxes; drawing and changing boxes by mouse, finger and keyboard.
+import { fit, token } from "./dom.js";
+import { between, clamp, drag, grow, handleAt, HANDLES, inside } from "./geometry.js";
+import { LOST, UNCERTAIN } from "./store.js";
+
+const CURSORS = { n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" };
+
+export class Stage {
+  constructor(canvas, store, frames, options = {}) {
+    this.canvas = canvas;
+    this.store = store;
+    this.frames = frames;
+    this.model = options.model || (() => store.model);
+    this.onBox = options.onBox || null;
+    this.onDraft = options.onDraft || (() => {});
+    this.shown = 0; // the frame whose picture is drawn; boxes are of this one, never of another
+    this.zoom = 1;
+    this.centre = null;
+    this.pointers = new Map();
+    this.hand = null; // what the pointer does
+    this.draft = null; // a box under way: {box, id}
+    new ResizeObserver(() => this.draw()).observe(canvas);
+    if (this.onBox) this.listen();
+  }
+
+  get size() {
+    return [this.store.project?.width || 16, this.store.project?.height || 9];
+  }
+
+  // Frame pixels to CSS pixels: x * scale + left.
+  view() {
+    const [width, height] = this.size;
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    const scale = Math.min(w / width, h / height) * this.zoom;
+    const [cx, cy] = this.zoom === 1 || !this.centre ? [width / 2, height / 2] : this.centre;
+    return { scale, left: w / 2 - cx * scale, top: h / 2 - cy * scale };
+  }
+
+  point(event) {
+    const bounds = this.canvas.getBoundingClientRect();
+    const { scale, left, top } = this.view();
+    return [(event.clientX - bounds.left - left) / scale, (event.clientY - bounds.top - top) / scale];
+  }
+
+  draw() {
+    if (this.queued) return;
+    this.queued = requestAnimationFrame(() => {
+      this.queued = 0;
+      this.paint();
+    });
+  }
+
+  paint() {
+    const canvas = this.canvas;
+    if (!this.store.project || !canvas.clientWidth) return;
+    const ratio = fit(canvas, canvas.clientWidth, canvas.clientHeight);
+    const context = canvas.getContext("2d");
+    const { scale, left, top } = this.view();
+    const [width, height] = this.size;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+    const picture = this.frames.get(this.store.frame);
+    if (picture) {
+      this.shown = this.store.frame;
+      this.last = picture;
+    }
+    const drawn = picture || this.frames.get(this.shown);
+    context.imageSmoothingEnabled = scale < 3;
+    if (drawn) context.drawImage(drawn, left, top, width * scale, height * scale);
+    for (const target of this.store.targets) {
+      if (this.draft?.id === target.id) continue;
+      this.paintTarget(context, target, scale, left, top);
+    }
+    if (this.draft) {
+      const target = this.store.target(this.draft.id);
+      this.paintBox(context, this.draft.box, target?.colour || token("accent"), scale, left, top, {
+        selected: true, label: this.sizeText(this.draft.box),
+      });
+    }
+    canvas.dataset.frame = this.shown;
+  }
+
+  sizeText(box) {
+    return `${Math.round(box[2])} × ${Math.round(box[3])}`;
+  }
+
+  paintTarget(context, target, scale, left, top) {
+    const tracks = this.store.tracks(target.id, this.model());
+    const box = tracks?.box(this.shown);
+    if (!box) return;
+    const state = tracks.state[this.shown];
+    this.paintBox(context, box, target.colour, scale, left, top, {
+      selected: this.onBox && target.id === this.store.selected,
+      dashed: state === LOST || state === UNCERTAIN,
+      faint: state === LOST,
+      doubt: state === UNCERTAIN,
+      key: this.store.isKey(target, this.shown),
+      label: target.name + (state === LOST ? " · lost" : state === UNCERTAIN ? " ?" : ""),
+    });
+  }
+
+  paintBox(context, box, colour, scale, left, top, look) {
+    const [x, y, w, h] = [box[0] * scale + left, box[1] * scale + top, box[2] * scale, box[3] * scale];
+    context.save();
+    context.globalAlpha = look.faint ? 0.75 : 1;
+    context.setLineDash(look.dashed ? [6, 5] : []);
+    context.lineWidth = look.selected ? 4.5 : 3.5; // a dark rim keeps the line visible on anything
+    context.strokeStyle = "rgb(0 0 0 / 55%)";
+    context.strokeRect(x, y, w, h);
+    context.lineWidth = look.selected ? 2.5 : 1.75;
+    context.strokeStyle = colour;
+    context.strokeRect(x, y, w, h);
+    context.setLineDash([]);
+    if (look.label) {
+      context.font = "600 12px system-ui, sans-serif";
+      const text = (look.key ? "◆ " : "") + look.label;
+      const wide = context.measureText(text).width + 12;
+      const high = y > 22 ? y - 21 : Math.min(y + h + 3, this.canvas.clientHeight - 20);
+      const from = Math.max(2, Math.min(x - 1, this.canvas.clientWidth - wide - 2));
+      context.fillStyle = "rgb(16 18 20 / 78%)";
+      context.beginPath();
+      context.roundRect(from, high, wide, 18, 5);
+      context.fill();
+      context.fillStyle = look.faint ? "#e6e6e6" : colour;
+      context.textBaseline = "middle";
+      context.fillText(text, from + 6, high + 9.5);
+    }
+    if (look.selected) {
+      context.fillStyle = "#fff";
+      context.strokeStyle = "rgb(0 0 0 / 60%)";
+      context.lineWidth = 1;
+      for (const [, fx, fy] of w > 44 && h > 44 ? HANDLES : HANDLES.filter((each) => each[0].length === 2)) {
+        context.beginPath();
+        context.arc(x + fx * w, y + fy * h, 4.5, 0, 7);
+        context.fill();
+        context.stroke();
+      }
+    }
+    context.restore();
+  }
+
+  // By pointer
+
+  listen() {
+    const canvas = this.canvas;
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    canvas.addEventListener("pointerup", (event) => this.up(event));
+    canvas.addEventListener("pointercancel", (event) => {
+      this.pointers.delete(event.pointerId);
+      this.cancel();
+    });
+    canvas.addEventListener("dblclick", () => this.setZoom(1));
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.setZoom(this.zoom * Math.exp(-event.deltaY / 400), this.point(event));
+    }, { passive: false });
+  }
+
+  setZoom(zoom, keep = null) {
+    const before = this.view();
+    const [w, h] = [this.canvas.clientWidth, this.canvas.clientHeight];
+    this.zoom = Math.max(1, Math.min(12, zoom));
+    const after = this.view().scale;
+    if (keep) {
+      const [x, y] = [keep[0] * before.scale + before.left, keep[1] * before.scale + before.top];
+      this.centre = [keep[0] + (w / 2 - x) / after, keep[1] + (h / 2 - y) / after];
+    }
+    if (this.zoom === 1) this.centre = null;
+    this.draw();
+  }
+
+  // The selected box first, then the smallest under the pointer.
+  targetAt(point) {
+    const hits = [];
+    for (const target of this.store.targets) {
+      const box = this.store.box(target.id, this.shown, this.store.model);
+      if (box && inside(box, point)) hits.push([target, box]);
+    }
+    hits.sort((a, b) => a[1][2] * a[1][3] - b[1][2] * b[1][3]);
+    return hits.find(([target]) => target.id === this.store.selected) || hits[0] || null;
+  }
+
+  grip(event, point) {
+    if (event.altKey) return null; // draw, whatever lies under the pointer
+    const reach = (event.pointerType === "touch" ? 18 : 8) / this.view().scale;
+    const selected = this.store.selected;
+    const own = this.draft ? this.draft.box : selected !== null && this.store.box(selected, this.shown, this.store.model);
+    if (own) {
+      const sides = handleAt(own, point, reach);
+      if (sides) return { id: this.draft ? this.draft.id : selected, box: own, sides };
+    }
+    if (this.draft && inside(this.draft.box, point)) return { ...this.draft, sides: "" };
+    const hit = this.targetAt(point);
+    return hit ? { id: hit[0].id, box: [...hit[1]], sides: "" } : null;
+  }
+
+  down(event) {
+    if (!this.store.project?.exact || event.button > 1) return; // no box on a frame of unsure number
+    this.canvas.focus({ preventScroll: true });
+    this.canvas.setPointerCapture(event.pointerId);
+    const point = this.point(event);
+    this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    if (this.pointers.size === 2) {
+      this.draft = null;
+      this.hand = { kind: "pinch", spread: this.spread(), zoom: this.zoom };
+      return this.draw();
+    }
+    if (event.button === 1) {
+      this.hand = { kind: "pan", from: point };
+      return;
+    }
+    const grip = this.grip(event, point);
+    this.hand = grip ? { kind: "change", from: point, ...grip } : { kind: "draw", from: point };
+    if (grip) this.store.select(grip.id);
+  }
+
+  spread() {
+    const [a, b] = [...this.pointers.values()];
+    return Math.hypot(a[0] - b[0], a[1] - b[1]);
+  }
+
+  move(event) {
+    const point = this.point(event);
+    if (this.pointers.has(event.pointerId)) this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    const hand = this.hand;
+    if (!hand) {
+      const grip = this.store.project && this.grip(event, point);
+      this.canvas.style.cursor = grip ? (grip.sides ? `${CURSORS[grip.sides]}-resize` : "move") : "crosshair";
+      return;
+    }
+    const [width, height] = this.size;
+    if (hand.kind === "pinch") {
+      if (this.pointers.size === 2) this.setZoom((hand.zoom * this.spread()) / Math.max(1, hand.spread), point);
+    } else if (hand.kind === "pan") {
+      const [cx, cy] = this.centre || [width / 2, height / 2];
+      this.centre = [cx + hand.from[0] - point[0], cy + hand.from[1] - point[1]];
+    } else if (hand.kind === "draw") {
+      const far = Math.hypot(point[0] - hand.from[0], point[1] - hand.from[1]) * this.view().scale > 4;
+      if (far || hand.moved) {
+        hand.moved = true;
+        this.draft = { box: clamp(between(hand.from, point), width, height), id: this.redraws(event) };
+      }
+    } else {
+      const [dx, dy] = [point[0] - hand.from[0], point[1] - hand.from[1]];
+      if (hand.moved || Math.hypot(dx, dy) * this.view().scale > 3) {
+        hand.moved = true;
+        this.draft = { box: drag(hand.box, hand.sides, dx, dy), id: hand.id, kept: hand.id === null };
+      }
+    }
+    this.draw();
+  }
+
+  // The target that a new box belongs to: the selected one where it has none here, or with Shift.
+  redraws(event) {
+    const id = this.store.selected;
+    if (id === null) return null;
+    return event?.shiftKey || !this.store.box(id, this.shown, this.store.model) ? id : null;
+  }
+
+  up(event) {
+    this.pointers.delete(event.pointerId);
+    const hand = this.hand;
+    this.hand = null;
+    if (!hand || hand.kind === "pinch" || hand.kind === "pan") return;
+    if (!hand.moved) {
+      if (hand.kind === "draw" && !this.draft) this.store.select(null);
+    } else if (this.draft) {
+      this.commit();
+    }
+    this.draw();
+  }
+
+  cancel() {
+    this.draft = this.hand = null;
+    this.onDraft(null);
+    this.draw();
+  }
+
+  async commit() {
+    const { box, id } = this.draft;
+    const [width, height] = this.size;
+    const whole = clamp(box, width, height);
+    if (whole[2] < 3 || whole[3] < 3) return this.cancel();
+    const frame = this.shown;
+    this.onDraft(null);
+    await this.onBox(id, frame, whole);
+    this.draft = null;
+    this.draw();
+  }
+
+  // By keyboard
+
+  beginDraft(id) {
+    const [width, height] = this.size;
+    const side = Math.min(width, height) / 4;
+    const old = id !== null && this.store.box(id, this.shown, this.store.model);
+    this.draft = { box: old || [(width - side) / 2, (height - side) / 2, side, side], id };
+    this.canvas.focus({ preventScroll: true });
+    this.onDraft(this.draft);
+    this.draw();
+  }
+
+  nudge(event) {
+    const step = event.shiftKey ? 10 : 1;
+    const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+    this.draft.box = drag(this.draft.box, event.ctrlKey || event.metaKey ? "se" : "", dx, dy);
+    this.keep();
+  }
+
+  scaleDraft(factor) {
+    this.draft.box = grow(this.draft.box, factor);
+    this.keep();
+  }
+
+  keep() {
+    this.draft.box = clamp(this.draft.box, ...this.size);
+    this.onDraft(this.draft);
+    this.draw();
+  }
+}

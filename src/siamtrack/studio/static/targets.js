@@ -1,0 +1,79 @@
+// The list of targets: names, colours, and how sure the tracker is in this frame.
+import { $, h, icon } from "./dom.js";
+import { ABSENT, NONE, STATE_NAMES } from "./store.js";
+
+export class TargetList {
+  constructor(store) {
+    this.store = store;
+    this.list = $("targets");
+    this.rows = new Map();
+  }
+
+  build() {
+    const { store } = this;
+    for (const [id, row] of this.rows) {
+      if (!store.target(id)) {
+        row.item.remove();
+        this.rows.delete(id);
+      }
+    }
+    for (const target of store.targets) {
+      const row = this.rows.get(target.id) || this.add(target.id);
+      if (document.activeElement !== row.name) row.name.value = target.name;
+      row.colour.value = target.colour;
+      this.list.append(row.item);
+    }
+    $("no-targets").hidden = store.targets.length > 0;
+    this.update();
+  }
+
+  add(id) {
+    const { store } = this;
+    const name = h("input", {
+      type: "text", maxLength: 80, "aria-label": "Name",
+      onchange: () => store.edit({ do: "rename", target: id, name: name.value }),
+      onkeydown: (event) => (event.key === "Enter" || event.key === "Escape") && name.blur(),
+      onfocus: () => store.select(id),
+    });
+    const colour = h("input", {
+      type: "color", "aria-label": "Colour",
+      onchange: () => store.edit({ do: "rename", target: id, colour: colour.value }),
+    });
+    const state = h("span", { className: "state" });
+    const remove = h("button", {
+      className: "quiet", title: "Remove this target", "aria-label": "Remove",
+      onclick: (event) => {
+        event.stopPropagation();
+        store.edit({ do: "remove", target: id });
+      },
+    }, icon("cross"));
+    const item = h("li", { onclick: () => store.select(id) }, colour, name, state, remove);
+    item.dataset.target = id;
+    const row = { item, name, colour, state };
+    this.rows.set(id, row);
+    return row;
+  }
+
+  update() {
+    const { store } = this;
+    for (const target of store.targets) {
+      const row = this.rows.get(target.id);
+      if (!row) continue;
+      row.item.classList.toggle("selected", target.id === store.selected);
+      row.item.setAttribute("aria-current", target.id === store.selected);
+      const tracks = store.tracks(target.id);
+      const state = tracks ? tracks.state[store.frame] : NONE;
+      const key = store.isKey(target, store.frame);
+      row.state.className = `state ${key ? "" : STATE_NAMES[state]}`;
+      if (state === ABSENT) row.state.textContent = "absent";
+      else if (key) row.state.textContent = "key frame";
+      else if (state === NONE) row.state.textContent = "–";
+      else row.state.textContent = `${STATE_NAMES[state]} ${tracks.score(store.frame).toFixed(2)}`;
+    }
+    const current = store.current;
+    $("here").hidden = !current;
+    if (current) {
+      $("unkey").disabled = !store.isKey(current, store.frame) || current.keys.length < 2;
+    }
+  }
+}

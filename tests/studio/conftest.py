@@ -1,0 +1,83 @@
+import pytest
+
+pytest.importorskip("starlette", reason="the studio needs the extra studio")
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # newer Starlettes prefer another name of httpx
+    from starlette.testclient import TestClient
+
+from siamtrack.studio.app import Access, Limits, Settings, make_app
+from siamtrack.studio.library import Library
+from siamtrack.studio.session import Models
+from tests.helpers import clip, write_video
+
+BASE = "http://127.0.0.1:8765"
+SOCKETS = "ws://127.0.0.1:8765"
+FRAMES = 16
+
+
+@pytest.fixture(scope="session")
+def models():
+    return Models(["lite"], threads=1)
+
+
+@pytest.fixture(scope="session")
+def movie(tmp_path_factory):
+    """A folder with one clip, and the boxes of what moves in it."""
+    folder = tmp_path_factory.mktemp("movies")
+    pictures, boxes = clip(FRAMES)
+    write_video(folder / "clip.mp4", pictures)
+    return folder, boxes
+
+
+@pytest.fixture
+def serve(tmp_path, models):
+    """Return a function that opens folders and gives a client as a browser on the page is one."""
+    clients = []
+
+    def start(*roots, limits=None, access=None, home=None):
+        library = Library(roots, home or tmp_path / "projects")
+        settings = Settings(limits or Limits(), access or Access(), cameras=False)
+        client = TestClient(
+            make_app(library, models, settings), base_url=BASE, raise_server_exceptions=False,
+            headers={"origin": BASE},
+        )  # fmt: skip
+        client.__enter__()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(serve, movie):
+    return serve(movie[0])
+
+
+@pytest.fixture
+def project(client):
+    """The path of an open project of the clip."""
+    (found,) = client.get("/api/studio").json()["clips"]
+    answer = client.post("/api/open", json={"clip": found["id"]})
+    return f"/api/projects/{answer.json()['project']}"
+
+
+@pytest.fixture
+def wait():
+    """Wait until nothing is tracked any more and return the last status."""
+    import time
+
+    def until_idle(client, project, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            job = client.get(project).json()["job"]
+            if job["state"] in ("idle", "failed"):
+                return job
+            time.sleep(0.05)
+        raise AssertionError(f"still {job}")
+
+    return until_idle
