@@ -5,7 +5,7 @@
 `--peers` is a folder with the ONNX files of NanoTrack, FEAR-XS and VitTrack, each in a folder of
 its own (`nanotrack_v2`, `nanotrack_v3`, `fear_xs`, `vittrack`); none is part of this project.
 OpenCV's KCF and CSRT need opencv-contrib-python-headless. Writes `report.json`, `sequences.csv`,
-`report.html`, the raw results of every tracker, and `speed.json`: whole updates of all trackers in
+the raw results of every tracker, and `speed.json`: whole updates of all trackers in
 turn on the same frames, several rounds, so that whatever else the machine does falls on all alike.
 """
 
@@ -113,7 +113,7 @@ def main() -> None:
     command = ["eval", arguments.dataset, "--out", str(out / "raw"), "--threads", "2"]
     for spec in specs:
         command += ["--tracker", spec]
-    for name in ("report.json", "sequences.csv", "report.html"):
+    for name in ("report.json", "sequences.csv"):
         command += ["--report", str(out / name)]
     siamtrack_command([*command, "--overwrite"])
 
