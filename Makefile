@@ -1,9 +1,14 @@
 # make demo   set up and track a real clip; says where the annotated video is
 # make test   set up and run every check that ends within minutes
 # make test-all   the long tests as well
+# make benchmark  run the default model and its peers over OTB sequences; writes the README's table
+#                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
 PYTHON ?= python3
 DEV := .venv
 DEMO := .venv-demo
+BENCH := .venv-bench
+OTB ?= data/OTB
+PEERS ?= data/peers
 
 .PHONY: demo test test-all setup lint benchmark clean
 
@@ -21,6 +26,10 @@ lint: setup
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 
+benchmark: $(BENCH)/.done
+	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)
+	$(BENCH)/bin/python benchmarks/readme_table.py
+
 setup: $(DEV)/.done
 
 $(DEV)/.done: pyproject.toml constraints.txt
@@ -33,5 +42,13 @@ $(DEMO)/.done: pyproject.toml
 	$(DEMO)/bin/python -m pip install --quiet '.[demo]'
 	touch $@
 
+# OpenCV with its contrib modules takes the place of the plain one: KCF and CSRT are in there
+$(BENCH)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -c constraints.txt -e '.[peers]'
+	$(BENCH)/bin/python -m pip uninstall --quiet --yes opencv-python-headless
+	$(BENCH)/bin/python -m pip install --quiet opencv-contrib-python-headless
+	touch $@
+
 clean:
-	rm -rf $(DEV) $(DEMO) siamtrack_demo.mp4
+	rm -rf $(DEV) $(DEMO) $(BENCH) siamtrack_demo.mp4
