@@ -180,6 +180,8 @@ def test_no_nan_ever_comes_out(tracker, frames, which):
     if which != "features":
         assert track.score == 0.0
         assert track.state is TrackState.LOST
+    runtime.started = False
+    assert broken.update(pictures[2]).score > 0.0  # one broken response spoils nothing after it
 
 
 def test_online_classifier_learns_for_each_target_apart(tracker, frames):

@@ -137,13 +137,17 @@ class Target:
         A response that is not finite leaves the box where it is, with score 0.
         """
         score, presence = 0.0, self.model.card.tracker.presence
-        found = self._best(windows, self._judged(response))
+        if response.features is not None and not np.isfinite(response.features).all():
+            response = replace(
+                response, features=None
+            )  # would spoil the online classifier for good
+        found, where = self._best(windows, self._judged(response))
         if found is not None:
             self.box = self._inside(found)
             score = calibrated(found.presence, presence)
         state = state_of(score, presence)
         if found is not None and state is not TrackState.LOST:
-            self._learn(windows[0], response, found)
+            self._learn(windows[where], response.part(where, 1), found)
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
         return Track(self.box.copy(), score, state, self.id)
 
@@ -151,24 +155,26 @@ class Target:
         """Mix what the online classifier says into the scores."""
         if self._online is None or response.features is None:
             return response
-        if not np.isfinite(response.features).all():
-            return response
         weight = self._online.settings.weight
         own = np.stack([self._online.scores(features) for features in response.features])
         return replace(response, score=(1 - weight) * response.score + weight * own)
 
     def _learn(self, window: Window, response: Response, found: Found) -> None:
-        """Let the online classifier learn from a frame in which the target was surely found."""
+        """Let the online classifier learn from the window in which the target was surely found."""
         if self._online is None or response.features is None:
             return
         if found.score >= self._online.settings.learn_from:
             self._online.learn(response.features[0], window.to_patch(self.box))
 
-    def _best(self, windows: Sequence[Window], response: Response) -> Found | None:
-        """Find the target in the usual windows, or in another one that surely shows it."""
+    def _best(self, windows: Sequence[Window], response: Response) -> tuple[Found | None, int]:
+        """Find the target in the usual windows, or in another one that surely shows it.
+
+        Returns:
+            What was found, and in which window: 0 stands for the usual ones.
+        """
         card = self.model.card
         usual = 1 if card.kind == "box" else len(windows)
-        best = self._find(self.box, windows[:usual], response.part(0, usual), card)
+        best, where = self._find(self.box, windows[:usual], response.part(0, usual), card), 0
         for index in range(usual, len(windows)):
             window = windows[index]
             # in the frame of that window, as if the target had last been seen in its middle
@@ -179,10 +185,10 @@ class Target:
             if other is None or calibrated(other.presence, card.tracker.presence) < sure:
                 continue
             if best is None or other.presence > best.presence:
-                best = other
+                best, where = other, index
         if best is None or not np.isfinite([*best.box, best.presence]).all():
-            return None
-        return best
+            return None, where
+        return best, where
 
     def _inside(self, found: Found) -> Array:
         """Keep the centre in the frame and the size between the least and the whole frame."""
