@@ -36,6 +36,19 @@ def test_features_and_gradients_are_those_of_torch(config, trained):
             torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-4)
 
 
+def test_frozen_stages_stay_in_float32_under_autocast():
+    network = build_network(SMALL)
+    stages = list(network.backbone.stages())
+    set_trained(network, stages, 2, "frozen")
+    front = FrozenFront(network)
+    set_trained(network, stages, 2, "frozen")
+    images = torch.rand(2, 3, SMALL.model.search, SMALL.model.search) * 255
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = front.features(images, len(stages) - 2)
+        truth = network.features(images)
+    torch.testing.assert_close(ours.float(), truth.float(), rtol=0.1, atol=0.05)
+
+
 def test_a_run_with_stages_that_unfreeze(tmp_path):
     pool = Pool(read_manifest(write_manifest(tmp_path / "data")))
     config = replace(TINY, steps=4, frozen="onnx", unfreeze=((0.0, 1), (0.5, 3)))

@@ -51,11 +51,14 @@ def test_loss_is_one_minus_the_mean_cosine(teacher_file):
     assert 0 <= found <= 2
 
 
-def test_a_run_learns_the_teachers_features_and_resumes(teacher_file, tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_learns_the_teachers_features_and_resumes(teacher_file, tmp_path, precision):
     from dataclasses import replace
 
     pool = Pool(read_manifest(write_manifest(tmp_path / "data")))
-    config = replace(SMALL, teacher=str(teacher_file), steps=20, rate=1e-2)
+    config = replace(
+        SMALL, teacher=str(teacher_file), steps=20, rate=1e-2, precision=precision
+    )  # fmt: skip
     path = train(config, PairSampler(pool, config.pairs), tmp_path / "run")
     assert set(state(path)["teacher"]) == {"mean", "std", "project.weight", "project.bias"}
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()

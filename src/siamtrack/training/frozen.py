@@ -82,7 +82,9 @@ class FrozenFront:
         front = _Front(self.network, self.stages[:frozen])
         modes = {module: module.training for module in front.modules()}
         free = {0: "batch", 2: "height", 3: "width"}
-        with tempfile.TemporaryDirectory() as folder:
+        # autocast would write casts into the graph that ONNX Runtime has no kernels for
+        whole = torch.autocast(images.device.type, enabled=False)
+        with tempfile.TemporaryDirectory() as folder, whole:
             file = Path(folder) / "front.onnx"
             torch.onnx.export(
                 front.eval(), (images[:1],), str(file), input_names=["images"],

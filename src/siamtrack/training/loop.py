@@ -21,6 +21,7 @@ from siamtrack.training.config import TrainConfig as TrainConfig
 from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.guard import check_finite
 from siamtrack.training.objectives import Network, build_network, objective
+from siamtrack.training.precision import keep_depthwise_in_float32
 from siamtrack.training.runtime import live_model
 from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
 from siamtrack.training.teacher import Teacher
@@ -80,9 +81,10 @@ def train(
     (out / "config.json").write_text(json.dumps(to_dict(config), indent=1), encoding="utf-8")
     stages = list(model.backbone.stages())
     front = FrozenFront(model) if config.frozen == "onnx" else None
-    half = torch.autocast(
-        torch.device(config.device).type, torch.bfloat16, enabled=config.precision == "bfloat16"
-    )
+    kind, halved = torch.device(config.device).type, config.precision == "bfloat16"
+    half = torch.autocast(kind, torch.bfloat16, enabled=halved)
+    if halved and kind == "cpu":
+        keep_depthwise_in_float32(model)
     source = batches(sampler, config.batch, first, config.loaders)
     saved = time.monotonic()
     with closing(source), Log(out, config, first, watch or Watch()) as log:

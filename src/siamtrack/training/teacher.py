@@ -85,5 +85,5 @@ class Teacher(nn.Module):
         rows, cols = (side - side % 2 for side in images.shape[2:])
         plain = (images[..., :rows, :cols] - self.mean) / self.std
         truth = torch.from_numpy(self._run(plain.contiguous().numpy()))
-        ours = self.project(features[..., : truth.shape[2], : truth.shape[3]])
+        ours = self.project(features[..., : truth.shape[2], : truth.shape[3]].float())
         return 1 - F.cosine_similarity(ours, truth, dim=1).mean()
