@@ -11,7 +11,7 @@ from siamtrack.follow import follow
 from siamtrack.tracker import SiamTracker
 from siamtrack.tracks import Track
 from siamtrack.video import Frame, Source, VideoSource
-from siamtrack.weights import DEFAULT, load_model
+from siamtrack.weights import DEFAULT, Precision, load_model
 
 
 def load(
@@ -19,6 +19,7 @@ def load(
     *,
     runtime: str = "onnx",
     threads: int = 0,
+    precision: Precision = "auto",
     redetect: bool = False,
 ) -> SiamTracker:
     """Load a tracker.
@@ -27,6 +28,8 @@ def load(
         name: One of `siamtrack.model_names()`, or a folder that `siamtrack export` wrote.
         runtime: Engine that runs the network.
         threads: Threads of the engine; 0 lets it choose.
+        precision: `float32`, `int8`, or `auto`: int8 where the model has it and this processor
+            computes it exactly.
         redetect: Search more of the frame while a target is lost.
 
     Raises:
@@ -40,7 +43,8 @@ def load(
         Traceback (most recent call last):
         siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite
     """
-    return SiamTracker(load_model(name, runtime=runtime, threads=threads), redetect=redetect)
+    model = load_model(name, runtime=runtime, threads=threads, precision=precision)
+    return SiamTracker(model, redetect=redetect)
 
 
 def track(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
-from siamtrack.config import to_dict
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.settings import TrackerSettings
-from siamtrack.weights import Card
+from siamtrack.weights import Card, write_card
 
 try:
     import torch
@@ -161,12 +159,6 @@ def export(
     )
     write_card(out, card)
     return card
-
-
-def write_card(folder: Path, card: Card) -> None:
-    """Write `card.json` into a model's folder."""
-    text = json.dumps(to_dict(card), indent=2) + "\n"
-    (folder / "card.json").write_text(text, encoding="utf-8")
 
 
 def _foreign(path: Path, reason: WeightsError) -> Siamese:

@@ -7,16 +7,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from siamtrack.config import from_dict
+from siamtrack.config import from_dict, to_dict
 from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import RUNTIMES, Graphs, Runtime
+from siamtrack.runtimes.exact_int8 import int8_is_exact
 from siamtrack.settings import TrackerSettings
 
 PACKAGED = Path(__file__).parent / "pretrained"
 DEFAULT = "lite"
 GRAPHS = ("template", "search")
+INT8 = "search.int8"
+"""Name of the search graph in int8, which a model may have beside the one in float32."""
+Precision = Literal["auto", "float32", "int8"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Card:
         template: Side of the template patch, pixels.
         search: Side of the search patch, pixels.
         stride: Pixels between two cells of the response.
-        sha256: Full hash of each graph.
+        sha256: Full hash of each graph: `template`, `search` and, if there is one, `search.int8`.
         tracker: Settings chosen for this model.
         licence: Licence of the weights.
         trained_on: Data, and for how long.
@@ -52,10 +56,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its card and a runtime that holds its graphs."""
+    """A loaded model: its card, a runtime that holds its graphs, and their precision."""
 
     card: Card
     runtime: Runtime
+    precision: Literal["float32", "int8"] = "float32"
 
 
 def model_names() -> list[str]:
@@ -98,40 +103,82 @@ def read_card(folder: Path) -> Card:
         raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
 
 
-def read_graphs(folder: Path, card: Card) -> Graphs:
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json` into a model's folder."""
+    text = json.dumps(to_dict(card), indent=2) + "\n"
+    (folder / "card.json").write_text(text, encoding="utf-8")
+
+
+def read_graphs(
+    folder: Path, card: Card, precision: Literal["float32", "int8"] = "float32"
+) -> Graphs:
     """Read both graphs and verify their hashes.
 
     Raises:
         WeightsError: If a graph is missing or not the one that the card describes.
     """
-    found = {}
-    for name in GRAPHS:
+    found = []
+    for name in (GRAPHS[0], INT8 if precision == "int8" else GRAPHS[1]):
         path = folder / f"{name}.onnx"
         try:
-            found[name] = path.read_bytes()
+            data = path.read_bytes()
         except OSError as error:
             raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
-        digest = hashlib.sha256(found[name]).hexdigest()
+        digest = hashlib.sha256(data).hexdigest()
         if digest != card.sha256.get(name):
             raise WeightsError(
                 f"{path} has sha256 {digest}, its card says {card.sha256.get(name)}: the file was "
                 "altered or damaged; install the package or export the model again"
             )
-    return Graphs(found["template"], found["search"], folder)
+        found.append(data)
+    return Graphs(found[0], found[1], folder)
 
 
-def load_model(name: str | Path = DEFAULT, *, runtime: str = "onnx", threads: int = 0) -> Model:
+def choose_precision(card: Card, precision: Precision, runtime: str) -> Literal["float32", "int8"]:
+    """Return the precision to load.
+
+    `auto` takes int8 where the model has it, ONNX Runtime runs it and the processor adds 8-bit
+    products exactly; float32 otherwise.
+
+    Raises:
+        WeightsError: If int8 is asked for and the model has none.
+        ValueError: If there is no such precision.
+    """
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision {precision!r}: expected one of {get_args(Precision)}")
+    if precision == "int8" and INT8 not in card.sha256:
+        raise WeightsError(
+            f"model {card.name} has no int8 graph: load it as 'auto' or 'float32', or make one "
+            "with `siamtrack export --int8`"
+        )
+    if precision == "auto":
+        good = INT8 in card.sha256 and runtime == "onnx" and int8_is_exact()
+        return "int8" if good else "float32"
+    return precision
+
+
+def load_model(
+    name: str | Path = DEFAULT,
+    *,
+    runtime: str = "onnx",
+    threads: int = 0,
+    precision: Precision = "auto",
+) -> Model:
     """Load a model by name or folder.
 
     Args:
         name: One of `model_names()`, or a folder that `siamtrack export` wrote.
         runtime: Registered name of a runtime.
         threads: Threads of the runtime; 0 lets it choose.
+        precision: Of the search graph, see `choose_precision`. Results differ a little between
+            processors with `auto`; `float32` is the same network everywhere.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
-        WeightsError: If a file is missing, altered or damaged.
+        WeightsError: If a file is missing, altered or damaged, or the model has no int8 graph.
     """
     folder = model_folder(name)
     card = read_card(folder)
-    return Model(card, RUNTIMES[runtime](read_graphs(folder, card), threads))
+    make = RUNTIMES[runtime]
+    chosen = choose_precision(card, precision, runtime)
+    return Model(card, make(read_graphs(folder, card, chosen), threads), chosen)
