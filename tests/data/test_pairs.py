@@ -115,3 +115,23 @@ def test_bad_manifest(tmp_path, line, words):
 def test_missing_manifest(tmp_path):
     with pytest.raises(DatasetError, match="no such manifest"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("box", [(160, 20, 30, 30), (20, 120, 9, 9), (-30, 20, 30, 9)])
+def test_boxes_outside_the_image_are_left_out_and_named(pool, box, caplog):
+    still = next(entry for entry in pool.entries if entry.label == "thing")
+    stray = replace(still, box=box, label="stray", source="stray")
+    sampler = PairSampler(Pool([*pool.entries, stray]), PairConfig(video=0.0))
+    for index in range(20):
+        assert sampler.draw(0, index).search.std() > 1
+    assert sampler.cache.faults.outside == {still.image}
+    assert f"in 1 images, such as {still.image}, a box lies outside" in (
+        sampler.cache.faults.summary()
+    )
+    assert caplog.text.count("a box outside the image; skipped") == 1
+
+
+def test_nothing_but_boxes_outside(pool):
+    entries = [replace(entry, box=(500.0, 0.0, 20.0, 20.0)) for entry in pool.entries]
+    with pytest.raises(DatasetError, match="the box lies outside the image"):
+        PairSampler(Pool(entries), PairConfig()).draw(0, 0)

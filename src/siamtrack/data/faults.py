@@ -1,4 +1,4 @@
-"""Images that cannot be read while training runs: skipped, counted, named; too many is an error."""
+"""What cannot be used while training runs: skipped, counted, named; too many is an error."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Faults:
             raise ValueError(f"share {share} must lie in [0, 1] and least {least} be at least 0")
         self.share, self.least = share, least
         self.bad: dict[str, str] = {}
+        self.outside: set[str] = set()
         self.good = 0
         self._lock = threading.Lock()
 
@@ -69,14 +70,23 @@ class Faults:
                 f"{self.share:.1%} if that is more. Check the data set: siamtrack data check"
             )
 
+    def add_outside(self, path: str) -> None:
+        """Count an image with a target outside it: no fault of the image, which others may use."""
+        with self._lock:
+            if path not in self.outside:
+                self.outside.add(path)
+                logger.warning("%s: a box outside the image; skipped", path)
+
     def summary(self, names: int = 3) -> str:
         """Say in one line how many images were skipped, and name the first."""
         first = ", ".join(f"{path} ({reason})" for path, reason in list(self.bad.items())[:names])
         more = f" and {len(self.bad) - names} more" if len(self.bad) > names else ""
-        return (
-            f"{len(self.bad)} of {len(self.bad) + self.good} images could not be read"
-            + (f": {first}{more}" if first else "")
-        )  # fmt: skip
+        text = f"{len(self.bad)} of {len(self.bad) + self.good} images could not be read"
+        text += f": {first}{more}" if first else ""
+        if self.outside:
+            text += f"; in {len(self.outside)} images, such as {min(self.outside)}, a box lies "
+            text += "outside the image"
+        return text
 
     def retry(
         self, make: Callable[[np.random.Generator], T], key: tuple[int, ...], attempts: int = 32

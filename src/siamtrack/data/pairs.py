@@ -19,6 +19,7 @@ from siamtrack.crops import Image, Window, context_side, cut, mean_colour
 from siamtrack.data import augment
 from siamtrack.data.images import ImageCache
 from siamtrack.data.manifest import Entry, Pool
+from siamtrack.errors import ImageError
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ class PairSampler:
         side = context_side(width, height, config.context) * np.exp(rng.uniform(-0.05, 0.05))
         cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
         cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
-        image = self.cache[entry.image]
+        image = self._image(entry)
         patch = cut(image, Window(cx, cy, side, side, config.template), mean_colour(image))
         return patch, np.array([width, height]) / side
 
@@ -209,11 +210,20 @@ class PairSampler:
             box[1] + box[3] / 2 + shift[1] * height,
             width, height, config.search,
         )  # fmt: skip
-        image = self.cache[entry.image]
+        image = self._image(entry)
         border: NDArray[np.generic] = mean_colour(image)
         if rng.random() < config.border:
             border = self._background(rng)
         return cut(image, window, border), window.to_patch(box)
+
+    def _image(self, entry: Entry) -> Image:
+        """Return the image of an object, of which at least a part must lie in it."""
+        image = self.cache[entry.image]
+        left, top, width, height = entry.box
+        if left >= image.shape[1] or top >= image.shape[0] or min(left + width, top + height) <= 0:
+            self.cache.faults.add_outside(entry.image)
+            raise ImageError(entry.image, "the box lies outside the image")
+        return image
 
     def _background(self, rng: np.random.Generator) -> Image:
         """Cut a window of the search size out of some picture."""
@@ -249,7 +259,7 @@ class PairSampler:
                 other[1] + other[3] / 2 + (config.search / 2 - centre[1]) / factor,
                 config.search / factor, config.search / factor, config.search,
             )  # fmt: skip
-            patch = cut(self.cache[entry.image], window)
+            patch = cut(self._image(entry), window)
             search = _blend(search, patch, _mask(config.search, placed, rng))
         return search
 

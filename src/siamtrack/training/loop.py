@@ -133,7 +133,7 @@ def train(
                     "teacher": teacher.state_dict() if teacher is not None else {},
                 })  # fmt: skip
                 saved = time.monotonic()
-    if sampler.cache.faults.bad:
+    if sampler.cache.faults.bad or sampler.cache.faults.outside:
         logger.warning("%s", sampler.cache.faults.summary())
     return path
 
