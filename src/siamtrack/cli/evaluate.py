@@ -30,7 +30,6 @@ from siamtrack.evaluation.evaluate import file_name
 from siamtrack.evaluation.longterm_report import read_runs
 from siamtrack.evaluation.results import Lengths, write_text
 from siamtrack.evaluation.run import TrackerFactory
-from siamtrack.weights import DEFAULT
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
 Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
@@ -99,7 +98,11 @@ class Eval:
             print(write_submission(folder, dataset, self.submission), file=sys.stderr)
 
     def _trackers(self) -> dict[str, TrackerFactory]:
-        wanted = self.tracker or (() if self.results else (DEFAULT,))
+        wanted = self.tracker
+        if not wanted and not self.results:
+            from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
+
+            wanted = (DEFAULT,)
         opened = [open_tracker(spec, threads=self.threads) for spec in wanted]
         trackers = dict(opened)
         if len(trackers) != len(opened):

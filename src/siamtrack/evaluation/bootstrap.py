@@ -14,8 +14,10 @@ from siamtrack.boxes import Array
 _RESAMPLES = 10_000
 
 
-def _resampled_means(values: Array, weights: Array, seed: int, resamples: int) -> Array:
+def _resampled_means(values: Array, weights: Array | None, seed: int, resamples: int) -> Array:
     counts = _counts(len(values), seed, resamples)
+    if weights is None:
+        return np.asarray(counts @ values / len(values), dtype=np.float64)
     return np.asarray(counts @ (values * weights) / (counts @ weights), dtype=np.float64)
 
 
@@ -25,9 +27,10 @@ def _counts(number: int, seed: int, resamples: int) -> Array:
 
     A report asks for many intervals over the same number of sequences: the draws are the same.
     """
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
-    return np.asarray(draws, dtype=np.float64)
+    draws = np.random.default_rng(seed).integers(0, number, (resamples, number), dtype=np.int32)
+    cells = draws + np.arange(resamples)[:, None] * number
+    counts = np.bincount(cells.ravel(), minlength=resamples * number)
+    return counts.reshape(resamples, number).astype(np.float64)
 
 
 def confidence_interval(
@@ -60,7 +63,7 @@ def confidence_interval(
     if not 0 < level < 1:
         raise ValueError(f"level {level}: expected a number between 0 and 1, such as 0.95")
     tail = (1 - level) / 2
-    weight = np.ones(len(array)) if weights is None else np.asarray(weights, np.float64)
+    weight = None if weights is None else np.asarray(weights, np.float64)
     means = _resampled_means(array, weight, seed, resamples)
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)

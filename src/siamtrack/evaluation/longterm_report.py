@@ -12,9 +12,10 @@ from siamtrack.data.text import read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import Run
 from siamtrack.evaluation.figures import Curve, Figures
+from siamtrack.evaluation.found import find_runs
 from siamtrack.evaluation.longterm import longterm
 from siamtrack.evaluation.protocols import Start
-from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
+from siamtrack.evaluation.results import fit_lengths, read_results
 from siamtrack.evaluation.run import Result
 
 
