@@ -42,7 +42,7 @@ def plain_rows(texts: Sequence[bytes], columns: Collection[int]) -> list[Array] 
     if not texts:
         return None
     parts = [text.rstrip() for text in texts]
-    if b"\r" in parts[0]:
+    if any(b"\r" in part for part in parts):
         parts = [part.replace(b"\r\n", b"\n") for part in parts]
     head = parts[0].partition(b"\n")[0]
     row = head.replace(b"\t", b",").replace(b" ", b",").split(b",")
@@ -75,8 +75,8 @@ def _separated(marks: Bytes, columns: int) -> bool:
 def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
     """Return the numbers between `bounds`, or None if one is not of these decimals.
 
-    `bounds` count from the last byte of the padding. Digits are taken from the last to the first,
-    for all numbers at once, and two are joined while they are bytes, because that is cheaper.
+    `bounds` count from the last byte of the padding. Two digits at a time are taken, the last ones
+    first, from all numbers at once.
     """
     codes, ends, point = np.frombuffer(text, np.uint8), bounds[1:], int(decimals > 0)
     lengths = np.diff(bounds)
@@ -84,29 +84,26 @@ def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
         return None
     negative = codes[len(_PAD) :].take(bounds[:-1]) == _MINUS
     whole = lengths.astype(np.int8) - np.int8(1 + point + decimals) - negative.view(np.int8)
-    longest = int(whole.max()) + decimals
-    if whole.min() < 1 or longest > _DIGITS:
+    longest = int(whole.max())
+    base = len(_PAD) - 2  # of the byte before the one that ends a number
+    if whole.min() < 1 or longest + decimals > _DIGITS:
         return None
-    back = len(_PAD) - 1 - np.arange(1, longest + point + 1)  # of the last byte, the one before ...
-    if point and (codes[back[decimals] :].take(ends) != _DOT).any():
+    if point and (codes[base - decimals :].take(ends) != _DOT).any():
         return None
-    digits, last = codes - np.uint8(_ZERO), None
-    total = np.zeros(len(ends), np.int32 if longest <= 9 else np.int64)
-    for place in range(longest):
-        digit = digits[back[place if place < decimals else place + point] :].take(ends)
-        if place > decimals:
-            digit *= whole > place - decimals
-        if digit.max() > 9:
-            return None
-        if last is not None:
-            digit *= np.uint8(10)
-            digit += last
-            total += digit * total.dtype.type(10 ** (place - 1))
-            last = None
-        elif place == longest - 1:
-            total += digit * total.dtype.type(10**place)
-        else:
-            last = digit
+    digits = codes - np.uint8(_ZERO)
+    good = digits <= 9
+    if np.count_nonzero(good) != int(whole.sum(dtype=np.intp)) + decimals * len(ends):
+        return None  # something else stands where a digit should
+    digits *= good
+    digits[1:] += digits[:-1] * np.uint8(10)  # each digit with the one before it, if there is one
+    total = np.zeros(len(ends), np.int32 if longest + decimals <= 9 else np.int64)
+    for place in range(0, decimals, 2):
+        total += digits[base - place :].take(ends) * total.dtype.type(10**place)
+    for place in range(0, longest, 2):
+        pair = digits[base - point - decimals - place :].take(ends)
+        if place:
+            pair *= whole > place
+        total += pair * total.dtype.type(10 ** (place + decimals))
     values = total / 10.0**decimals
     if negative.any():
         np.negative(values, out=values, where=negative)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from siamtrack.boxes import Array
 
 _RESAMPLES = 10_000
+_AT_ONCE = 500
 
 
 def _resampled_means(values: Array, weights: Array | None, seed: int, resamples: int) -> Array:
@@ -27,10 +28,13 @@ def _counts(number: int, seed: int, resamples: int) -> Array:
 
     A report asks for many intervals over the same number of sequences: the draws are the same.
     """
-    draws = np.random.default_rng(seed).integers(0, number, (resamples, number), dtype=np.int32)
-    cells = draws + np.arange(resamples)[:, None] * number
-    counts = np.bincount(cells.ravel(), minlength=resamples * number)
-    return counts.reshape(resamples, number).astype(np.float64)
+    rng, counts = np.random.default_rng(seed), np.empty((resamples, number))
+    for start in range(0, resamples, _AT_ONCE):
+        some = min(_AT_ONCE, resamples - start)
+        draws = rng.integers(0, number, (some, number)) + np.arange(some)[:, None] * number
+        cells = np.bincount(draws.ravel(), minlength=some * number)
+        counts[start : start + some] = cells.reshape(some, number)
+    return counts
 
 
 def confidence_interval(

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 
+import numpy as np
+
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.found import find_runs, has_results, read_times, times_files
@@ -15,7 +17,10 @@ from siamtrack.evaluation.results import Lengths, fit_lengths, read_many_results
 from siamtrack.evaluation.scores import Case, SequenceScore, average, score_cases
 
 Paths = str | Path | Items[str | Path] | Mapping[str, str | Path]
-_FRAMES_AT_ONCE = 20_000  # what fits the processor's cache, text and boxes
+_FRAMES_AT_ONCE = 20_000
+"""Files are read and scored in parts that fit the processor's cache. Their arrays come and go; the
+GNU C library gives such memory back to the system each time, which costs as much as the work, until
+a larger block has once been freed: hence the empty array."""
 
 
 def evaluate_results(
@@ -51,6 +56,7 @@ def evaluate_results(
     if dataset.hidden:
         raise ResultsError(f"{dataset.name}: only its server has the annotations to compare with")
     policy = policy or POLICIES[dataset.policy]
+    np.empty(2 << 20)  # see _FRAMES_AT_ONCE
     scores: dict[str, tuple[SequenceScore, ...]] = {}
     notes = [f"the data set lacks {name}" for name in dataset.missing]
     for tracker, folder in result_folders(results, dataset).items():

@@ -70,7 +70,7 @@ def times_files(paths: Items[Path]) -> list[Path | None]:
     for path in paths:
         folder = os.fspath(path).rpartition(os.sep)[0]
         if folder not in beside:
-            beside[folder] = {item for item in _names(path.parent) if item.endswith("_time.txt")}
+            beside[folder] = {name for name in _names(path.parent) if name.endswith("_time.txt")}
         found.append(_times_file(path, beside[folder]) if beside[folder] else None)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -101,8 +101,7 @@ def figures(scores: Sequence[SequenceScore]) -> dict[str, Array]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
+class Case(NamedTuple):
     """One run on one sequence, to be scored.
 
     Args:
@@ -119,7 +118,7 @@ class Case:
     truth: Array
     size: tuple[int, int] | None = None
     attributes: tuple[str, ...] = ()
-    times: Array = field(default_factory=lambda: np.zeros(0))
+    times: Array = np.zeros(0)
 
 
 def score_sequence(
