@@ -43,7 +43,8 @@ class Eval:
     dataset: Positional[str]
     """NAME:PATH, such as otb2013:/data/OTB, vot2018:/data/VOT2018 or folder:/data/mine."""
     tracker: UseAppendAction[tuple[str, ...]] = ()
-    """A model or its folder, FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
+    """A model or its folder (+redetect behind it searches more of the frame while the target is
+    lost), FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
     fear-xs:FOLDER, vittrack:FILE, trax:COMMAND; NAME= in front names it. Our default if neither
     this nor --results is given. Repeat it to compare."""
     results: UseAppendAction[tuple[Path, ...]] = ()
