@@ -73,13 +73,14 @@ def iou(a: ArrayLike, b: ArrayLike) -> Array:
         >>> float(iou([0, 0, 2, 2], [1, 0, 2, 2]))
         0.3333333333333333
     """
-    p, q = ltwh_to_ltrb(a), ltwh_to_ltrb(b)
-    size = np.minimum(p[..., 2:], q[..., 2:]) - np.maximum(p[..., :2], q[..., :2])
-    overlap = np.prod(np.maximum(size, 0.0), axis=-1)
-    area = np.prod(np.maximum(p[..., 2:] - p[..., :2], 0.0), axis=-1) + np.prod(
-        np.maximum(q[..., 2:] - q[..., :2], 0.0), axis=-1
-    )
-    union = area - overlap
+    p, q = _boxes(a), _boxes(b)
+    overlap = area = other = np.float64(1.0)
+    for side in (0, 1):  # x, then y
+        low, start = p[..., side], q[..., side]
+        high, end = low + p[..., side + 2], start + q[..., side + 2]
+        overlap = overlap * np.maximum(np.minimum(high, end) - np.maximum(low, start), 0.0)
+        area, other = area * np.maximum(high - low, 0.0), other * np.maximum(end - start, 0.0)
+    union = area + other - overlap
     ratio = np.divide(overlap, union, out=np.zeros_like(union), where=union != 0)
     return np.asarray(ratio, dtype=np.float64)
 

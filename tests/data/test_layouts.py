@@ -6,6 +6,7 @@ import pytest
 from siamtrack.data import DATASETS, open_dataset
 from siamtrack.data.uav import FIRST, UAV20L
 from siamtrack.errors import DatasetError
+from siamtrack.evaluation import evaluate_results
 from tests.data.trees import boxes, images, number, rows, write
 
 
@@ -176,6 +177,19 @@ def test_uav_ranges(tmp_path):
     assert (bare["bird1_2"].boxes[0] == bird.boxes[0]).all()
     with pytest.raises(DatasetError, match="give the one that holds anno and data_seq"):
         open_dataset(f"uav20l:{tmp_path}")
+
+
+def test_uav_results_are_also_called_uav_and_the_sequence(tmp_path):
+    """`uav_uav1_1.txt` is of `uav1_1`, and `uav_bike1.txt` of `bike1`."""
+    anno, results = tmp_path / "anno", tmp_path / "theirs"
+    for name in ("bike1", "uav1_1", "uav2"):
+        write(anno / f"{name}.txt", rows(boxes(3)))
+        write(results / f"uav_{name}.txt", rows(boxes(3)))
+        write(results / f"uav_{name}_time.txt", "0.1\n0.1\n0.1\n")
+    dataset = open_dataset(f"uav123-annotations:{anno}", partial=True)
+    report = evaluate_results(results, dataset)
+    assert report.values("theirs", "ao") == {"bike1": 1, "uav1_1": 1, "uav2": 1}
+    assert report.speed("theirs")["fps"] == pytest.approx(10)
 
 
 def test_every_layout_is_registered():

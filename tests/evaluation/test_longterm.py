@@ -5,7 +5,7 @@ from siamtrack.data.frames import NoFrames
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import longterm_report, run_dataset
-from siamtrack.evaluation.longterm import longterm
+from siamtrack.evaluation.longterm import longterm, presence_auc
 from siamtrack.evaluation.longterm_report import read_runs
 from tests.evaluation.toys import Blob, Squares, walk
 
@@ -46,6 +46,37 @@ def test_sequences_weigh_alike_and_thresholds_come_from_the_scores():
             longterm(runs)
 
 
+def test_roc_auc_by_hand_with_ties_and_frames_without_a_box():
+    """Visible: 0.9 0.9 0.5 0.5 0.2; absent: 0.1 0.1 0.6 0.1; the first frame is given.
+
+    Against each 0.1 all five win; against 0.6 two do: (3 * 5 + 2) / 20.
+    """
+    sequence, boxes, scores = case()
+    assert presence_auc([case()]) == pytest.approx(17 / 20)
+    scores[8] = 0.5  # ties with two of the visible: 2 wins and 2 halves
+    assert presence_auc([(sequence, boxes, scores)]) == pytest.approx((15 + 2 + 1) / 20)
+    boxes[1] = np.nan  # a visible frame without a box ranks last: one win less, and three more
+    assert presence_auc([(sequence, boxes, scores)]) == pytest.approx((12 + 1 + 1) / 20)
+    scores[:] = np.nan
+    assert presence_auc([(sequence, boxes, scores)]) == 0.5
+
+
+def test_roc_auc_takes_the_frames_of_all_runs_together():
+    """Scores that are right in each sequence but not on one scale rank badly together."""
+    sequence, boxes, _ = case()
+    there = np.isfinite(sequence.boxes[:, 0])
+    low, high = np.where(there, 0.2, 0.1), np.where(there, 0.9, 0.8)
+    assert presence_auc([(sequence, boxes, low)]) == 1
+    together = [(sequence, boxes, low), (sequence, boxes, high)]
+    assert presence_auc(together) == pytest.approx(3 / 4)
+
+
+def test_no_roc_auc_without_absence():
+    boxes = np.tile([0.0, 0, 10, 10], (4, 1))
+    always = Sequence("always", NoFrames(4), boxes)
+    assert presence_auc([(always, boxes, np.arange(4.0))]) is None
+
+
 def test_report(tmp_path):
     boxes = walk(0)
     boxes[15:] = np.nan
@@ -53,8 +84,11 @@ def test_report(tmp_path):
     figures = longterm_report({"blob": run_dataset(Blob, data)}, data)
     assert figures.overall["blob"]["F"] > 0.8
     assert figures.table().splitlines()[1].split() == [
-        "tracker", "F", "precision", "recall", "threshold",
+        "tracker", "F", "precision", "recall", "threshold", "ROC", "AUC",
     ]  # fmt: skip
+    assert figures.overall["blob"]["ROC AUC"] == 1
+    assert figures.sequences["blob"]["a"]["ROC AUC"] == 1
+    assert "ROC AUC" in figures.to_json()
     assert "blob" in figures.to_csv()
     assert "<svg" in figures.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
 

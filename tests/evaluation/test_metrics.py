@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from siamtrack.evaluation import metrics
 from siamtrack.evaluation.metrics import Policy, errors
-from siamtrack.evaluation.scores import average, score_sequence
+from siamtrack.evaluation.scores import Case, average, score_cases, score_sequence
 
 quick = settings(max_examples=60, deadline=None)
 coordinate = st.floats(-50, 150, width=32) | st.integers(-20, 60).map(float)
@@ -112,6 +112,30 @@ def test_precision_curves_count_frames_up_to_and_with_the_threshold(values):
     thresholds = np.linspace(0, 0.5, 51).tolist()
     expected = [sum(v <= t for v in shares) / len(shares) for t in thresholds]
     assert metrics.normalised_precision_curve(shares).tolist() == pytest.approx(expected, abs=1e-15)
+
+
+@quick
+@given(st.lists(runs(), min_size=1, max_size=4), st.sampled_from(["count", "otb-toolkit"]))
+def test_many_sequences_at_once_score_like_each_alone(pairs, without_area):
+    cases = [Case(f"toy{k}", *pair, size=(90, 70)) for k, pair in enumerate(pairs)]
+    policy = Policy(without_area, clip=True)
+    if any(not np.isfinite(case.truth).all(axis=1).any() for case in cases):
+        with pytest.raises(ValueError, match="no frame counts"):
+            score_cases(cases, policy)
+        return
+    for case, score in zip(cases, score_cases(cases, policy), strict=True):
+        alone = score_sequence(case.name, case.predicted, case.truth, policy=policy, size=case.size)
+        assert (score.sequence, score.frames, score.counted) == (
+            alone.sequence, alone.frames, alone.counted
+        )  # fmt: skip
+        assert score.metrics() == pytest.approx(alone.metrics(), abs=1e-12)
+        for kind in ("success_curve", "precision_curve", "norm_precision_curve"):
+            assert getattr(score, kind).tolist() == getattr(alone, kind).tolist()
+
+
+def test_values_that_are_no_numbers_are_misses():
+    assert metrics.success_curve([math.nan, 0.5]).tolist() == [0.5] * 10 + [0] * 11
+    assert metrics.precision_curve([math.nan, 0.0]).tolist() == [0.5] * 51
 
 
 @quick

@@ -3,6 +3,7 @@
 import io
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+import siamtrack
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.evaluation import evaluate, open_tracker, run_tracker
@@ -38,6 +40,20 @@ def test_ours_by_name_and_folder():
     assert open_tracker("best=lite")[0] == "best"
     with pytest.raises(UnknownNameError, match="did you mean 'lite'"):
         open_tracker("litte")[1]()
+
+
+def test_redetection_is_asked_for_behind_the_name(tmp_path):
+    folder = Path(siamtrack.__file__).parent / "pretrained" / "lite"
+    for spec, name in (
+        ("lite+redetect", "lite+redetect"),
+        (f"{folder}+redetect", "lite+redetect"),
+        ("again=lite+redetect", "again"),
+    ):
+        label, factory = open_tracker(spec, threads=1)
+        assert (label, factory().redetect) == (name, True)
+    assert not open_tracker("lite", threads=1)[1]().redetect
+    shutil.copytree(folder, tmp_path / "lite+redetect")  # a folder of that name is that folder
+    assert not open_tracker(str(tmp_path / "lite+redetect"), threads=1)[1]().redetect
 
 
 def test_a_class_in_a_file(tmp_path):

@@ -30,7 +30,6 @@ from siamtrack.evaluation.evaluate import file_name
 from siamtrack.evaluation.longterm_report import read_runs
 from siamtrack.evaluation.results import Lengths, write_text
 from siamtrack.evaluation.run import TrackerFactory
-from siamtrack.weights import DEFAULT
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
 Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
@@ -44,7 +43,8 @@ class Eval:
     dataset: Positional[str]
     """NAME:PATH, such as otb2013:/data/OTB, vot2018:/data/VOT2018 or folder:/data/mine."""
     tracker: UseAppendAction[tuple[str, ...]] = ()
-    """A model or its folder, FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
+    """A model or its folder (+redetect behind it searches more of the frame while the target is
+    lost), FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
     fear-xs:FOLDER, vittrack:FILE, trax:COMMAND; NAME= in front names it. Our default if neither
     this nor --results is given. Repeat it to compare."""
     results: UseAppendAction[tuple[Path, ...]] = ()
@@ -99,7 +99,11 @@ class Eval:
             print(write_submission(folder, dataset, self.submission), file=sys.stderr)
 
     def _trackers(self) -> dict[str, TrackerFactory]:
-        wanted = self.tracker or (() if self.results else (DEFAULT,))
+        wanted = self.tracker
+        if not wanted and not self.results:
+            from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
+
+            wanted = (DEFAULT,)
         opened = [open_tracker(spec, threads=self.threads) for spec in wanted]
         trackers = dict(opened)
         if len(trackers) != len(opened):

@@ -7,49 +7,56 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Annotated, Any, Union
 
 import tyro
 from tyro.conf import arg, subcommand
 
-from siamtrack.cli.data import Data
-from siamtrack.cli.demo import Demo
-from siamtrack.cli.evaluate import Eval
-from siamtrack.cli.export import Export
-from siamtrack.cli.fine_tune import FineTune
-from siamtrack.cli.inspect import Inspect
-from siamtrack.cli.models import Models
-from siamtrack.cli.studio import Studio
-from siamtrack.cli.track import Track
-from siamtrack.cli.train import Train
 from siamtrack.errors import SiamtrackError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
-Command = (
-    Annotated[Track, subcommand("track", prefix_name=False), arg(name="")]
-    | Annotated[Demo, subcommand("demo", prefix_name=False), arg(name="")]
-    | Annotated[Studio, subcommand("studio", prefix_name=False), arg(name="")]
-    | Annotated[Models, subcommand("models", prefix_name=False), arg(name="")]
-    | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
-    | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]
-    | Annotated[FineTune, subcommand("fine-tune", prefix_name=False), arg(name="")]
-    | Annotated[Inspect, subcommand("inspect", prefix_name=False), arg(name="")]
-    | Annotated[Data, subcommand("data", prefix_name=False), arg(name="")]
-    | Annotated[Export, subcommand("export", prefix_name=False), arg(name="")]
-)
+VERBS = {
+    "track": "Track",
+    "demo": "Demo",
+    "studio": "Studio",
+    "models": "Models",
+    "eval": "Eval",
+    "train": "Train",
+    "fine-tune": "FineTune",
+    "inspect": "Inspect",
+    "data": "Data",
+    "export": "Export",
+}
+"""The class of each verb; only that of the verb given is imported."""
+_MODULES = {"eval": "evaluate", "fine-tune": "fine_tune"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 2 bad input, 130 interrupted, 1 a defect of ours."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    command: Any = tyro.cli(
-        Command,
-        args=arguments,
-        prog="siamtrack",
-        description="Draw one box, follow the object: Siamese visual object tracking.",
-    )
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in VERBS:
+        verb, *rest = words
+        command: Any = tyro.cli(_class(verb), args=rest, prog=f"siamtrack {verb}")
+    else:
+        verbs: Any = Union[tuple(map(_subcommand, VERBS))]
+        command = tyro.cli(
+            verbs,
+            args=words,
+            prog="siamtrack",
+            description="Draw one box, follow the object: Siamese visual object tracking.",
+        )
     sys.exit(run(command))
+
+
+def _class(verb: str) -> Any:
+    return getattr(import_module(f"siamtrack.cli.{_MODULES.get(verb, verb)}"), VERBS[verb])
+
+
+def _subcommand(verb: str) -> Any:
+    return Annotated[_class(verb), subcommand(verb, prefix_name=False), arg(name="")]
 
 
 def run(command: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from siamtrack.data.frames import Frame, Frames
 from siamtrack.errors import DatasetError, UnknownNameError
 
 
+@lru_cache(maxsize=65_536)
 def canonical(name: str) -> str:
     """Return the form in which names are compared: lower case, `.`, `_` and space as `-`.
 

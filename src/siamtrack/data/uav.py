@@ -78,7 +78,8 @@ def open_uav(path: Path, *, version: str, images: bool = True, partial: bool = F
             last = start + len(boxes) - 1
             frames: Frames = numbered_frames(place, start, last, 6)
             found.append(Sequence(name, frames if images else NoFrames(len(boxes)), boxes))
-    return complete(version, found, first, partial=partial, origin=1)
+    aliases = {f"uav_{name}": name for name in first}  # as raw results of others are called
+    return complete(version, found, first, partial=partial, origin=1, aliases=aliases)
 
 
 def _video(name: str) -> str:

@@ -12,10 +12,13 @@ from numpy.typing import ArrayLike
 from siamtrack.boxes import Array
 
 _RESAMPLES = 10_000
+_AT_ONCE = 500
 
 
-def _resampled_means(values: Array, weights: Array, seed: int, resamples: int) -> Array:
+def _resampled_means(values: Array, weights: Array | None, seed: int, resamples: int) -> Array:
     counts = _counts(len(values), seed, resamples)
+    if weights is None:
+        return np.asarray(counts @ values / len(values), dtype=np.float64)
     return np.asarray(counts @ (values * weights) / (counts @ weights), dtype=np.float64)
 
 
@@ -25,9 +28,13 @@ def _counts(number: int, seed: int, resamples: int) -> Array:
 
     A report asks for many intervals over the same number of sequences: the draws are the same.
     """
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
-    return np.asarray(draws, dtype=np.float64)
+    rng, counts = np.random.default_rng(seed), np.empty((resamples, number))
+    for start in range(0, resamples, _AT_ONCE):
+        some = min(_AT_ONCE, resamples - start)
+        draws = rng.integers(0, number, (some, number)) + np.arange(some)[:, None] * number
+        cells = np.bincount(draws.ravel(), minlength=some * number)
+        counts[start : start + some] = cells.reshape(some, number)
+    return counts
 
 
 def confidence_interval(
@@ -60,7 +67,7 @@ def confidence_interval(
     if not 0 < level < 1:
         raise ValueError(f"level {level}: expected a number between 0 and 1, such as 0.95")
     tail = (1 - level) / 2
-    weight = np.ones(len(array)) if weights is None else np.asarray(weights, np.float64)
+    weight = None if weights is None else np.asarray(weights, np.float64)
     means = _resampled_means(array, weight, seed, resamples)
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)

@@ -13,9 +13,10 @@ import numpy as np
 from siamtrack.boxes import Array, ltwh_to_ltrb
 from siamtrack.data.frames import Frame
 from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.evaluation.found import find_runs
 from siamtrack.evaluation.plots import COLOURS
 from siamtrack.evaluation.report import Report
-from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
+from siamtrack.evaluation.results import fit_lengths, read_results
 
 WIDTH, FRAMES, RATE, QUALITY = 384, 150, 15, 31
 WHITE = (255, 255, 255)

@@ -14,6 +14,7 @@ import numpy as np
 from siamtrack.boxes import Array
 from siamtrack.data.sequence import Sequence
 from siamtrack.evaluation.vot.regions import overlaps
+from siamtrack.verification import roc_auc
 
 STEPS = 100
 
@@ -99,6 +100,38 @@ def longterm(runs: Items[Run], thresholds: Array | None = None) -> LongTerm:
         precision += np.where(count > 0, total / np.maximum(count, 1), 1.0)
         recall += total / max(int(there.sum()), 1)
     return LongTerm(thresholds, precision / len(runs), recall / len(runs))
+
+
+def presence_auc(runs: Items[Run]) -> float | None:
+    """Return how well the score tells frames with the target from those without: ROC AUC.
+
+    It is the probability that the score in a frame in which the target is annotated is higher than
+    in one in which it is not, ties counting half: 1 for a perfect score, 0.5 for chance. All frames
+    after the start of all runs are taken together, wherever the box is; a frame without a finite
+    box or score ranks below all others.
+
+    Returns:
+        None if the target is annotated in all frames or in none.
+
+    Example:
+        >>> from siamtrack.data.frames import NoFrames
+        >>> truth = np.array([[0, 0, 4, 4.0], [0, 0, 4, 4], [np.nan] * 4])
+        >>> toy = Sequence("toy", NoFrames(3), truth)
+        >>> presence_auc([(toy, np.zeros((3, 4)), np.array([np.nan, 0.9, 0.1]))])
+        1.0
+    """
+    visible, ranked = [], []
+    for sequence, boxes, scores in runs:
+        first = sequence.init_frame + 1
+        visible.append(np.isfinite(sequence.boxes[first:]).all(axis=1))
+        sure = np.isfinite(boxes[first:]).all(axis=1) & np.isfinite(scores[first:])
+        ranked.append(np.where(sure, scores[first:], np.nan))
+    labels, values = np.concatenate(visible).astype(int), np.concatenate(ranked)
+    if len(np.unique(labels)) < 2:
+        return None
+    known = values[np.isfinite(values)]
+    lowest = float(known.min()) - 1.0 if len(known) else 0.0
+    return roc_auc(np.where(np.isfinite(values), values, lowest), labels)
 
 
 def score_thresholds(runs: Items[Run], steps: int = STEPS) -> Array:

@@ -12,16 +12,19 @@ from siamtrack.data.text import read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import Run
 from siamtrack.evaluation.figures import Curve, Figures
-from siamtrack.evaluation.longterm import longterm
+from siamtrack.evaluation.found import find_runs
+from siamtrack.evaluation.longterm import Run as LongTermRun
+from siamtrack.evaluation.longterm import longterm, presence_auc
 from siamtrack.evaluation.protocols import Start
-from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
+from siamtrack.evaluation.results import fit_lengths, read_results
 from siamtrack.evaluation.run import Result
 
 
 def longterm_report(runs: Mapping[str, list[Run]], dataset: Dataset) -> Figures:
-    """Return F-score, precision and recall of trackers with presence scores.
+    """Return F-score, precision, recall and ROC AUC of trackers with presence scores.
 
-    Each sequence's own figures are taken at the threshold that is best overall.
+    Each sequence's own F-score, precision and recall are taken at the threshold that is best
+    overall. Where the target is never absent there is no ROC AUC; see `presence_auc`.
 
     Args:
         runs: For each tracker what `run_dataset` returned.
@@ -34,13 +37,21 @@ def longterm_report(runs: Mapping[str, list[Run]], dataset: Dataset) -> Figures:
     for name, all_of_it in runs.items():
         triples = [(run.sequence, run.result.boxes, run.result.scores) for run in all_of_it]
         result = longterm(triples)
-        overall[name] = result.figures()
+        overall[name] = {**result.figures(), **_auc(triples)}
         at = np.array([overall[name]["threshold"]])
-        rows[name] = {triple[0].name: longterm([triple], at).figures() for triple in triples}
+        rows[name] = {
+            triple[0].name: {**longterm([triple], at).figures(), **_auc([triple])}
+            for triple in triples
+        }
         lines[name] = (result.recall[::-1], result.precision[::-1])
     plot = Curve("Precision and recall", "recall", "precision", lines)
     notes = tuple(f"the data set lacks {missing}" for missing in dataset.missing)
     return Figures(dataset.name, "longterm", overall, rows, (plot,), notes)
+
+
+def _auc(runs: list[LongTermRun]) -> dict[str, float]:
+    area = presence_auc(runs)
+    return {} if area is None else {"ROC AUC": area}
 
 
 def read_runs(folder: str | Path, dataset: Dataset) -> list[Run]:

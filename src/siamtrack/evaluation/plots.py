@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -38,11 +39,9 @@ def line_plot(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> 
     axes = _Axes(0.0, high or 1.0)
     parts = [axes.frame(title, x_label, y_label)]
     for index, line in enumerate(lines):
-        points = " ".join(
-            f"{axes.x(x):.1f},{axes.y(y):.1f}"
-            for x, y in zip(line.x, line.y, strict=True)
-            if np.isfinite(y)
-        )
+        known = np.isfinite(line.y)
+        x, y = axes.x(line.x[known]).tolist(), axes.y(line.y[known]).tolist()
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
         tip = f"<title>{html.escape(line.label)}</title>"
         parts.append(
             f'<polyline points="{points}" {_stroke(_number(line, index))}>{tip}</polyline>'
@@ -63,17 +62,20 @@ def scatter_plot(title: str, x_label: str, y_label: str, points: Sequence[Line])
     return _svg(title, parts, points)
 
 
+Value = TypeVar("Value", float, Array)
+
+
 @dataclass(frozen=True)
 class _Axes:
     low: float
     high: float
     log: bool = False
 
-    def x(self, value: float) -> float:
+    def x(self, value: Value) -> Value:
         part = (value - self.low) / (self.high - self.low)
         return _LEFT + part * (_WIDTH - _LEFT - _RIGHT)
 
-    def y(self, value: float) -> float:
+    def y(self, value: Value) -> Value:
         return _TOP + (1 - value) * (_HEIGHT - _TOP - _BOTTOM)
 
     def ticks(self) -> list[tuple[float, str]]:

@@ -16,7 +16,7 @@ from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, paired_test
 from siamtrack.evaluation.formats import aligned, csv_text, latex
 from siamtrack.evaluation.metrics import Policy
-from siamtrack.evaluation.scores import METRICS, SequenceScore
+from siamtrack.evaluation.scores import METRICS, SequenceScore, figures
 
 if TYPE_CHECKING:
     from siamtrack.evaluation.clips import Clip
@@ -77,7 +77,8 @@ class Report:
         """
         if metric not in METRICS:
             raise UnknownNameError("metric", metric, METRICS)
-        return {score.sequence: float(getattr(score, metric)) for score in self.of(tracker)}
+        names = (score.sequence for score in self.of(tracker))
+        return dict(zip(names, self._figures[tracker][metric].tolist(), strict=True))
 
     def overall(self, tracker: str) -> dict[str, float]:
         """Return every metric as the mean over sequences, or over frames if the policy pools."""
@@ -85,31 +86,35 @@ class Report:
         return dict(self._means[tracker])
 
     @cached_property
+    def _figures(self) -> dict[str, dict[str, Array]]:
+        """Of each tracker and metric the figures of all sequences."""
+        return {tracker: figures(scores) for tracker, scores in self.scores.items()}
+
+    @cached_property
     def _means(self) -> dict[str, dict[str, float]]:
-        means = {}
-        for tracker, scores in self.scores.items():
-            rows, weights = [score.metrics() for score in scores], self._weights(tracker)
-            means[tracker] = {
-                name: float(np.average([row[name] for row in rows], weights=weights))
-                for name in METRICS
+        return {
+            tracker: {
+                name: float(np.average(values, weights=self._weights(tracker)))
+                for name, values in rows.items()
             }
-        return means
+            for tracker, rows in self._figures.items()
+        }
 
     def interval(
         self, tracker: str, metric: str = "success", *, seed: int = 0
     ) -> tuple[float, float]:
         """Return the 95 % bootstrap interval over sequences of a tracker's overall figure."""
-        values = list(self.values(tracker, metric).values())
-        return confidence_interval(values, weights=self._weights(tracker), seed=seed)
+        values = self.values(tracker, metric).values()
+        return confidence_interval(list(values), weights=self._weights(tracker), seed=seed)
 
     def curve(self, tracker: str, metric: str = "success") -> Array:
         """Return a tracker's mean curve of `success`, `precision` or `norm_precision`."""
         curves = [getattr(score, f"{metric}_curve") for score in self.of(tracker)]
         return np.asarray(np.average(curves, axis=0, weights=self._weights(tracker)))
 
-    def _weights(self, tracker: str) -> list[float]:
-        """Return how much each sequence counts: the same, or as many frames as it has."""
-        return [float(s.counted) if self.policy.pool else 1.0 for s in self.scores[tracker]]
+    def _weights(self, tracker: str) -> list[float] | None:
+        """Return how much each sequence counts: as many frames as it has, or None for the same."""
+        return [float(s.counted) for s in self.scores[tracker]] if self.policy.pool else None
 
     def compare(
         self, first: str, second: str, metric: str = "success", *, seed: int = 0
@@ -122,9 +127,11 @@ class Report:
     def attributes(self, tracker: str, metric: str = "success") -> dict[str, tuple[float, int]]:
         """Return, for each challenge, a tracker's mean over its sequences and their number."""
         groups: dict[str, list[float]] = {}
-        for score in self.of(tracker):
+        for score, value in zip(
+            self.of(tracker), self.values(tracker, metric).values(), strict=True
+        ):
             for attribute in score.attributes:
-                groups.setdefault(attribute, []).append(float(getattr(score, metric)))
+                groups.setdefault(attribute, []).append(value)
         return {name: (float(np.mean(group)), len(group)) for name, group in sorted(groups.items())}
 
     def speed(self, tracker: str) -> dict[str, float] | None:

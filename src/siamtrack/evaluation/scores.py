@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.boxes import Array
 from siamtrack.evaluation import metrics
+from siamtrack.evaluation.curves import precision_curves, success_curves
 from siamtrack.evaluation.metrics import Policy
 
 METRICS = {
@@ -81,7 +84,41 @@ class SequenceScore:
 
     def metrics(self) -> dict[str, float]:
         """Return the values of `METRICS` by name."""
-        return {name: float(getattr(self, name)) for name in METRICS}
+        return {name: float(values[0]) for name, values in figures([self]).items()}
+
+
+def figures(scores: Sequence[SequenceScore]) -> dict[str, Array]:
+    """Return for each of `METRICS` the values of all scores (S,), as their properties give them."""
+    success = np.array([score.success_curve for score in scores])
+    precision = np.array([score.precision_curve for score in scores])
+    normalised = np.array([score.norm_precision_curve for score in scores])
+    return {
+        "success": success.mean(axis=1),
+        "precision": precision[:, 20],
+        "norm_precision": normalised.mean(axis=1),
+        "norm_precision_02": normalised[:, 20],
+        **{name: np.array([getattr(s, name) for s in scores]) for name in ("ao", "sr50", "sr75")},
+    }
+
+
+class Case(NamedTuple):
+    """One run on one sequence, to be scored.
+
+    Args:
+        name: Name of the sequence.
+        predicted: (N, 4) ltwh in pixels.
+        truth: (N, 4) the same.
+        size: Width and height of the frames; policies that clip need it.
+        attributes: Challenges of the sequence.
+        times: Seconds of each frame; empty where not known.
+    """
+
+    name: str
+    predicted: Array
+    truth: Array
+    size: tuple[int, int] | None = None
+    attributes: tuple[str, ...] = ()
+    times: Array = np.zeros(0)
 
 
 def score_sequence(
@@ -106,20 +143,55 @@ def score_sequence(
         >>> round(score.success, 4), score.precision, score.ao
         (0.9524, 1.0, 1.0)
     """
-    found = metrics.errors(predicted, truth, policy, size)
-    return SequenceScore(
-        sequence=name,
-        frames=len(np.asarray(truth)),
-        counted=len(found.overlap),
-        success_curve=metrics.success_curve(found.overlap),
-        precision_curve=metrics.precision_curve(found.distance),
-        norm_precision_curve=metrics.normalised_precision_curve(found.normalised),
-        ao=metrics.average_overlap(found.overlap),
-        sr50=metrics.success_rate(found.overlap, 0.5),
-        sr75=metrics.success_rate(found.overlap, 0.75),
-        attributes=attributes,
-        times=np.asarray(times, dtype=np.float64),
+    case = Case(
+        name,
+        np.asarray(predicted, np.float64),
+        np.asarray(truth, np.float64),
+        size,
+        attributes,
+        np.asarray(times, np.float64),
     )
+    return score_cases([case], policy)[0]
+
+
+def score_cases(cases: Sequence[Case], policy: Policy | None = None) -> list[SequenceScore]:
+    """Return the scores of several sequences, computed in one pass.
+
+    Raises:
+        ValueError: As `score_sequence`, for any of them.
+    """
+    found, counts = metrics.errors_of_many(
+        [case.predicted for case in cases],
+        [case.truth for case in cases],
+        policy,
+        [case.size for case in cases],
+    )
+    overlap, starts = found.overlap, np.cumsum(counts) - counts
+
+    def mean(values: NDArray[Any]) -> Array:
+        return np.asarray(np.add.reduceat(values, starts, dtype=np.float64) / counts)
+
+    success = success_curves(overlap, counts)
+    precision = precision_curves(found.distance, counts, metrics.PRECISION_THRESHOLDS)
+    normalised = precision_curves(found.normalised, counts, metrics.NORMALISED_THRESHOLDS)
+    ao = mean(np.maximum(overlap, 0.0)).tolist()
+    sr50, sr75 = mean(overlap > 0.5).tolist(), mean(overlap > 0.75).tolist()
+    return [
+        SequenceScore(
+            sequence=case.name,
+            frames=len(case.truth),
+            counted=int(counts[index]),
+            success_curve=success[index],
+            precision_curve=precision[index],
+            norm_precision_curve=normalised[index],
+            ao=ao[index],
+            sr50=sr50[index],
+            sr75=sr75[index],
+            attributes=case.attributes,
+            times=case.times,
+        )
+        for index, case in enumerate(cases)
+    ]
 
 
 def average(scores: list[SequenceScore]) -> SequenceScore:

@@ -15,6 +15,9 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 
+REDETECT = "+redetect"
+"""Ending of a model's name that searches more of the frame while the target is lost."""
+
 
 @dataclass(frozen=True)
 class ClassIn:
@@ -59,8 +62,10 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
     """Return a name and a function that makes the tracker.
 
     Args:
-        spec: One of our models (`lite`) or a folder that `siamtrack export` wrote; `FILE.py:CLASS`
-            or `package.module:CLASS`; or `KIND:SOURCE` with a kind of `peers.PEERS`, such as
+        spec: One of our models (`lite`) or a folder that `siamtrack export` wrote, with
+            `+redetect` behind it to search more of the frame while the target is lost;
+            `FILE.py:CLASS` or `package.module:CLASS`; or `KIND:SOURCE` with a kind of
+            `peers.PEERS`, such as
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
             `NAME=` before any of these is what it is called in files and tables.
         threads: Threads of the engine in each process; 0 lets it choose.
@@ -73,6 +78,9 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
         >>> name, make = open_tracker("lite")
         >>> name, make().name
         ('lite', 'lite')
+        >>> name, make = open_tracker("lite+redetect")
+        >>> name, make().redetect
+        ('lite+redetect', True)
     """
     label, equals, rest = spec.partition("=")
     if equals and ":" not in label and "/" not in label and label:
@@ -91,13 +99,14 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
             f"tracker {spec!r}: expected a model, a folder, FILE.py:CLASS, or KIND:SOURCE with "
             f"KIND one of {', '.join(PEERS)}"
         )
-    return Path(spec).name, partial(_ours, spec, threads)
+    model = spec if Path(spec).is_dir() else spec.removesuffix(REDETECT)
+    return Path(spec).name, partial(_ours, model, threads, model != spec)
 
 
-def _ours(name: str, threads: int) -> Runnable:
+def _ours(name: str, threads: int, redetect: bool) -> Runnable:
     from siamtrack.api import load
 
-    return load(name, threads=threads)
+    return load(name, threads=threads, redetect=redetect)
 
 
 def _module(place: str) -> ModuleType:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlparse
-from urllib.request import url2pathname
+from urllib.parse import urlparse
 
 import numpy as np
 
@@ -75,7 +74,11 @@ def path_of(uri: str) -> str:
         ('/tmp/a b.png', '/tmp/a.png')
     """
     parts = urlparse(uri)
-    return url2pathname(unquote(parts.path)) if parts.scheme == "file" else uri
+    if parts.scheme != "file":
+        return uri
+    from urllib.request import url2pathname  # slow to import
+
+    return url2pathname(parts.path)
 
 
 def region_box(text: str) -> Array:
