@@ -79,7 +79,12 @@ def square_window(cx: float, cy: float, side: float, size: int) -> Window:
     return Window(cx, cy, side, side, size)
 
 
-def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> Image:
+def cut(
+    frame: Image,
+    window: Window,
+    border: ArrayLike | Image = (0, 0, 0),
+    out: Image | None = None,
+) -> Image:
     """Cut a window out of a frame, with bilinear interpolation.
 
     Where the window has at least twice as many pixels a side as the patch, the frame is averaged
@@ -90,12 +95,14 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
         window: What to cut; it may reach beyond the frame or lie outside it.
         border: What stands beyond the frame: a colour (3,), or a patch (size, size, 3) to show
             through.
+        out: Where to write the patch: contiguous uint8 (size, size, 3), a new array if None.
 
     Returns:
         The patch (size, size, 3), uint8.
 
     Raises:
-        ValueError: If `border` is neither a colour nor a patch of the right shape.
+        ValueError: If `border` is neither a colour nor a patch of the right shape, or `out` is not
+            as described.
 
     Example:
         >>> frame = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
@@ -107,6 +114,12 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
     if fill.shape not in ((3,), (size, size, 3)):
         raise ValueError(
             f"a border of shape {fill.shape}: give a colour (3,) or a patch ({size}, {size}, 3)"
+        )
+    patch: Image = np.empty((size, size, 3), np.uint8) if out is None else out
+    if patch.shape != (size, size, 3) or patch.dtype != np.uint8 or not patch.flags.c_contiguous:
+        raise ValueError(
+            f"out of shape {patch.shape} and type {patch.dtype}: give a contiguous uint8 array "
+            f"({size}, {size}, 3)"
         )
     rows, cols = frame.shape[:2]
     left, top = window.cx - window.width / 2, window.cy - window.height / 2
@@ -133,18 +146,37 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if fill.ndim == 1:
-        colour = tuple(float(value) for value in fill)
-        patch = cv2.warpAffine(
-            frame, matrix, (size, size), flags=flags,
+        colour = (*(float(value) for value in fill), 0.0)
+        wide = cv2.warpAffine(
+            _four_channels(frame, matrix, size), matrix, (size, size), flags=flags,
             borderMode=cv2.BORDER_CONSTANT, borderValue=colour,
         )  # fmt: skip
+        cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB, dst=patch)
     else:
-        patch = np.array(fill, dtype=np.uint8)
+        patch[:] = fill
         cv2.warpAffine(
             frame, matrix, (size, size), dst=patch, flags=flags,
             borderMode=cv2.BORDER_TRANSPARENT,
         )  # fmt: skip
-    return np.asarray(patch, dtype=np.uint8)
+    return patch
+
+
+def _four_channels(frame: Image, matrix: Array, size: int) -> Image:
+    """Return the frame with a fourth channel, filled only where a patch will be read from.
+
+    OpenCV 5 warps four channels more than twice as fast as three, to the same values.
+    """
+    (step_x, _, left), (_, step_y, top) = matrix
+    read = (_span(top, size * step_y), _span(left, size * step_x))
+    wide = np.empty((*frame.shape[:2], 4), np.uint8)
+    if frame[read].size:
+        cv2.cvtColor(frame[read], cv2.COLOR_RGB2RGBA, dst=wide[read])
+    return wide
+
+
+def _span(first: float, length: float) -> slice:
+    """Indices from `first` on, with the neighbours and what rounding may shift."""
+    return slice(max(math.floor(first) - 2, 0), max(math.ceil(first + length) + 2, 0))
 
 
 def mean_colour(frame: Image) -> Array:
