@@ -123,6 +123,13 @@ def test_a_fourth_channel_changes_no_pixel(place, sides, rows, cols):
     assert np.array_equal(cut(frame, window, (9, 8, 7)), expected)
 
 
+def test_frames_too_large_for_a_fourth_channel_give_the_same_pixels(monkeypatch):
+    frame, window = noise(40, 50), Window(30.4, 21.7, 33.1, 35.2, 32)
+    expected = cut(frame, window, (9, 8, 7))
+    monkeypatch.setattr(crops, "LARGEST", 0)
+    assert np.array_equal(cut(frame, window, (9, 8, 7)), expected)
+
+
 def test_cut_writes_into_an_array_given():
     frame, window = noise(20, 24), square_window(9.3, 11.1, 17.5, 16)
     many = np.zeros((3, 16, 16, 3), np.uint8)

@@ -19,6 +19,8 @@ from siamtrack.response import Map, cell_centres
 from siamtrack.settings import OnlineSettings
 
 Floats = NDArray[np.float32]
+SINGLE_THREADED = 2**18
+"""Multiplications up to which OpenBLAS, which is in NumPy's wheels, multiplies in one thread."""
 
 
 class Discriminator:
@@ -34,8 +36,8 @@ class Discriminator:
         >>> features[0] = 1.0  # background of one kind
         >>> features[:, 2, 2] = 0.0, 1.0  # and the target in the middle
         >>> one = Discriminator(OnlineSettings(weight=0.5, ridge=0.01), stride=16, patch=81)
-        >>> one.learn(features, np.array([36.5, 36.5, 8.0, 8.0]))
-        >>> scores = one.scores(features)
+        >>> one.learn(cells(features), np.array([36.5, 36.5, 8.0, 8.0]))
+        >>> scores = one.scores(cells(features))
         >>> bool(scores[2, 2] > scores[0, 0] + 0.3)
         True
     """
@@ -44,27 +46,24 @@ class Discriminator:
         self.settings, self.stride, self.patch = settings, stride, patch
         self._moments: Array | None = None
         self._targets: Array = np.zeros(0)
-        self._weights: Array | None = None
+        self._weights: Floats | None = None
 
-    def learn(self, features: Floats, box: Array, share: float | None = None) -> None:
+    def learn(self, seen: Floats, box: Array, share: float | None = None) -> None:
         """Take in a frame.
 
         Cells in the middle of the box are the target, those clearly outside are not, the ones
         between say nothing. Both sides weigh the same however many cells they have.
 
         Args:
-            features: Search feature (C, H, W).
+            seen: `cells` of the search feature, (H, W, C + 1).
             box: The target in patch pixels, ltwh (4,).
             share: Weight of this frame against all before it, in (0, 1]; the settings' rate if
                 None. The first frame always counts fully.
         """
-        cells = _cells(features)
-        truth, weight = self._labels(features.shape[1], features.shape[2], box)
-        # row by row of the map: products so small that NumPy starts no threads, which would wait
-        # for the cores that the network's own threads still hold
-        rows = (cells * np.sqrt(weight)[:, None]).reshape(*features.shape[1:], -1)
-        moments = np.asarray((rows.transpose(0, 2, 1) @ rows).sum(0), dtype=np.float64)
-        targets = cells.T @ (weight * truth)
+        flat = seen.reshape(-1, seen.shape[2])
+        truth, weight = self._labels(seen.shape[0], seen.shape[1], box)
+        moments = _products(flat, weight)
+        targets = ((weight * truth).astype(np.float32) @ flat).astype(np.float64)
         if self._moments is None:
             self._moments, self._targets = moments, targets
         else:
@@ -73,8 +72,8 @@ class Discriminator:
             self._targets = (1 - rate) * self._targets + rate * targets
         self._weights = None
 
-    def scores(self, features: Floats) -> Map:
-        """Return how much each cell of (C, H, W) looks like the target, (H, W) in [0, 1].
+    def scores(self, seen: Floats) -> Map:
+        """Return how much each of `cells` (H, W, C + 1) looks like the target, (H, W) in [0, 1].
 
         Raises:
             ValueError: If nothing was learned yet.
@@ -82,31 +81,50 @@ class Discriminator:
         if self._moments is None:
             raise ValueError("scores before learn: give it the first frame")
         if self._weights is None:
-            size = len(self._moments)
+            system, size = self._moments.copy(), len(self._moments)
             # the least part keeps the system solvable where no cell had a say
-            ridge = self.settings.ridge * np.trace(self._moments) / size + 1e-9
-            self._weights = np.linalg.solve(
-                self._moments + ridge * np.eye(size, dtype=np.float64), self._targets
-            )
-        flat = _cells(features) @ self._weights
-        return np.asarray(flat.reshape(features.shape[1:]).clip(0, 1), dtype=np.float32)
+            system.flat[:: size + 1] += self.settings.ridge * np.trace(system) / size + 1e-9
+            self._weights = np.linalg.solve(system, self._targets).astype(np.float32)
+        return np.asarray((seen @ self._weights).clip(0, 1), dtype=np.float32)
 
     def _labels(self, rows: int, columns: int, box: Array) -> tuple[Array, Array]:
         """Truth in [0, 1] and weight of each cell, (rows * columns,) both."""
-        x = cell_centres(columns, self.stride, self.patch)[None, :] - (box[0] + box[2] / 2)
-        y = cell_centres(rows, self.stride, self.patch)[:, None] - (box[1] + box[3] / 2)
+        left, top, width, height = box.tolist()
+        x = np.abs(cell_centres(columns, self.stride, self.patch) - (left + width / 2))
+        y = np.abs(cell_centres(rows, self.stride, self.patch) - (top + height / 2))[:, None]
         # a target smaller than the grid still owns the cell next to its centre
-        rx, ry = np.maximum(0.3 * box[2:], self.stride)
-        truth = np.exp(-0.5 * ((x / rx) ** 2 + (y / ry) ** 2)).ravel()
-        outside = ((np.abs(x) > 0.6 * box[2]) | (np.abs(y) > 0.6 * box[3])).ravel()
+        rx, ry = max(0.3 * width, self.stride), max(0.3 * height, self.stride)
+        truth = np.exp(-0.5 * ((x / rx) ** 2 + (y / ry) ** 2))
         inside = truth > 0.3
-        weight = np.where(inside, 1 / max(int(inside.sum()), 1), 0.0)
-        weight = np.where(outside & ~inside, 1 / max(int((outside & ~inside).sum()), 1), weight)
-        return np.where(outside & ~inside, 0.0, truth), weight
+        outside = ((x > 0.6 * width) | (y > 0.6 * height)) & ~inside
+        weight = inside / max(np.count_nonzero(inside), 1)
+        weight += outside / max(np.count_nonzero(outside), 1)
+        truth[outside] = 0.0
+        return truth.ravel(), weight.ravel()
 
 
-def _cells(features: Floats) -> Array:
-    """Turn (C, H, W) into cells at unit length with a constant, (H * W, C + 1)."""
-    flat = features.reshape(features.shape[0], -1).T.astype(np.float64)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    return np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
+def cells(features: Floats) -> Floats:
+    """Turn a search feature (C, H, W) into cells of unit length with a constant, (H, W, C + 1)."""
+    channels, rows, columns = features.shape
+    seen = np.empty((rows * columns, channels + 1), np.float32)
+    own = seen[:, :-1]
+    own[:] = features.reshape(channels, -1).T
+    own /= np.maximum(np.sqrt(np.einsum("nc,nc->n", own, own)), 1e-6)[:, None]
+    seen[:, -1] = 1.0
+    return seen.reshape(rows, columns, -1)
+
+
+def _products(seen: Floats, weight: Array) -> Array:
+    """Weighted sum of the outer products of cells (N, C) with themselves, (C, C).
+
+    Single precision does, since the ridge keeps the system far from singular. A few cells at a
+    time: products so small that NumPy starts no threads, which would wait for the cores that the
+    network's own threads still hold.
+    """
+    weighted = seen * weight.astype(np.float32)[:, None]
+    total = np.zeros((seen.shape[1], seen.shape[1]), np.float32)
+    step = max(1, SINGLE_THREADED // total.size)
+    for first in range(0, len(seen), step):
+        part = slice(first, first + step)
+        total += weighted[part].T @ seen[part]
+    return total.astype(np.float64)
