@@ -95,7 +95,7 @@ def test_boxes_that_own_no_cell_do_no_harm(rng, box):
 
 def test_scores_before_learning():
     with pytest.raises(ValueError, match="before learn"):
-        Discriminator(OnlineSettings(), STRIDE, PATCH).scores(np.zeros((8, 3, 3)))
+        Discriminator(OnlineSettings(), STRIDE, PATCH).scores(cells(np.zeros((8, 3, 3))))
 
 
 @pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"rate": -0.1}, {"ridge": 0.0}])

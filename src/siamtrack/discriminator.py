@@ -11,6 +11,8 @@ among others, Danelljan et al., "ATOM", CVPR 2019, https://arxiv.org/abs/1811.07
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,38 @@ from siamtrack.settings import OnlineSettings
 Floats = NDArray[np.float32]
 SINGLE_THREADED = 2**18
 """Multiplications up to which OpenBLAS, which is in NumPy's wheels, multiplies in one thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A search feature as the classifier sees it: cells of unit length, and a constant.
+
+    The feature stays as it is; what it has to be multiplied with goes into the small sides of the
+    products instead.
+
+    Attributes:
+        features: (C, H * W).
+        factors: (H * W,), one over the length of each cell.
+        shape: H and W.
+    """
+
+    features: Floats
+    factors: Floats
+    shape: tuple[int, int]
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value of every cell is finite."""
+        return bool(np.isfinite(self.factors).all())
+
+
+def cells(features: Floats) -> Cells:
+    """Return the cells of a search feature (C, H, W)."""
+    flat = features.reshape(len(features), -1)
+    squares = np.einsum("cn,cn->n", flat, flat)
+    # one over infinity would be finite
+    factors = np.where(squares < np.inf, 1 / np.maximum(np.sqrt(squares), 1e-6), np.nan)
+    return Cells(flat, factors, (features.shape[1], features.shape[2]))
 
 
 class Discriminator:
@@ -48,32 +82,31 @@ class Discriminator:
         self._targets: Array = np.zeros(0)
         self._weights: Floats | None = None
 
-    def learn(self, seen: Floats, box: Array, share: float | None = None) -> None:
+    def learn(self, seen: Cells, box: Array, share: float | None = None) -> None:
         """Take in a frame.
 
         Cells in the middle of the box are the target, those clearly outside are not, the ones
         between say nothing. Both sides weigh the same however many cells they have.
 
         Args:
-            seen: `cells` of the search feature, (H, W, C + 1).
+            seen: The cells of the search feature.
             box: The target in patch pixels, ltwh (4,).
             share: Weight of this frame against all before it, in (0, 1]; the settings' rate if
                 None. The first frame always counts fully.
         """
-        flat = seen.reshape(-1, seen.shape[2])
-        truth, weight = self._labels(seen.shape[0], seen.shape[1], box)
-        moments = _products(flat, weight)
-        targets = ((weight * truth).astype(np.float32) @ flat).astype(np.float64)
+        truth, weight = self._labels(*seen.shape, box)
+        moments, targets = _products(seen, weight), _sums(seen, weight * truth)
         if self._moments is None:
             self._moments, self._targets = moments, targets
         else:
             rate = self.settings.rate if share is None else share
-            self._moments = (1 - rate) * self._moments + rate * moments
+            self._moments *= 1 - rate
+            self._moments += np.multiply(moments, rate, out=moments)
             self._targets = (1 - rate) * self._targets + rate * targets
         self._weights = None
 
-    def scores(self, seen: Floats) -> Map:
-        """Return how much each of `cells` (H, W, C + 1) looks like the target, (H, W) in [0, 1].
+    def scores(self, seen: Cells) -> Map:
+        """Return how much each cell looks like the target, (H, W) in [0, 1].
 
         Raises:
             ValueError: If nothing was learned yet.
@@ -85,7 +118,8 @@ class Discriminator:
             # the least part keeps the system solvable where no cell had a say
             system.flat[:: size + 1] += self.settings.ridge * np.trace(system) / size + 1e-9
             self._weights = np.linalg.solve(system, self._targets).astype(np.float32)
-        return np.asarray((seen @ self._weights).clip(0, 1), dtype=np.float32)
+        flat = (self._weights[:-1] @ seen.features) * seen.factors + self._weights[-1]
+        return np.asarray(flat.clip(0, 1).reshape(seen.shape), dtype=np.float32)
 
     def _labels(self, rows: int, columns: int, box: Array) -> tuple[Array, Array]:
         """Truth in [0, 1] and weight of each cell, (rows * columns,) both."""
@@ -103,28 +137,27 @@ class Discriminator:
         return truth.ravel(), weight.ravel()
 
 
-def cells(features: Floats) -> Floats:
-    """Turn a search feature (C, H, W) into cells of unit length with a constant, (H, W, C + 1)."""
-    channels, rows, columns = features.shape
-    seen = np.empty((rows * columns, channels + 1), np.float32)
-    own = seen[:, :-1]
-    own[:] = features.reshape(channels, -1).T
-    own /= np.maximum(np.sqrt(np.einsum("nc,nc->n", own, own)), 1e-6)[:, None]
-    seen[:, -1] = 1.0
-    return seen.reshape(rows, columns, -1)
+def _sums(seen: Cells, weight: Array) -> Array:
+    """Weighted sum of all cells, and of the constant: (C + 1,)."""
+    own = seen.features @ (weight * seen.factors).astype(np.float32)
+    return np.append(own, weight.sum())
 
 
-def _products(seen: Floats, weight: Array) -> Array:
-    """Weighted sum of the outer products of cells (N, C) with themselves, (C, C).
+def _products(seen: Cells, weight: Array) -> Array:
+    """Weighted sum of the outer products of cells and constant with themselves, (C + 1, C + 1).
 
     Single precision does, since the ridge keeps the system far from singular. A few cells at a
     time: products so small that NumPy starts no threads, which would wait for the cores that the
     network's own threads still hold.
     """
-    weighted = seen * weight.astype(np.float32)[:, None]
-    total = np.zeros((seen.shape[1], seen.shape[1]), np.float32)
-    step = max(1, SINGLE_THREADED // total.size)
-    for first in range(0, len(seen), step):
-        part = slice(first, first + step)
-        total += weighted[part].T @ seen[part]
-    return total.astype(np.float64)
+    features, factors = seen.features, (weight * seen.factors**2).astype(np.float32)
+    count = len(features)
+    own = np.zeros((count, count), np.float32)
+    step = max(1, SINGLE_THREADED // own.size)
+    for first in range(0, len(factors), step):
+        part = features[:, first : first + step]
+        own += (part * factors[first : first + step]) @ part.T
+    total = np.empty((count + 1, count + 1), np.float64)
+    total[:-1, :-1] = own
+    total[-1] = total[:, -1] = _sums(seen, weight)
+    return total

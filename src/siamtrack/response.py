@@ -85,7 +85,10 @@ def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, 
         (0, 2)
     """
     good = np.isfinite(scores)
-    mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
-    mixed = np.where(good, mixed, -np.inf)
-    row, column = np.unravel_index(int(np.argmax(mixed)), mixed.shape)
-    return int(row), int(column)
+    if good.all():
+        mixed = (1 - influence) * scores + influence * window
+    else:
+        mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
+        mixed[~good] = -np.inf
+    row, column = divmod(int(mixed.argmax()), mixed.shape[1])
+    return row, column

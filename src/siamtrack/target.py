@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array, centres, check_box
 from siamtrack.crops import Window, context_side, cut, mean_colour, square_window
-from siamtrack.discriminator import Discriminator, cells
+from siamtrack.discriminator import Cells, Discriminator, cells
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.frames import Image
 from siamtrack.motion import MOTIONS, Found
 from siamtrack.redetection import extra_windows
-from siamtrack.runtimes.base import Floats, Response
+from siamtrack.runtimes.base import Response
 from siamtrack.settings import PresenceSettings
 from siamtrack.tracks import Track, TrackState
 from siamtrack.weights import Model
@@ -114,14 +114,13 @@ class Target:
     def windows(self) -> list[Window]:
         """Return the windows to search next: one for each scale, or more to find it again."""
         card, settings = self.model.card, self.model.card.tracker
-        cx, cy = centres(self.box)
-        side = context_side(self.box[2], self.box[3], settings.context)
-        side *= card.search / card.template
+        left, top, width, height = self.box.tolist()
+        cx, cy = left + width / 2, top + height / 2
+        side = context_side(width, height, settings.context) * card.search / card.template
         count = 1 if card.kind == "box" else settings.scales
-        exponents = np.arange(count) - count // 2
         windows = [
-            square_window(cx, cy, side * settings.scale_step ** float(exponent), card.search)
-            for exponent in exponents
+            square_window(cx, cy, side * settings.scale_step**exponent, card.search)
+            for exponent in range(-(count // 2), count - count // 2)
         ]
         if self.redetect and card.kind == "box" and self._lost_for >= settings.presence.patience:
             turn = self._lost_for - settings.presence.patience
@@ -153,17 +152,17 @@ class Target:
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
         return Track(self.box.copy(), score, state, self.id)
 
-    def _seen(self, response: Response) -> list[Floats]:
+    def _seen(self, response: Response) -> list[Cells]:
         """Return what the online classifier sees in each window; nothing where it has no say.
 
         Features that are not finite would spoil it for good.
         """
-        features = response.features
-        if self._online is None or features is None or not np.isfinite(features).all():
+        if self._online is None or response.features is None:
             return []
-        return [cells(each) for each in features]
+        seen = [cells(each) for each in response.features]
+        return seen if all(each.finite for each in seen) else []
 
-    def _judged(self, response: Response, seen: Sequence[Floats]) -> Response:
+    def _judged(self, response: Response, seen: Sequence[Cells]) -> Response:
         """Mix what the online classifier says into the scores."""
         if self._online is None or not seen:
             return response
@@ -171,7 +170,7 @@ class Target:
         own = np.stack([self._online.scores(each) for each in seen])
         return replace(response, score=(1 - weight) * response.score + weight * own)
 
-    def _learn(self, window: Window, seen: Floats, found: Found) -> None:
+    def _learn(self, window: Window, seen: Cells, found: Found) -> None:
         """Let the online classifier learn from the window in which the target was surely found."""
         if self._online is not None and found.score >= self._online.settings.learn_from:
             self._online.learn(seen, window.to_patch(self.box))
