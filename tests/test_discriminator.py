@@ -38,8 +38,9 @@ def test_tells_the_target_from_look_alikes_that_it_saw(rng):
     assert scores[4:7, 7:10].mean() < 0.6 * cosine * scores[10:13, 4:7].mean()
 
 
-def test_agrees_with_ridge_regression_written_out(rng):
-    features = rng.normal(size=(5, SIDE, SIDE)).astype(np.float32)
+@pytest.mark.parametrize("channels", [5, 130])  # fits in one product, and in many
+def test_agrees_with_ridge_regression_written_out(rng, channels):
+    features = rng.normal(size=(channels, SIDE, SIDE)).astype(np.float32)
     box = np.array([100.0, 90.0, 60.0, 80.0])
     settings = OnlineSettings(weight=0.5, ridge=0.05)
     one = Discriminator(settings, STRIDE, PATCH)
@@ -57,7 +58,7 @@ def test_agrees_with_ridge_regression_written_out(rng):
     share = [0.0 if w == "between" else 1 / weight.count(w) for w in weight]
     x, y, diagonal = np.array(rows), np.array(truth), np.diag(share)
     moments = x.T @ diagonal @ x
-    ridge = settings.ridge * np.trace(moments) / 6 * np.eye(6)
+    ridge = settings.ridge * np.trace(moments) / (channels + 1) * np.eye(channels + 1)
     expected = x @ np.linalg.solve(moments + ridge, x.T @ diagonal @ y)
     found = one.scores(cells(features)).ravel()
     np.testing.assert_allclose(found, expected.clip(0, 1), atol=1e-5)

@@ -11,6 +11,7 @@ among others, Danelljan et al., "ATOM", CVPR 2019, https://arxiv.org/abs/1811.07
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,25 +37,21 @@ class Cells:
         features: (C, H * W).
         factors: (H * W,), one over the length of each cell.
         shape: H and W.
+        finite: Whether every value of every cell is finite.
     """
 
     features: Floats
     factors: Floats
     shape: tuple[int, int]
-
-    @property
-    def finite(self) -> bool:
-        """Whether every value of every cell is finite."""
-        return bool(np.isfinite(self.factors).all())
+    finite: bool
 
 
 def cells(features: Floats) -> Cells:
     """Return the cells of a search feature (C, H, W)."""
     flat = features.reshape(len(features), -1)
     squares = np.einsum("cn,cn->n", flat, flat)
-    # one over infinity would be finite
-    factors = np.where(squares < np.inf, 1 / np.maximum(np.sqrt(squares), 1e-6), np.nan)
-    return Cells(flat, factors, (features.shape[1], features.shape[2]))
+    factors = 1 / np.maximum(np.sqrt(squares), 1e-6)
+    return Cells(flat, factors, features.shape[1:], math.isfinite(squares.sum()))
 
 
 class Discriminator:
@@ -103,7 +100,10 @@ class Discriminator:
             self._moments *= 1 - rate
             self._moments += np.multiply(moments, rate, out=moments)
             self._targets = (1 - rate) * self._targets + rate * targets
-        self._weights = None
+        system, size = self._moments.copy(), len(self._moments)
+        # the least part keeps the system solvable where no cell had a say
+        system.flat[:: size + 1] += self.settings.ridge * np.trace(system) / size + 1e-9
+        self._weights = np.linalg.solve(system, self._targets).astype(np.float32)
 
     def scores(self, seen: Cells) -> Map:
         """Return how much each cell looks like the target, (H, W) in [0, 1].
@@ -111,13 +111,8 @@ class Discriminator:
         Raises:
             ValueError: If nothing was learned yet.
         """
-        if self._moments is None:
-            raise ValueError("scores before learn: give it the first frame")
         if self._weights is None:
-            system, size = self._moments.copy(), len(self._moments)
-            # the least part keeps the system solvable where no cell had a say
-            system.flat[:: size + 1] += self.settings.ridge * np.trace(system) / size + 1e-9
-            self._weights = np.linalg.solve(system, self._targets).astype(np.float32)
+            raise ValueError("scores before learn: give it the first frame")
         flat = (self._weights[:-1] @ seen.features) * seen.factors + self._weights[-1]
         return np.asarray(flat.clip(0, 1).reshape(seen.shape), dtype=np.float32)
 
@@ -146,18 +141,20 @@ def _sums(seen: Cells, weight: Array) -> Array:
 def _products(seen: Cells, weight: Array) -> Array:
     """Weighted sum of the outer products of cells and constant with themselves, (C + 1, C + 1).
 
-    Single precision does, since the ridge keeps the system far from singular. A few cells at a
-    time: products so small that NumPy starts no threads, which would wait for the cores that the
-    network's own threads still hold.
+    Single precision does, since the ridge keeps the system far from singular. A few rows at a time,
+    and only up to the diagonal: products so small that NumPy starts no threads, which would wait
+    for the cores that the network's own threads still hold.
     """
-    features, factors = seen.features, (weight * seen.factors**2).astype(np.float32)
-    count = len(features)
-    own = np.zeros((count, count), np.float32)
-    step = max(1, SINGLE_THREADED // own.size)
-    for first in range(0, len(factors), step):
-        part = features[:, first : first + step]
-        own += (part * factors[first : first + step]) @ part.T
+    features = seen.features
+    weighted = features * (weight * seen.factors**2).astype(np.float32)
+    (count, places), first = features.shape, 0
     total = np.empty((count + 1, count + 1), np.float64)
-    total[:-1, :-1] = own
+    own = total[:-1, :-1]
+    while first < count:
+        last = min(count, first + max(1, SINGLE_THREADED // ((count - first) * places)))
+        part = weighted[first:last] @ features[first:].T
+        own[first:last, first:] = part
+        own[first:, first:last] = part.T
+        first = last
     total[-1] = total[:, -1] = _sums(seen, weight)
     return total

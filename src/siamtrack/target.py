@@ -167,8 +167,10 @@ class Target:
         if self._online is None or not seen:
             return response
         weight = self._online.settings.weight
-        own = np.stack([self._online.scores(each) for each in seen])
-        return replace(response, score=(1 - weight) * response.score + weight * own)
+        score = (1 - weight) * response.score
+        for index, each in enumerate(seen):
+            score[index] += weight * self._online.scores(each)
+        return replace(response, score=score)
 
     def _learn(self, window: Window, seen: Cells, found: Found) -> None:
         """Let the online classifier learn from the window in which the target was surely found."""
