@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import arg, subcommand
 
+from siamtrack.cli.bench import Bench
 from siamtrack.cli.data import Data
 from siamtrack.cli.demo import Demo
 from siamtrack.cli.evaluate import Eval
@@ -32,6 +33,7 @@ Command = (
     | Annotated[Studio, subcommand("studio", prefix_name=False), arg(name="")]
     | Annotated[Models, subcommand("models", prefix_name=False), arg(name="")]
     | Annotated[Eval, subcommand("eval", prefix_name=False), arg(name="")]
+    | Annotated[Bench, subcommand("bench", prefix_name=False), arg(name="")]
     | Annotated[Train, subcommand("train", prefix_name=False), arg(name="")]
     | Annotated[FineTune, subcommand("fine-tune", prefix_name=False), arg(name="")]
     | Annotated[Inspect, subcommand("inspect", prefix_name=False), arg(name="")]
