@@ -104,6 +104,56 @@ def test_a_border_patch_shows_through_beyond_the_frame():
     assert np.array_equal(border, noise(16, 16, seed=1))
 
 
+@given(
+    place=st.tuples(st.floats(-90, 130), st.floats(-90, 130)),
+    sides=st.tuples(st.floats(0.5, 63), st.floats(0.5, 63)),
+    rows=st.integers(1, 40),
+    cols=st.integers(1, 40),
+)
+def test_a_fourth_channel_changes_no_pixel(place, sides, rows, cols):
+    frame, window = noise(rows, cols), Window(*place, *sides, 32)
+    left, top = place[0] - sides[0] / 2, place[1] - sides[1] / 2
+    # as `cut` writes it: the inverse of the scale, to the last digit
+    step_x, step_y = 1 / (32 / sides[0]), 1 / (32 / sides[1])
+    matrix = np.array(
+        [[step_x, 0, left + 0.5 * step_x - 0.5], [0, step_y, top + 0.5 * step_y - 0.5]]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(frame, matrix, (32, 32), flags=flags, borderValue=(9, 8, 7))
+    assert np.array_equal(cut(frame, window, (9, 8, 7)), expected)
+
+
+def test_frames_too_large_for_a_fourth_channel_give_the_same_pixels(monkeypatch):
+    frame, window = noise(40, 50), Window(30.4, 21.7, 33.1, 35.2, 32)
+    expected = cut(frame, window, (9, 8, 7))
+    monkeypatch.setattr(crops, "LARGEST", 0)
+    assert np.array_equal(cut(frame, window, (9, 8, 7)), expected)
+
+
+def test_cut_writes_into_an_array_given():
+    frame, window = noise(20, 24), square_window(9.3, 11.1, 17.5, 16)
+    many = np.zeros((3, 16, 16, 3), np.uint8)
+    assert cut(frame, window, (1, 2, 3), out=many[1]).base is many
+    assert np.array_equal(many[1], cut(frame, window, (1, 2, 3)))
+    assert not many[[0, 2]].any()
+    border = noise(16, 16)
+    cut(frame, window, border, out=many[2])
+    assert np.array_equal(many[2], cut(frame, window, border))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((16, 16, 4), np.uint8),
+        np.zeros((16, 16, 3), np.float32),
+        np.zeros((16, 32, 3), np.uint8)[:, ::2],
+    ],
+)
+def test_arrays_that_cannot_take_the_patch_are_refused(wrong):
+    with pytest.raises(ValueError, match="give a contiguous uint8 array"):
+        cut(noise(10, 10), square_window(5, 5, 16, 16), out=wrong)
+
+
 @pytest.mark.parametrize("shape", [(), (4,), (8, 8, 3), (16, 16)])
 def test_borders_of_a_wrong_shape_are_refused(shape):
     with pytest.raises(ValueError, match="a border of shape"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.discriminator import Discriminator
+from siamtrack.discriminator import Discriminator, cells
 from siamtrack.settings import OnlineSettings
 
 STRIDE, PATCH, SIDE = 16, 257, 17
@@ -30,20 +30,21 @@ def test_tells_the_target_from_look_alikes_that_it_saw(rng):
     alike = target + 0.8 * rng.normal(size=24).astype(np.float32)
     crowd = [(alike, place) for place in ((2, 2), (2, 8), (3, 13), (8, 14), (13, 3), (14, 13))]
     one = Discriminator(OnlineSettings(weight=0.5, ridge=0.01), STRIDE, PATCH)
-    one.learn(scene(rng, target, (8, 8), crowd), box_at((8, 8)))
-    scores = one.scores(scene(rng, target, (11, 5), [(alike, (5, 8))]))
+    one.learn(cells(scene(rng, target, (8, 8), crowd)), box_at((8, 8)))
+    scores = one.scores(cells(scene(rng, target, (11, 5), [(alike, (5, 8))])))
     cosine = float(target @ alike / np.linalg.norm(target) / np.linalg.norm(alike))
     assert cosine > 0.7
     assert scores[10:13, 4:7].mean() > 0.4
     assert scores[4:7, 7:10].mean() < 0.6 * cosine * scores[10:13, 4:7].mean()
 
 
-def test_agrees_with_ridge_regression_written_out(rng):
-    features = rng.normal(size=(5, SIDE, SIDE)).astype(np.float32)
+@pytest.mark.parametrize("channels", [5, 130])  # fits in one product, and in many
+def test_agrees_with_ridge_regression_written_out(rng, channels):
+    features = rng.normal(size=(channels, SIDE, SIDE)).astype(np.float32)
     box = np.array([100.0, 90.0, 60.0, 80.0])
     settings = OnlineSettings(weight=0.5, ridge=0.05)
     one = Discriminator(settings, STRIDE, PATCH)
-    one.learn(features, box)
+    one.learn(cells(features), box)
     rows, truth, weight = [], [], []
     for i in range(SIDE):
         for j in range(SIDE):
@@ -57,9 +58,9 @@ def test_agrees_with_ridge_regression_written_out(rng):
     share = [0.0 if w == "between" else 1 / weight.count(w) for w in weight]
     x, y, diagonal = np.array(rows), np.array(truth), np.diag(share)
     moments = x.T @ diagonal @ x
-    ridge = settings.ridge * np.trace(moments) / 6 * np.eye(6)
+    ridge = settings.ridge * np.trace(moments) / (channels + 1) * np.eye(channels + 1)
     expected = x @ np.linalg.solve(moments + ridge, x.T @ diagonal @ y)
-    found = one.scores(features).ravel()
+    found = one.scores(cells(features)).ravel()
     np.testing.assert_allclose(found, expected.clip(0, 1), atol=1e-5)
 
 
@@ -68,16 +69,16 @@ def test_old_frames_fade_at_the_rate_given(rng):
     quick = Discriminator(OnlineSettings(weight=0.5, rate=0.9), STRIDE, PATCH)
     slow = Discriminator(OnlineSettings(weight=0.5, rate=0.01), STRIDE, PATCH)
     for one in (quick, slow):
-        one.learn(scene(rng, first, (8, 8)), box_at((8, 8)))
-        one.learn(scene(rng, second, (8, 8)), box_at((8, 8)))
-    both = scene(rng, first, (4, 4), [(second, (12, 12))])
+        one.learn(cells(scene(rng, first, (8, 8))), box_at((8, 8)))
+        one.learn(cells(scene(rng, second, (8, 8))), box_at((8, 8)))
+    both = cells(scene(rng, first, (4, 4), [(second, (12, 12))]))
     assert quick.scores(both)[12, 12] > quick.scores(both)[4, 4]
     assert slow.scores(both)[4, 4] > slow.scores(both)[12, 12]
 
 
 def test_scores_stay_in_range_and_survive_flat_features():
     one = Discriminator(OnlineSettings(weight=0.5), STRIDE, PATCH)
-    flat = np.zeros((8, SIDE, SIDE), np.float32)
+    flat = cells(np.zeros((8, SIDE, SIDE), np.float32))
     one.learn(flat, box_at((8, 8)))
     scores = one.scores(flat)
     assert scores.shape == (SIDE, SIDE)
@@ -89,13 +90,13 @@ def test_scores_stay_in_range_and_survive_flat_features():
 @pytest.mark.parametrize("box", [(-500.0, -500.0, 20.0, 20.0), (0, 0, 2.0, 2.0), (0, 0, 9e3, 9e3)])
 def test_boxes_that_own_no_cell_do_no_harm(rng, box):
     one = Discriminator(OnlineSettings(weight=0.5), STRIDE, PATCH)
-    one.learn(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32), np.array(box, float))
-    assert np.isfinite(one.scores(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32))).all()
+    one.learn(cells(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32)), np.array(box, float))
+    assert np.isfinite(one.scores(cells(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32)))).all()
 
 
 def test_scores_before_learning():
     with pytest.raises(ValueError, match="before learn"):
-        Discriminator(OnlineSettings(), STRIDE, PATCH).scores(np.zeros((8, 3, 3), np.float32))
+        Discriminator(OnlineSettings(), STRIDE, PATCH).scores(cells(np.zeros((8, 3, 3))))
 
 
 @pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"rate": -0.1}, {"ridge": 0.0}])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,10 @@ from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array
 from siamtrack.frames import Image as Image
+
+WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+LARGEST = 2**25
+"""Bytes of a four-channel frame up to which it pays: what C's allocator keeps for the next one."""
 
 
 def context_side(width: float, height: float, context: float = 0.5) -> float:
@@ -79,7 +84,12 @@ def square_window(cx: float, cy: float, side: float, size: int) -> Window:
     return Window(cx, cy, side, side, size)
 
 
-def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> Image:
+def cut(
+    frame: Image,
+    window: Window,
+    border: ArrayLike | Image = (0, 0, 0),
+    out: Image | None = None,
+) -> Image:
     """Cut a window out of a frame, with bilinear interpolation.
 
     Where the window has at least twice as many pixels a side as the patch, the frame is averaged
@@ -90,12 +100,14 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
         window: What to cut; it may reach beyond the frame or lie outside it.
         border: What stands beyond the frame: a colour (3,), or a patch (size, size, 3) to show
             through.
+        out: Where to write the patch: contiguous uint8 (size, size, 3), a new array if None.
 
     Returns:
         The patch (size, size, 3), uint8.
 
     Raises:
-        ValueError: If `border` is neither a colour nor a patch of the right shape.
+        ValueError: If `border` is neither a colour nor a patch of the right shape, or `out` is not
+            as described.
 
     Example:
         >>> frame = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
@@ -108,6 +120,12 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
         raise ValueError(
             f"a border of shape {fill.shape}: give a colour (3,) or a patch ({size}, {size}, 3)"
         )
+    patch: Image = np.empty((size, size, 3), np.uint8) if out is None else out
+    if patch.shape != (size, size, 3) or patch.dtype != np.uint8 or not patch.flags.c_contiguous:
+        raise ValueError(
+            f"out of shape {patch.shape} and type {patch.dtype}: give a contiguous uint8 array "
+            f"({size}, {size}, 3)"
+        )
     rows, cols = frame.shape[:2]
     left, top = window.cx - window.width / 2, window.cy - window.height / 2
     sx, sy = size / window.width, size / window.height
@@ -118,6 +136,8 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
         y0 = min(max(math.floor(top) - fy, 0), rows - 1)
         x1 = min(cols, math.ceil(left + window.width) + fx)
         y1 = min(rows, math.ceil(top + window.height) + fy)
+        x0, x1 = _whole_blocks(x0, x1, cols, fx)
+        y0, y1 = _whole_blocks(y0, y1, rows, fy)
         if x1 <= x0 or y1 <= y0:
             frame = frame[:1, :1]
             left, top = float(cols), float(rows)
@@ -131,20 +151,56 @@ def cut(frame: Image, window: Window, border: ArrayLike | Image = (0, 0, 0)) -> 
     matrix = np.array(
         [[1 / sx, 0.0, left + 0.5 / sx - 0.5], [0.0, 1 / sy, top + 0.5 / sy - 0.5]], np.float64
     )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if fill.ndim == 1:
-        colour = tuple(float(value) for value in fill)
-        patch = cv2.warpAffine(
-            frame, matrix, (size, size), flags=flags,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=colour,
-        )  # fmt: skip
+        _warp(frame, matrix, patch, border=(*fill.tolist(), 0.0))
     else:
-        patch = np.array(fill, dtype=np.uint8)
+        patch[:] = fill
         cv2.warpAffine(
-            frame, matrix, (size, size), dst=patch, flags=flags,
-            borderMode=cv2.BORDER_TRANSPARENT,
-        )  # fmt: skip
-    return np.asarray(patch, dtype=np.uint8)
+            frame, matrix, (size, size), dst=patch, flags=WARP, borderMode=cv2.BORDER_TRANSPARENT
+        )
+    return patch
+
+
+def _whole_blocks(first: int, last: int, length: int, block: int) -> tuple[int, int]:
+    """Give up pixels of the margin, which is `block` wide, until only whole blocks are left.
+
+    OpenCV averages whole blocks ten to twenty times faster. Where the range spans the whole side of
+    the frame there is no margin, and it stays as it is.
+    """
+    excess = (last - first) % block if last > first else 0
+    if first > 0:
+        return first + excess, last
+    return first, last - excess if last < length else last
+
+
+def _warp(frame: Image, matrix: Array, patch: Image, border: tuple[float, ...]) -> None:
+    """Fill a patch (size, size, 3) with a colour (R, G, B, 0) beyond the frame.
+
+    By way of a fourth channel: OpenCV 5 warps four more than twice as fast as three, to the same
+    values. It is filled only where the patch will be read from. In frames so large that every new
+    array is zeroed by the system, that would cost more than it saves.
+    """
+    size = patch.shape[0]
+    options: dict[str, Any] = {
+        "flags": WARP,
+        "borderMode": cv2.BORDER_CONSTANT,
+        "borderValue": border,
+    }
+    if 4 * frame.shape[0] * frame.shape[1] > LARGEST:
+        cv2.warpAffine(frame, matrix, (size, size), dst=patch, **options)
+        return
+    (step_x, _, left), (_, step_y, top) = matrix.tolist()
+    read = (_span(top, size * step_y), _span(left, size * step_x))
+    wide = np.empty((*frame.shape[:2], 4), np.uint8)
+    if frame[read].size:
+        cv2.cvtColor(frame[read], cv2.COLOR_RGB2RGBA, dst=wide[read])
+    four = cv2.warpAffine(wide, matrix, (size, size), **options)
+    cv2.cvtColor(four, cv2.COLOR_RGBA2RGB, dst=patch)
+
+
+def _span(first: float, length: float) -> slice:
+    """Indices from `first` on, with the neighbours and what rounding may shift."""
+    return slice(max(math.floor(first) - 2, 0), max(math.ceil(first + length) + 2, 0))
 
 
 def mean_colour(frame: Image) -> Array:

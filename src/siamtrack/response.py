@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,28 +12,37 @@ from siamtrack.boxes import Array
 from siamtrack.crops import context_side
 
 Map = NDArray[np.float32]
+F = TypeVar("F", bound=np.floating[Any])
 
 
+@lru_cache(maxsize=16)
 def cosine_window(rows: int, columns: int) -> Map:
-    """Hann window (rows, columns), 1 in the middle, falling to almost 0 beyond the edge.
+    """Hann window (rows, columns), 1 in the middle, falling to almost 0 beyond the edge; read-only.
 
     Example:
         >>> cosine_window(3, 3)[1].round(2).tolist()
         [0.5, 1.0, 0.5]
     """
     y, x = np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]
-    return np.outer(y, x).astype(np.float32)
+    return _fixed(np.outer(y, x).astype(np.float32))
 
 
+@lru_cache(maxsize=16)
 def cell_centres(count: int, stride: int, patch: int) -> Array:
-    """Patch coordinates (count,) of the cells along a side; the grid is centred in the patch.
+    """Patch coordinates (count,) of the cells along a side, the grid in the middle; read-only.
 
     Example:
         >>> cell_centres(3, 16, 65).tolist()
         [16.5, 32.5, 48.5]
     """
     cells = np.arange(count, dtype=np.float64)
-    return (cells - (count - 1) / 2) * stride + patch / 2
+    return _fixed((cells - (count - 1) / 2) * stride + patch / 2)
+
+
+def _fixed(array: NDArray[F]) -> NDArray[F]:
+    """Make an array read-only, which many callers share."""
+    array.flags.writeable = False
+    return array
 
 
 def boxes_of(distances: Map, stride: int, patch: int) -> Array:
@@ -73,7 +85,10 @@ def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, 
         (0, 2)
     """
     good = np.isfinite(scores)
-    mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
-    mixed = np.where(good, mixed, -np.inf)
-    row, column = np.unravel_index(int(np.argmax(mixed)), mixed.shape)
-    return int(row), int(column)
+    if good.all():
+        mixed = (1 - influence) * scores + influence * window
+    else:
+        mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
+        mixed[~good] = -np.inf
+    row, column = divmod(int(mixed.argmax()), mixed.shape[1])
+    return row, column

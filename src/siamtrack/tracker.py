@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from siamtrack.errors import NotInitialisedError
 from siamtrack.frames import as_rgb
+from siamtrack.runtimes.base import Floats
 from siamtrack.target import Target
 from siamtrack.tracks import Track, TrackState
 from siamtrack.weights import Model
@@ -151,9 +152,13 @@ class SiamTracker:
                 target.box = before[target.id]
             raise
         windows = [target.windows() for target in targets]
-        patches = [t.patches(picture, w) for t, w in zip(targets, windows, strict=True)]
-        kernels = [np.repeat(t.kernel, len(w), 0) for t, w in zip(targets, windows, strict=True)]
-        response = self.model.runtime.respond(np.concatenate(kernels), np.concatenate(patches))
+        size, count = self.model.card.search, sum(map(len, windows))
+        patches = np.empty((count, size, size, 3), np.uint8)
+        kernels: list[Floats] = []
+        for target, views in zip(targets, windows, strict=True):
+            target.patches(picture, views, out=patches[len(kernels) :][: len(views)])
+            kernels += [target.kernel] * len(views)
+        response = self.model.runtime.respond(np.concatenate(kernels), patches)
         tracks, first = [], 0
         for target, views in zip(targets, windows, strict=True):
             tracks.append(target.advance(views, response.part(first, len(views))))

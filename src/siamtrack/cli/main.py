@@ -23,6 +23,7 @@ VERBS = {
     "studio": "Studio",
     "models": "Models",
     "eval": "Eval",
+    "bench": "Bench",
     "train": "Train",
     "fine-tune": "FineTune",
     "inspect": "Inspect",

@@ -1,0 +1,192 @@
+"""The figures of a benchmark, and the shape in which they go to JSON and come back."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.benchmark.machine import Machine
+from siamtrack.config import from_dict, to_dict
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds: half of all calls took at most `p50`, nineteen of twenty at most `p95`."""
+
+    p50: float
+    p95: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Latency:
+        """Return the percentiles of durations, with linear interpolation.
+
+        Example:
+            >>> Latency.of([0.001, 0.002, 0.003])
+            Latency(p50=2.0, p95=2.9)
+        """
+        p50, p95 = np.percentile(seconds, [50, 95]) * 1000
+        return cls(round(float(p50), 4), round(float(p95), 4))
+
+
+def middle(latencies: Sequence[Latency]) -> Latency:
+    """Return the median of each percentile."""
+    return Latency(
+        statistics.median(each.p50 for each in latencies),
+        statistics.median(each.p95 for each in latencies),
+    )
+
+
+@dataclass(frozen=True)
+class Round:
+    """One pass of a tracker over the clip.
+
+    Attributes:
+        update: Whole `update` calls.
+        fps: Updates over their total time, which the slow ones pull down.
+        processor_ms: Processor time of all threads per update, also while they wait busily.
+        start_ms: `init` on the first frame.
+        stages: Parts of an update by name; empty for the trackers of others.
+        outside: Share of an update that is not the network's; None for the trackers of others.
+    """
+
+    update: Latency
+    fps: float
+    processor_ms: float
+    start_ms: float
+    stages: dict[str, Latency] = field(default_factory=dict)
+    outside: float | None = None
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What a tracker costs in a process of its own; None where the system does not tell.
+
+    Attributes:
+        import_ms: Import of the package.
+        load_ms: Making the tracker, with its files in the system's cache.
+        first_box_ms: `init` and the first `update`.
+        total_ms: From the start of the process to the first box.
+        peak_mb: Most memory that was resident, frames not counted.
+        growth_mb: Growth of resident memory over `updates` further updates.
+        updates: How many these were.
+        threads: Threads of the process after them.
+    """
+
+    import_ms: float
+    load_ms: float
+    first_box_ms: float
+    total_ms: float
+    peak_mb: float | None
+    growth_mb: float | None
+    updates: int
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tracker: its rounds, and the median over them of p50 relative to the first tracker's."""
+
+    name: str
+    rounds: tuple[Round, ...]
+    ratio: float
+    fresh: tuple[Fresh, ...] = ()
+
+    @property
+    def update(self) -> Latency:
+        """Medians over the rounds."""
+        return middle([each.update for each in self.rounds])
+
+    def stage(self, name: str) -> Latency:
+        """Medians over the rounds."""
+        return middle([each.stages[name] for each in self.rounds])
+
+    def median(self, name: str) -> float | None:
+        """Return the median of a field of `Round` or `Fresh`; None where it is not known."""
+        rows: Sequence[Round | Fresh] = self.rounds if hasattr(self.rounds[0], name) else self.fresh
+        values = [value for row in rows if (value := getattr(row, name)) is not None]
+        return statistics.median(values) if values else None
+
+
+@dataclass(frozen=True)
+class Many:
+    """Several targets in one tracker, against as many trackers.
+
+    Attributes:
+        targets: How many.
+        together_ms: Milliseconds a frame in one batch, for each round.
+        apart_ms: The same one after the other.
+        ratio: Median over the rounds of together / apart; below 1 the batch is faster.
+    """
+
+    targets: int
+    together_ms: tuple[float, ...]
+    apart_ms: tuple[float, ...]
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for.
+
+    Attributes:
+        source: Where the frames come from; empty for generated ones.
+        trackers: As `siamtrack eval --tracker` takes them; the first is the reference.
+        frames: Frames of a pass, with the first.
+        rounds: Passes of each tracker.
+        threads: Threads of each tracker's engine, and of OpenCV.
+        targets: Numbers of targets to follow at once.
+    """
+
+    source: str
+    trackers: tuple[str, ...]
+    frames: int
+    rounds: int
+    threads: int
+    targets: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was measured, and on what.
+
+    Attributes:
+        settings: What was asked for.
+        machine: Where it ran.
+        clip: Name of the frames.
+        size: Width and height of the frames, pixels.
+        decode: Reading a frame, for each round.
+        trackers: In the order of the settings.
+        many: For each number of targets.
+        skipped: Trackers that are not here, and what is missing.
+    """
+
+    settings: Settings
+    machine: Machine
+    clip: str
+    size: tuple[int, int]
+    decode: tuple[Latency, ...]
+    trackers: tuple[Entry, ...]
+    many: tuple[Many, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Return everything as JSON text."""
+        return json.dumps(to_dict(self), indent=1) + "\n"
+
+
+def read_report(path: Path) -> Report:
+    """Read what `Report.to_json` wrote.
+
+    Raises:
+        ValueError: If the file is no report.
+        OSError: If it cannot be read.
+    """
+    try:
+        return from_dict(Report, json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, LookupError, ValueError) as reason:
+        raise ValueError(f"{path} is no report of siamtrack bench ({reason})") from reason

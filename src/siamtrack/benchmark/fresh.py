@@ -1,0 +1,111 @@
+"""A tracker in a process of its own: what it costs to start it, and what it holds on to.
+
+The parent, `measure`, hands the frames over in a file; the child, `main`, is timed from its first
+line on and imports nothing of weight before that.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from siamtrack.benchmark.clip import Clip
+    from siamtrack.benchmark.figures import Fresh
+
+FRAMES, UPDATES, SETTLE = 16, 100, 20
+"""Frames that the child gets and goes through to and fro; updates over which growth is measured;
+updates before those."""
+CHILD = "from siamtrack.benchmark.fresh import main; main()"
+
+
+def measure(spec: str, clip: Clip, threads: int, updates: int = UPDATES) -> Fresh:
+    """Start a process for a tracker and read its figures.
+
+    Args:
+        spec: As `siamtrack.evaluation.open_tracker` takes it.
+        clip: Its first frames are used.
+        threads: Threads of the tracker's engine.
+        updates: Updates over which the growth of memory is measured.
+
+    Raises:
+        SiamtrackError: If the process fails; the message ends with its last words.
+    """
+    import numpy as np
+
+    from siamtrack.benchmark.figures import Fresh
+    from siamtrack.config import from_dict
+    from siamtrack.errors import SiamtrackError
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "frames.npy"
+        np.save(file, np.stack(clip.frames[:FRAMES]))
+        order = {
+            "spec": spec, "threads": threads, "updates": updates,
+            "frames": str(file), "box": clip.box.tolist(),
+        }  # fmt: skip
+        clock = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, "-c", CHILD, json.dumps(order)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as child:  # fmt: skip
+            assert child.stdout is not None
+            child.stdout.readline()  # written when the first box is there
+            total_ms = (time.perf_counter() - clock) * 1000
+            out, err = child.communicate()
+    if child.returncode != 0:
+        words = err.strip().splitlines() or ["no message"]
+        raise SiamtrackError(
+            f"{spec} in a process of its own ended with code {child.returncode}: {words[-1]}"
+        )
+    return from_dict(Fresh, {**json.loads(out), "total_ms": round(total_ms, 2)})
+
+
+def main() -> None:
+    """Be the child: print a line at the first box, and then the figures as JSON."""
+    begun = time.perf_counter()
+    from siamtrack.evaluation.trackers import open_tracker
+
+    imported = time.perf_counter()
+    order: dict[str, Any] = json.loads(sys.argv[1])
+    tracker = open_tracker(order["spec"], threads=order["threads"])[1]()
+    loaded = time.perf_counter()
+    import cv2
+    import numpy as np
+
+    from siamtrack.benchmark import memory
+
+    cv2.setNumThreads(order["threads"])
+    frames = np.load(order["frames"])
+    ready = time.perf_counter()
+    tracker.init(frames[0], order["box"])
+    tracker.update(frames[1])
+    first = time.perf_counter()
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    _follow(tracker, frames, SETTLE)
+    before = memory.resident()
+    _follow(tracker, frames, order["updates"])
+    after, most = memory.resident(), memory.peak()
+    found = {
+        "import_ms": round((imported - begun) * 1000, 2),
+        "load_ms": round((loaded - imported) * 1000, 2),
+        "first_box_ms": round((first - ready) * 1000, 4),
+        "peak_mb": None if most is None else round(most - frames.nbytes / memory.MB, 2),
+        "growth_mb": None if before is None or after is None else round(after - before, 2),
+        "updates": order["updates"],
+        "threads": memory.threads(),
+    }
+    sys.stdout.write(json.dumps(found))
+
+
+def _follow(tracker: Any, frames: Any, updates: int) -> None:
+    """Go through the frames to and fro, so that the target never jumps far."""
+    last = len(frames) - 1
+    for index in range(updates):
+        tracker.update(frames[last - abs(last - index % (2 * last))])

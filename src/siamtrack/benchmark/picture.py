@@ -1,0 +1,120 @@
+"""A report as a picture: latency by stage, and speed against accuracy where that is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from siamtrack.benchmark.figures import Report
+from siamtrack.benchmark.stages import STAGES
+from siamtrack.errors import MissingExtraError
+
+COLOURS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
+INK, SOFT = "#1b1f24", "#57606a"
+
+
+def check_plots() -> None:
+    """Raise `MissingExtraError` unless matplotlib is installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("pictures of benchmarks", "matplotlib", "plots") from error
+
+
+def read_accuracy(path: Path) -> dict[str, float]:
+    """Return tracker to success AUC from the JSON that `siamtrack eval --report` wrote.
+
+    Raises:
+        ValueError: If the file is no such report.
+    """
+    try:
+        trackers = json.loads(path.read_text(encoding="utf-8"))["trackers"]
+        return {name: float(found["overall"]["success"]) for name, found in trackers.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as reason:
+        raise ValueError(
+            f"{path} has no success of trackers ({reason!r}); give the file that "
+            "`siamtrack eval DATASET --report FILE.json` writes"
+        ) from reason
+
+
+def draw(report: Report, path: Path, accuracy: Mapping[str, float] | None = None) -> None:
+    """Write a PNG, SVG or PDF.
+
+    Args:
+        report: What was measured.
+        path: The ending chooses the format.
+        accuracy: Tracker to success AUC; trackers that are not in it get no point.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+        ValueError: If the ending is none that matplotlib writes.
+    """
+    check_plots()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    known = {each.name for each in report.trackers} & set(accuracy or {})
+    height = 1.7 + 0.42 * len(report.trackers)
+    figure = Figure(figsize=(11.0 if known else 7.0, max(height, 3.4)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
+    _bars(axes[0], report)
+    if known:
+        _points(axes[1], report, accuracy or {})
+    machine, settings = report.machine, report.settings
+    figure.supxlabel(
+        f"{machine.processor}, {settings.threads} threads, {report.size[0]}x{report.size[1]}, "
+        f"median of {settings.rounds} rounds in turn",
+        fontsize=8.5, color=SOFT,
+    )  # fmt: skip
+    figure.savefig(path, dpi=160)
+
+
+def _bars(axes: Any, report: Report) -> None:
+    """One bar a tracker, the quickest on top: in three colours where the stages are known."""
+    entries = sorted(report.trackers, key=lambda each: -each.update.p50)
+    for row, entry in enumerate(entries):
+        stages = STAGES if entry.rounds[0].stages else ()
+        left = 0.0
+        for name in stages:
+            width = entry.stage(name).p50
+            axes.barh(row, width, left=left, height=0.62, color=COLOURS[name], edgecolor="white")
+            left += width
+        if not stages:
+            axes.barh(row, entry.update.p50, height=0.62, color=COLOURS[""])
+        axes.annotate(
+            f"{entry.update.p50:.1f}", (max(left, entry.update.p50), row), (4, 0),
+            textcoords="offset points", va="center", fontsize=9, color=INK,
+        )  # fmt: skip
+    axes.set_yticks(range(len(entries)), [entry.name for entry in entries])
+    axes.set_title("milliseconds for an update (p50)", fontsize=10.5, loc="left", color=INK)
+    axes.margins(x=0.1)
+    _plain(axes, "x")
+    if any(entry.rounds[0].stages for entry in entries):
+        handles = [axes.barh(0, 0, color=COLOURS[name]) for name in STAGES]
+        axes.legend(handles, STAGES, fontsize=9, frameon=False, loc="upper right")
+
+
+def _points(axes: Any, report: Report, accuracy: Mapping[str, float]) -> None:
+    for entry in report.trackers:
+        if entry.name not in accuracy:
+            continue
+        fps, ours = entry.median("fps") or 0.0, bool(entry.rounds[0].stages)
+        colour = COLOURS["network" if ours else ""]
+        axes.plot(fps, accuracy[entry.name], "o", markersize=9, color=colour)
+        axes.annotate(
+            entry.name, (fps, accuracy[entry.name]), (8, 5), textcoords="offset points",
+            fontsize=9, color=INK, weight="bold" if ours else "normal",
+        )  # fmt: skip
+    axes.set_title("success AUC against frames per second", fontsize=10.5, loc="left", color=INK)
+    axes.margins(x=0.28, y=0.12)
+    _plain(axes, "both")
+
+
+def _plain(axes: Any, grid: str) -> None:
+    axes.set_axisbelow(True)
+    axes.grid(axis=grid, color="#e6eaee")
+    axes.tick_params(length=0, labelsize=9, labelcolor=INK)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,84 @@
+"""`siamtrack bench`: how fast it is here, against what else is installed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tqdm import tqdm
+from tyro.conf import Positional, UseAppendAction, arg
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure latency by stage, memory, cold start and many targets, all trackers in turn.
+
+    Without a source, on a clip that is generated.
+    """
+
+    source: Positional[str] = ""
+    """Folder of frames with groundtruth.txt or boxes.txt, or with --box any video."""
+    box: Annotated[tuple[float, float, float, float] | None, arg(metavar="L T W H")] = None
+    """Target in the first frame: left, top, width, height in pixels, 0-based."""
+    tracker: UseAppendAction[tuple[str, ...]] = ()
+    """As for `siamtrack eval`; repeat it to compare. By default the models in the package, and
+    KCF, CSRT and MIL where the installed OpenCV has them. The first is the reference."""
+    peers: Path | None = None
+    """Folder with the ONNX files of others in nanotrack_v2, nanotrack_v3, fear_xs, vittrack."""
+    threads: int = 0
+    """Threads of each tracker's engine and of OpenCV; 0: one for each core."""
+    rounds: int = 5
+    """Passes of each tracker over the frames."""
+    frames: int | None = None
+    """Frames of a pass; by default as many as there are, at most 100."""
+    targets: tuple[int, ...] = ()
+    """Numbers of targets to follow in one tracker, against as many trackers: 1 4 16 64."""
+    json: Path | None = None
+    """File for everything that was measured, with the machine."""
+    picture: Path | None = None
+    """File for bars of latency: .png, .svg or .pdf; needs the extra `plots`."""
+    accuracy: Path | None = None
+    """Report of `siamtrack eval` in JSON: the picture sets speed against its success."""
+    overwrite: bool = False
+    """Replace files that exist."""
+    quiet: bool = False
+    """No progress."""
+
+    def run(self) -> None:
+        """Measure, write the files and print the table."""
+        from siamtrack.benchmark.picture import check_plots, draw, read_accuracy
+        from siamtrack.benchmark.run import run_benchmark
+        from siamtrack.benchmark.table import table
+        from siamtrack.evaluation.results import write_text
+
+        self._check_files()
+        if self.picture is not None:
+            check_plots()
+        accuracy = read_accuracy(self.accuracy) if self.accuracy is not None else {}
+        with tqdm(unit=" steps", disable=self.quiet or None, file=sys.stderr, leave=False) as bar:
+
+            def done(what: str) -> None:
+                bar.set_description(what)
+                bar.update()
+
+            report = run_benchmark(
+                self.source, box=self.box, trackers=self.tracker, peers=self.peers,
+                threads=self.threads, rounds=self.rounds, frames=self.frames,
+                targets=self.targets, done=done,
+            )  # fmt: skip
+        if self.json is not None:
+            write_text(self.json, report.to_json())
+        if self.picture is not None:
+            draw(report, self.picture, accuracy)
+        print(table(report))
+
+    def _check_files(self) -> None:
+        if self.picture is not None and self.picture.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"--picture {self.picture}: expected an ending of .png, .svg or .pdf")
+        if self.accuracy is not None and self.picture is None:
+            raise ValueError("--accuracy is for the picture: give --picture FILE as well")
+        for path in (self.json, self.picture):
+            if path is not None and path.exists() and not self.overwrite:
+                raise FileExistsError(f"{path} exists; give --overwrite to replace it")
