@@ -17,9 +17,8 @@ import numpy as np
 
 import siamtrack
 from siamtrack.boxes import Array, centres
-from siamtrack.exporting import write_card
 from siamtrack.target import Target
-from siamtrack.weights import load_model, model_folder
+from siamtrack.weights import load_model, model_folder, write_card
 
 
 def logistic_regression(logits: Array, truth: Array, steps: int = 50) -> tuple[float, float]:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from siamtrack.config import from_dict
+from siamtrack.config import from_dict, to_dict
 from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
-from siamtrack.runtimes import RUNTIMES, Graphs, Runtime
+from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.settings import TrackerSettings
 
 PACKAGED = Path(__file__).parent / "pretrained"
 DEFAULT = "lite"
 GRAPHS = ("template", "search")
+OTHERS = (".xml", ".bin", ".pt2", ".safetensors")
+"""Endings of files in formats other than ONNX."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Card:
         template: Side of the template patch, pixels.
         search: Side of the search patch, pixels.
         stride: Pixels between two cells of the response.
-        sha256: Full hash of each graph.
+        sha256: Full hash of each file of the model by its name, for ONNX graphs without `.onnx`:
+            `template` and `search`, and those of further formats, such as `search.xml`.
         tracker: Settings chosen for this model.
         licence: Licence of the weights.
         trained_on: Data, and for how long.
@@ -98,40 +101,67 @@ def read_card(folder: Path) -> Card:
         raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
 
 
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json` into a model's folder."""
+    text = json.dumps(to_dict(card), indent=2) + "\n"
+    (folder / "card.json").write_text(text, encoding="utf-8")
+
+
+def model_files(card: Card) -> list[str]:
+    """Return the names of a model's files beside its card.
+
+    Example:
+        >>> model_files(read_card(model_folder("lite")))
+        ['template.onnx', 'search.onnx']
+    """
+    return [name if name.endswith(OTHERS) else f"{name}.onnx" for name in card.sha256]
+
+
 def read_graphs(folder: Path, card: Card) -> Graphs:
-    """Read both graphs and verify their hashes.
+    """Read both graphs and verify their hashes; further files are read when a runtime wants them.
 
     Raises:
         WeightsError: If a graph is missing or not the one that the card describes.
     """
-    found = {}
-    for name in GRAPHS:
-        path = folder / f"{name}.onnx"
-        try:
-            found[name] = path.read_bytes()
-        except OSError as error:
-            raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
-        digest = hashlib.sha256(found[name]).hexdigest()
-        if digest != card.sha256.get(name):
-            raise WeightsError(
-                f"{path} has sha256 {digest}, its card says {card.sha256.get(name)}: the file was "
-                "altered or damaged; install the package or export the model again"
-            )
-    return Graphs(found["template"], found["search"], folder)
+    template, search = (_read(folder / f"{name}.onnx", card.sha256.get(name)) for name in GRAPHS)
+
+    def more(name: str) -> bytes | None:
+        return _read(folder / name, card.sha256[name]) if name in card.sha256 else None
+
+    return Graphs(template, search, folder, more=more)
 
 
-def load_model(name: str | Path = DEFAULT, *, runtime: str = "onnx", threads: int = 0) -> Model:
+def _read(path: Path, sha256: str | None) -> bytes:
+    """Read a file of a model and verify it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise WeightsError(
+            f"{path} has sha256 {digest}, its card says {sha256}: the file was altered or damaged; "
+            "install the package or export the model again"
+        )
+    return data
+
+
+def load_model(name: str | Path = DEFAULT, *, runtime: str = AUTO, threads: int = 0) -> Model:
     """Load a model by name or folder.
 
     Args:
         name: One of `model_names()`, or a folder that `siamtrack export` wrote.
-        runtime: Registered name of a runtime.
+        runtime: Registered name of a runtime, or `auto`; see `choose_runtime`.
         threads: Threads of the runtime; 0 lets it choose.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
+        MissingExtraError: If the runtime is not installed.
+        ValueError: If `threads` is no number of threads, or the runtime's device is missing.
         WeightsError: If a file is missing, altered or damaged.
     """
+    check_threads(threads)
+    runtime = choose_runtime(runtime)
     folder = model_folder(name)
     card = read_card(folder)
     return Model(card, RUNTIMES[runtime](read_graphs(folder, card), threads))

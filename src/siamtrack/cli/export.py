@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction
+
+from siamtrack.formats import Source, add_formats, check_formats
+from siamtrack.weights import Card, model_files, model_folder, read_card, read_graphs, write_card
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write the ONNX graphs and the card of a checkpoint; needs the extra `train`."""
+    """Write a checkpoint as a model: ONNX graphs and a card; needs the extra `train`.
 
-    checkpoint: Positional[Path]
-    """checkpoint.pt of a run."""
+    With --format, in further formats as well, which docs/runtimes.md describes.
+    """
+
+    checkpoint: Positional[str]
+    """checkpoint.pt of a run; or a model, by name or folder, to copy and add a --format to."""
     out: Positional[Path]
     """Folder to write."""
     name: str | None = None
     """Name of the model; by default that of the folder."""
+    format: UseAppendAction[tuple[str, ...]] = ()
+    """Format beside ONNX: openvino (IR), torch (network.safetensors, for the runtime torch), pt2
+    (torch.export). Repeat for more."""
+    batch: int | None = None
+    """The only batch size that the graphs take, for engines that want to know; by default any."""
     overwrite: bool = False
     """Replace a model that is there."""
 
     def run(self) -> None:
         """Export and print what was written."""
-        from siamtrack.exporting import export
+        if Path(self.checkpoint).is_file():
+            from siamtrack.exporting import export
 
-        card = export(self.checkpoint, self.out, name=self.name, overwrite=self.overwrite)
-        print(f"wrote {self.out}: model {card.name}, load it with --model {self.out}")
+            card = export(
+                self.checkpoint, self.out, name=self.name, formats=self.format, batch=self.batch,
+                overwrite=self.overwrite,
+            )  # fmt: skip
+        elif self.batch is not None:
+            raise ValueError(
+                f"--batch {self.batch}: the graphs of {self.checkpoint} are made already; give the "
+                "checkpoint, or fix their batch with a tool of docs/runtimes.md"
+            )
+        else:
+            source = model_folder(self.checkpoint)
+            check_formats(self.format, network=False)
+            copy_model(source, self.out, self.name, self.overwrite)
+            card = add_formats(Source(self.out), self.format)
+        files = ", ".join(model_files(card))
+        print(f"wrote {self.out}: model {card.name} ({files}), load it with --model {self.out}")
+
+
+def copy_model(source: Path, out: Path, name: str | None, overwrite: bool) -> Card:
+    """Copy a model's folder under another name and return its card.
+
+    Raises:
+        FileExistsError: If `out` holds a model and `overwrite` is not set.
+        WeightsError: If `source` is no whole model.
+    """
+    card = read_card(source)
+    read_graphs(source, card)
+    if (out / "card.json").exists() and not overwrite:
+        raise FileExistsError(f"{out} holds a model: choose another folder, or allow to overwrite")
+    out.mkdir(parents=True, exist_ok=True)
+    for file in model_files(card):
+        shutil.copyfile(source / file, out / file)
+    card = replace(card, name=name or out.name)
+    write_card(out, card)
+    return card

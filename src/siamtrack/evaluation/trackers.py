@@ -55,7 +55,9 @@ class ClassIn:
         return maker
 
 
-def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
+def open_tracker(
+    spec: str, *, runtime: str = "auto", threads: int = 0
+) -> tuple[str, TrackerFactory]:
     """Return a name and a function that makes the tracker.
 
     Args:
@@ -63,6 +65,7 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
             or `package.module:CLASS`; or `KIND:SOURCE` with a kind of `peers.PEERS`, such as
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
             `NAME=` before any of these is what it is called in files and tables.
+        runtime: Engine of our models; the others have one of their own.
         threads: Threads of the engine in each process; 0 lets it choose.
 
     Raises:
@@ -76,7 +79,7 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
     """
     label, equals, rest = spec.partition("=")
     if equals and ":" not in label and "/" not in label and label:
-        return label, open_tracker(rest, threads=threads)[1]
+        return label, open_tracker(rest, runtime=runtime, threads=threads)[1]
     kind, colon, source = spec.partition(":")
     if colon and kind in PEERS:
         name = f"{kind}-{source}".lower() if kind == "opencv" else kind
@@ -91,13 +94,13 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
             f"tracker {spec!r}: expected a model, a folder, FILE.py:CLASS, or KIND:SOURCE with "
             f"KIND one of {', '.join(PEERS)}"
         )
-    return Path(spec).name, partial(_ours, spec, threads)
+    return Path(spec).name, partial(_ours, spec, runtime, threads)
 
 
-def _ours(name: str, threads: int) -> Runnable:
+def _ours(name: str, runtime: str, threads: int) -> Runnable:
     from siamtrack.api import load
 
-    return load(name, threads=threads)
+    return load(name, runtime=runtime, threads=threads)
 
 
 def _module(place: str) -> ModuleType:
