@@ -9,8 +9,13 @@ Example:
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime from 1.29 on reports models and machine to its makers, unless this is set before it
+# is imported; who wants that sets it to 0
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from siamtrack.api import load, track

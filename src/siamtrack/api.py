@@ -8,6 +8,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from siamtrack.follow import follow
+from siamtrack.runtimes import AUTO
 from siamtrack.tracker import SiamTracker
 from siamtrack.tracks import Track
 from siamtrack.video import Frame, Source, VideoSource
@@ -17,7 +18,7 @@ from siamtrack.weights import DEFAULT, Precision, load_model
 def load(
     name: str | Path = DEFAULT,
     *,
-    runtime: str = "onnx",
+    runtime: str = AUTO,
     threads: int = 0,
     precision: Precision = "auto",
     redetect: bool = False,
@@ -26,7 +27,8 @@ def load(
 
     Args:
         name: One of `siamtrack.model_names()`, or a folder that `siamtrack export` wrote.
-        runtime: Engine that runs the network.
+        runtime: Engine that runs the network: `auto`, which is `onnx`; `openvino`, `openvino-bf16`,
+            `torch` and others of docs/runtimes.md, which need extras.
         threads: Threads of the engine; 0 lets it choose.
         precision: `float32`, `int8`, or `auto`: int8 where the model has it and this processor
             computes it exactly.
@@ -34,6 +36,8 @@ def load(
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
+        MissingExtraError: If the runtime is not installed; the message says how to install it.
+        ValueError: If `threads` is no number of threads, or the runtime's device is missing.
         WeightsError: If the model's files are missing, altered or damaged.
 
     Example:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from siamtrack.config import from_dict, to_dict
 from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
-from siamtrack.runtimes import RUNTIMES, Graphs, Runtime
+from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
 from siamtrack.settings import TrackerSettings
 
@@ -21,6 +21,8 @@ GRAPHS = ("template", "search")
 INT8 = "search.int8"
 """Name of the search graph in int8, which a model may have beside the one in float32."""
 Precision = Literal["auto", "float32", "int8"]
+OTHERS = (".xml", ".bin", ".pt2", ".safetensors")
+"""Endings of files in formats other than ONNX."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Card:
         template: Side of the template patch, pixels.
         search: Side of the search patch, pixels.
         stride: Pixels between two cells of the response.
-        sha256: Full hash of each graph: `template`, `search` and, if there is one, `search.int8`.
+        sha256: Full hash of each file of the model by its name, for ONNX graphs without `.onnx`:
+            `template` and `search`, perhaps `search.int8`, and those of further formats, such as
+            `search.xml`.
         tracker: Settings chosen for this model.
         licence: Licence of the weights.
         trained_on: Data, and for how long.
@@ -109,29 +113,48 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / "card.json").write_text(text, encoding="utf-8")
 
 
+def model_files(card: Card) -> list[str]:
+    """Return the names of a model's files beside its card.
+
+    Example:
+        >>> model_files(read_card(model_folder("lite")))[:2]
+        ['template.onnx', 'search.onnx']
+    """
+    return [name if name.endswith(OTHERS) else f"{name}.onnx" for name in card.sha256]
+
+
 def read_graphs(
     folder: Path, card: Card, precision: Literal["float32", "int8"] = "float32"
 ) -> Graphs:
-    """Read both graphs and verify their hashes.
+    """Read both graphs and verify their hashes; further files are read when a runtime wants them.
 
     Raises:
         WeightsError: If a graph is missing or not the one that the card describes.
     """
-    found = []
-    for name in (GRAPHS[0], INT8 if precision == "int8" else GRAPHS[1]):
-        path = folder / f"{name}.onnx"
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != card.sha256.get(name):
-            raise WeightsError(
-                f"{path} has sha256 {digest}, its card says {card.sha256.get(name)}: the file was "
-                "altered or damaged; install the package or export the model again"
-            )
-        found.append(data)
-    return Graphs(found[0], found[1], folder)
+    template, search = (
+        _read(folder / f"{name}.onnx", card.sha256.get(name))
+        for name in (GRAPHS[0], INT8 if precision == "int8" else GRAPHS[1])
+    )
+
+    def more(name: str) -> bytes | None:
+        return _read(folder / name, card.sha256[name]) if name in card.sha256 else None
+
+    return Graphs(template, search, folder, precision, more)
+
+
+def _read(path: Path, sha256: str | None) -> bytes:
+    """Read a file of a model and verify it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise WeightsError(
+            f"{path} has sha256 {digest}, its card says {sha256}: the file was altered or damaged; "
+            "install the package or export the model again"
+        )
+    return data
 
 
 def choose_precision(card: Card, precision: Precision, runtime: str) -> Literal["float32", "int8"]:
@@ -160,7 +183,7 @@ def choose_precision(card: Card, precision: Precision, runtime: str) -> Literal[
 def load_model(
     name: str | Path = DEFAULT,
     *,
-    runtime: str = "onnx",
+    runtime: str = AUTO,
     threads: int = 0,
     precision: Precision = "auto",
 ) -> Model:
@@ -168,15 +191,19 @@ def load_model(
 
     Args:
         name: One of `model_names()`, or a folder that `siamtrack export` wrote.
-        runtime: Registered name of a runtime.
+        runtime: Registered name of a runtime, or `auto`; see `choose_runtime`.
         threads: Threads of the runtime; 0 lets it choose.
         precision: Of the search graph, see `choose_precision`. Results differ a little between
             processors with `auto`; `float32` is the same network everywhere.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
+        MissingExtraError: If the runtime is not installed.
+        ValueError: If `threads` is no number of threads, or the runtime's device is missing.
         WeightsError: If a file is missing, altered or damaged, or the model has no int8 graph.
     """
+    check_threads(threads)
+    runtime = choose_runtime(runtime)
     folder = model_folder(name)
     card = read_card(folder)
     make = RUNTIMES[runtime]

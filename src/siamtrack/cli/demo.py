@@ -9,6 +9,7 @@ from pathlib import Path
 
 from siamtrack.cli.track import as_text, run_track
 from siamtrack.errors import MissingExtraError
+from siamtrack.runtimes import AUTO
 from siamtrack.video import open_video
 from siamtrack.weights import DEFAULT
 
@@ -25,6 +26,9 @@ class Demo:
     """Annotated video to write; it is replaced."""
     model: str = DEFAULT
     """Model to use."""
+    runtime: str = AUTO
+    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
+    docs/runtimes.md."""
     json: bool = False
     """Print the summary as JSON."""
     quiet: bool = False
@@ -35,7 +39,7 @@ class Demo:
         video = open_video(demo_clip(), start=START, end=END)
         summary = run_track(
             video, {START: TARGETS}, model=self.model, files=[(self.out.resolve(), None)],
-            span=(START, END, 1), overwrite=True, quiet=self.quiet,
+            span=(START, END, 1), runtime=self.runtime, overwrite=True, quiet=self.quiet,
         )  # fmt: skip
         print(json.dumps(summary) if self.json else as_text(summary))
 

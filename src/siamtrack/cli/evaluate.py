@@ -69,6 +69,9 @@ class Eval:
     """Videos in an HTML report, of the sequences on which trackers differ most."""
     workers: int = 1
     """Processes."""
+    runtime: str = "auto"
+    """Engine of our models: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
+    docs/runtimes.md."""
     threads: int = 0
     """Threads of each tracker's engine; 0: as many as help."""
     resume: bool = True
@@ -104,7 +107,7 @@ class Eval:
             from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
 
             wanted = (DEFAULT,)
-        opened = [open_tracker(spec, threads=self.threads) for spec in wanted]
+        opened = [open_tracker(spec, runtime=self.runtime, threads=self.threads) for spec in wanted]
         trackers = dict(opened)
         if len(trackers) != len(opened):
             raise ValueError("two trackers have the same name; put NAME= in front of one")

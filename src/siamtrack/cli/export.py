@@ -9,38 +9,57 @@ from pathlib import Path
 
 from tyro.conf import Positional, UseAppendAction
 
-from siamtrack.weights import Card, read_card, read_graphs, write_card
+from siamtrack.formats import Source, add_formats, check_formats
+from siamtrack.weights import Card, model_files, model_folder, read_card, read_graphs, write_card
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write the ONNX graphs and the card of a checkpoint; needs the extra `train`.
+    """Write a checkpoint as a model: ONNX graphs and a card; needs the extra `train`.
 
-    With --int8, a search graph in 8 bits as well, calibrated on pairs of training data.
+    With --format, in further formats as well, which docs/runtimes.md describes; with --int8, a
+    search graph in 8 bits as well, calibrated on pairs of training data.
     """
 
-    checkpoint: Positional[Path]
-    """checkpoint.pt of a run, or a model's folder to copy, which makes sense with --int8."""
+    checkpoint: Positional[str]
+    """checkpoint.pt of a run; or a model, by name or folder, to copy and add to."""
     out: Positional[Path]
     """Folder to write."""
     name: str | None = None
     """Name of the model; by default that of the folder."""
+    format: UseAppendAction[tuple[str, ...]] = ()
+    """Format beside ONNX: openvino (IR), torch (network.safetensors, for the runtime torch), pt2
+    (torch.export). Repeat for more."""
     int8: UseAppendAction[tuple[str, ...]] = ()
     """Training data to calibrate an int8 graph with, as `siamtrack train --data`."""
+    batch: int | None = None
+    """The only batch size that the graphs take, for engines that want to know; by default any."""
     overwrite: bool = False
     """Replace a model that is there."""
 
     def run(self) -> None:
         """Export and print what was written."""
-        if (self.checkpoint / "card.json").is_file():
-            card = copy_model(self.checkpoint, self.out, self.name, self.overwrite)
-        else:
+        if Path(self.checkpoint).is_file():
             from siamtrack.exporting import export
 
-            card = export(self.checkpoint, self.out, name=self.name, overwrite=self.overwrite)
+            card = export(
+                self.checkpoint, self.out, name=self.name, formats=self.format, batch=self.batch,
+                overwrite=self.overwrite,
+            )  # fmt: skip
+        elif self.batch is not None:
+            raise ValueError(
+                f"--batch {self.batch}: the graphs of {self.checkpoint} are made already; give the "
+                "checkpoint, or fix their batch with a tool of docs/runtimes.md"
+            )
+        else:
+            source = model_folder(self.checkpoint)
+            check_formats(self.format, network=False)
+            copy_model(source, self.out, self.name, self.overwrite)
+            card = add_formats(Source(self.out), self.format)
         if self.int8:
             self._quantise(card)
-        print(f"wrote {self.out}: model {card.name}, load it with --model {self.out}")
+        files = ", ".join(model_files(read_card(self.out)))
+        print(f"wrote {self.out}: model {card.name} ({files}), load it with --model {self.out}")
 
     def _quantise(self, card: Card) -> None:
         from siamtrack.data.images import ImageCache
@@ -70,8 +89,8 @@ def copy_model(source: Path, out: Path, name: str | None, overwrite: bool) -> Ca
     if (out / "card.json").exists() and not overwrite:
         raise FileExistsError(f"{out} holds a model: choose another folder, or allow to overwrite")
     out.mkdir(parents=True, exist_ok=True)
-    for graph in card.sha256:
-        shutil.copyfile(source / f"{graph}.onnx", out / f"{graph}.onnx")
+    for file in model_files(card):
+        shutil.copyfile(source / file, out / file)
     card = replace(card, name=name or out.name)
     write_card(out, card)
     return card

@@ -6,7 +6,14 @@ import json
 from dataclasses import dataclass
 
 from siamtrack.config import to_dict
-from siamtrack.weights import DEFAULT, GRAPHS, model_folder, model_names, read_card, read_graphs
+from siamtrack.weights import (
+    DEFAULT,
+    model_files,
+    model_folder,
+    model_names,
+    read_card,
+    read_graphs,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,7 @@ class Models:
             folder = model_folder(name)
             card = read_card(folder)
             read_graphs(folder, card)
-            size = sum((folder / f"{graph}.onnx").stat().st_size for graph in GRAPHS)
+            size = sum((folder / file).stat().st_size for file in model_files(card))
             entries.append((card, size))
         if self.json:
             print(json.dumps([to_dict(card) | {"bytes": size} for card, size in entries]))
@@ -37,5 +44,5 @@ class Models:
             print(f"  trained on {card.trained_on}")
             for what, value in card.scores.items():
                 print(f"  {what}: {value:g}")
-            for graph, digest in card.sha256.items():
-                print(f"  sha256 {graph}.onnx {digest}")
+            for file, digest in zip(model_files(card), card.sha256.values(), strict=True):
+                print(f"  sha256 {file} {digest}")

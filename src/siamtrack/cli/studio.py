@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional, UseAppendAction
 
 from siamtrack.errors import MissingExtraError
+from siamtrack.runtimes import AUTO
 from siamtrack.weights import model_names
 
 
@@ -29,6 +30,9 @@ class Studio:
     """Further name under which the page may be opened, such as that of a proxy."""
     max_upload: float = 8.0
     """Gigabytes that an upload may have."""
+    runtime: str = AUTO
+    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
+    docs/runtimes.md."""
     threads: int = 0
     """Threads of the network; 0: as many as help."""
     no_browser: bool = False
@@ -47,6 +51,6 @@ class Studio:
         names = list(self.model) or model_names()
         serve(
             self.source, self.projects.expanduser(), names, host=self.host, port=self.port,
-            names=self.allow_host, upload=int(self.max_upload * 1e9), threads=self.threads,
-            browser=not self.no_browser,
+            names=self.allow_host, upload=int(self.max_upload * 1e9), runtime=self.runtime,
+            threads=self.threads, browser=not self.no_browser,
         )  # fmt: skip

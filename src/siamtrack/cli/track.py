@@ -17,6 +17,7 @@ from siamtrack.api import load
 from siamtrack.cli.boxes import read_boxes
 from siamtrack.cli.outputs import Outputs
 from siamtrack.follow import Starts, follow
+from siamtrack.runtimes import AUTO, choose_runtime
 from siamtrack.video import VideoSource, open_video
 from siamtrack.weights import DEFAULT
 
@@ -52,6 +53,9 @@ class Track:
     """Take every so manieth frame."""
     latest: bool = False
     """Cameras and streams: always take the newest frame and count the dropped ones."""
+    runtime: str = AUTO
+    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
+    docs/runtimes.md."""
     threads: int = 0
     """Threads of the network; 0: as many as help."""
     redetect: bool = False
@@ -74,8 +78,8 @@ class Track:
         )
         summary = run_track(
             video, starts, model=self.model, files=files, span=(self.start, self.end, self.stride),
-            threads=self.threads, redetect=self.redetect, overwrite=self.overwrite,
-            quiet=self.quiet,
+            runtime=self.runtime, threads=self.threads, redetect=self.redetect,
+            overwrite=self.overwrite, quiet=self.quiet,
         )  # fmt: skip
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
@@ -101,6 +105,7 @@ def run_track(
     model: str,
     files: list[tuple[Path, str | None]],
     span: tuple[int, int | None, int] = (0, None, 1),
+    runtime: str = AUTO,
     threads: int = 0,
     redetect: bool = False,
     overwrite: bool = False,
@@ -110,7 +115,7 @@ def run_track(
     frames, states, seconds = 0, Counter[str](), 0.0
     fps = None if video.fps is None else video.fps / span[2]
     with video:
-        tracker = load(model, threads=threads, redetect=redetect)
+        tracker = load(model, runtime=runtime, threads=threads, redetect=redetect)
         results = follow(video, starts, tracker, start=span[0], end=span[1], stride=span[2])
         with Outputs(files, overwrite=overwrite, fps=fps) as outputs:
             bar = tqdm(
@@ -128,6 +133,7 @@ def run_track(
     return {
         "source": video.name,
         "model": model,
+        "runtime": choose_runtime(runtime),
         "targets": len({number for targets in starts.values() for number in targets}),
         "frames": frames,
         "dropped": video.dropped,

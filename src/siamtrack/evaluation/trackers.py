@@ -58,7 +58,9 @@ class ClassIn:
         return maker
 
 
-def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
+def open_tracker(
+    spec: str, *, runtime: str = "auto", threads: int = 0
+) -> tuple[str, TrackerFactory]:
     """Return a name and a function that makes the tracker.
 
     Args:
@@ -68,6 +70,7 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
             `peers.PEERS`, such as
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
             `NAME=` before any of these is what it is called in files and tables.
+        runtime: Engine of our models; the others have one of their own.
         threads: Threads of the engine in each process; 0 lets it choose.
 
     Raises:
@@ -84,7 +87,7 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
     """
     label, equals, rest = spec.partition("=")
     if equals and ":" not in label and "/" not in label and label:
-        return label, open_tracker(rest, threads=threads)[1]
+        return label, open_tracker(rest, runtime=runtime, threads=threads)[1]
     kind, colon, source = spec.partition(":")
     if colon and kind in PEERS:
         name = f"{kind}-{source}".lower() if kind == "opencv" else kind
@@ -100,13 +103,13 @@ def open_tracker(spec: str, *, threads: int = 0) -> tuple[str, TrackerFactory]:
             f"KIND one of {', '.join(PEERS)}"
         )
     model = spec if Path(spec).is_dir() else spec.removesuffix(REDETECT)
-    return Path(spec).name, partial(_ours, model, threads, model != spec)
+    return Path(spec).name, partial(_ours, model, runtime, threads, model != spec)
 
 
-def _ours(name: str, threads: int, redetect: bool) -> Runnable:
+def _ours(name: str, runtime: str, threads: int, redetect: bool) -> Runnable:
     from siamtrack.api import load
 
-    return load(name, threads=threads, redetect=redetect)
+    return load(name, runtime=runtime, threads=threads, redetect=redetect)
 
 
 def _module(place: str) -> ModuleType:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from siamtrack.models.tracing import is_traced
+
 Form = Literal["auto", "grouped", "matmul"]
 
 
@@ -132,7 +134,7 @@ def _by_matmul(kernel: Tensor, search: Tensor) -> Tensor:
 def _is_grouped(form: Form) -> bool:
     if form not in get_args(Form):
         raise ValueError(f"form {form!r} is none of {', '.join(get_args(Form))}")
-    return not torch.onnx.is_in_onnx_export() if form == "auto" else form == "grouped"
+    return not is_traced() if form == "auto" else form == "grouped"
 
 
 def _response_size(kernel: Tensor, search: Tensor) -> tuple[int, int]:
@@ -150,7 +152,7 @@ def check_features(kernel: Tensor, search: Tensor, multiple: bool = False) -> No
     Raises:
         ValueError: If they do not fit; the message shows both shapes.
     """
-    if torch.onnx.is_in_onnx_export():
+    if is_traced():
         return  # sizes are symbols there
     shapes = f"template {tuple(kernel.shape)}, search {tuple(search.shape)}"
     if kernel.ndim != 4 or search.ndim != 4:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,11 +72,16 @@ class Graphs:
         search: ONNX; float32 `kernel` and uint8 `search` (B, S, S, 3) to `score` and, with a box
             head, `distances`, `presence` and `features`.
         folder: Where they were read, for messages.
+        precision: In what `search` computes. Files in `more` are in float32 all the same.
+        more: Returns another file that the model's card names, such as `search.xml`, verified; None
+            where it names none.
     """
 
     template: bytes
     search: bytes
     folder: Path
+    precision: Literal["float32", "int8"] = "float32"
+    more: Callable[[str], bytes | None] = lambda name: None
 
 
 RUNTIMES: Registry[Callable[[Graphs, int], Runtime]] = Registry("runtime")

@@ -1,69 +1,83 @@
-"""The default runtime: ONNX Runtime on the CPU."""
+"""ONNX Runtime: the default, in the core install, on the CPU; and on NVIDIA's GPUs."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
 from siamtrack.errors import WeightsError
-from siamtrack.frames import Image
-from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs, Response
+from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
+from siamtrack.runtimes.graph import Feed, GraphRuntime, Input
+
+onnxruntime.disable_telemetry_events()  # for Windows; elsewhere the package has done it
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
 
 @RUNTIMES.register("onnx")
-class OnnxRuntime:
+class OnnxRuntime(GraphRuntime):
     """Runs both graphs of a model in ONNX Runtime.
 
     Args:
         graphs: The model.
         threads: Threads inside an operator; 0 lets ONNX Runtime choose.
+        provider: Execution provider; operators that it lacks run on the CPU.
 
     Raises:
         WeightsError: If a graph cannot be loaded, or has other inputs and outputs.
+        ValueError: If there is no such provider, or no device for it.
     """
 
-    def __init__(self, graphs: Graphs, threads: int = 0) -> None:
-        self._template = _session(graphs, "template", threads)
-        self._search = _session(graphs, "search", threads)
-        self._outputs = [output.name for output in self._search.get_outputs()]
-        inputs = sorted(item.name for item in self._search.get_inputs())
-        if inputs != ["kernel", "search"] or "score" not in self._outputs:
-            raise WeightsError(
-                f"{graphs.folder}: search.onnx maps {inputs} to {self._outputs}; expected kernel "
-                "and search to score; export the model with `siamtrack export`"
+    def __init__(self, graphs: Graphs, threads: int = 0, *, provider: str = CPU) -> None:
+        if provider not in onnxruntime.get_available_providers():
+            raise ValueError(
+                f"runtime 'onnx-cuda' needs {provider}, which this ONNX Runtime "
+                f"{onnxruntime.__version__} lacks: install onnxruntime-gpu in place of "
+                "onnxruntime, or take runtime 'onnx', which runs on the CPU"
             )
-
-    def embed(self, template: Image, size: Floats) -> Floats:
-        """Map template patches (B, T, T, 3), uint8 RGB, and sizes (B, 2) to kernels (B, ...)."""
-        feed: dict[str, Any] = {"template": np.ascontiguousarray(template)}
-        if any(item.name == "size" for item in self._template.get_inputs()):
-            feed["size"] = np.asarray(size, dtype=np.float32)
-        kernel = self._template.run(["kernel"], feed)[0]
-        return np.asarray(kernel, dtype=np.float32)
-
-    def respond(self, kernel: Floats, search: Image) -> Response:
-        """Match kernels (B, ...) with search patches (B, S, S, 3), uint8 RGB, one by one."""
-        feed = {"kernel": kernel, "search": np.ascontiguousarray(search)}
-        found = dict(zip(self._outputs, self._search.run(self._outputs, feed), strict=True))
-        return Response(
-            score=found["score"],
-            distances=found.get("distances"),
-            presence=found.get("presence"),
-            features=found.get("features"),
+        super().__init__(
+            _Session(graphs, "template", threads, provider),
+            _Session(graphs, "search", threads, provider),
+            graphs.folder,
         )
 
 
-def _session(graphs: Graphs, which: str, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(
-            getattr(graphs, which), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # ONNX Runtime raises its own classes, which share no base
-        raise WeightsError(
-            f"{graphs.folder / which}.onnx cannot be loaded ({error}); export the model again"
-        ) from error
+RUNTIMES.register("onnx-cuda")(partial(OnnxRuntime, provider=CUDA))
+
+
+class _Session:
+    """One graph in ONNX Runtime."""
+
+    def __init__(self, graphs: Graphs, which: str, threads: int, provider: str) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                getattr(graphs, which), options, providers=list(dict.fromkeys((provider, CPU)))
+            )
+        except Exception as error:  # ONNX Runtime raises its own classes, which share no base
+            raise WeightsError(
+                f"{graphs.folder / which}.onnx cannot be loaded ({error}); export the model again"
+            ) from error
+        if provider not in self._session.get_providers():  # it goes on without, and only logs it
+            raise ValueError(
+                f"ONNX Runtime finds no device for {provider}: take runtime 'onnx', which runs on "
+                "the CPU, or install the GPU's driver and libraries"
+            )
+        self.inputs = {
+            item.name: Input(DTYPES.get(item.type, item.type), _shape(item.shape))
+            for item in self._session.get_inputs()
+        }
+        self.outputs = [item.name for item in self._session.get_outputs()]
+
+    def run(self, feed: Feed) -> dict[str, Floats]:
+        """Map all inputs, by name, to all outputs."""
+        return dict(zip(self.outputs, self._session.run(self.outputs, feed), strict=True))
+
+
+def _shape(sizes: list[int | str | None]) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) else None for size in sizes)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from siamtrack.runtimes import AUTO
 from siamtrack.studio.app import Access, Limits, Settings, make_app
 from siamtrack.studio.library import Library
 from siamtrack.studio.session import Models
@@ -29,6 +30,7 @@ def serve(
     port: int | None = None,
     names: Sequence[str] = (),
     upload: int = Limits.upload,
+    runtime: str = AUTO,
     threads: int = 0,
     browser: bool = True,
 ) -> None:
@@ -42,6 +44,7 @@ def serve(
         port: Port; None: 8765, or a free one if that is taken; 0: a free one.
         names: Further names under which the page may be opened.
         upload: Bytes of an upload at most.
+        runtime: Engine of the network.
         threads: Threads of the network; 0: as many as help.
         browser: Whether to open the page.
 
@@ -54,7 +57,7 @@ def serve(
     token = None if local else secrets.token_urlsafe(24)
     known = {*names, host} if local else {*names, host, socket.gethostname()}
     access = Access(frozenset(known), addresses=not local, token=token)
-    loaded = Models(models, threads)
+    loaded = Models(models, threads, runtime)
     loaded(loaded.names[0])
     app = make_app(Library(roots, home), loaded, Settings(Limits(upload), access))
     listener = _listen(host, port)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from siamtrack.errors import SiamtrackError
+from siamtrack.runtimes import AUTO
 from siamtrack.studio.clip import Clip, open_clip
 from siamtrack.studio.hub import Hub
 from siamtrack.studio.jobs import Jobs, Order
@@ -27,6 +28,7 @@ class Models:
     Args:
         models: Names or folders of the models that pages may choose, the default one first.
         threads: Threads of the network; 0: as many as help.
+        runtime: Engine of the network.
 
     Attributes:
         names: What pages call them.
@@ -36,14 +38,14 @@ class Models:
         ['lite', 'model', 'model 2']
     """
 
-    def __init__(self, models: Iterable[str] = (), threads: int = 0) -> None:
+    def __init__(self, models: Iterable[str] = (), threads: int = 0, runtime: str = AUTO) -> None:
         self._places: dict[str, str] = {}
         for place in list(models) or [DEFAULT]:
             name, count = Path(place).name, 1
             while (shown := name if count == 1 else f"{name} {count}") in self._places:
                 count += 1
             self._places[shown] = place
-        self.names, self._threads = list(self._places), threads
+        self.names, self._threads, self._runtime = list(self._places), threads, runtime
         self._loaded: dict[str, Model] = {}
         self._lock = threading.Lock()
 
@@ -57,7 +59,9 @@ class Models:
             raise ValueError(f"no model {name!r} here: choose one of {', '.join(self.names)}")
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = load_model(self._places[name], threads=self._threads)
+                self._loaded[name] = load_model(
+                    self._places[name], runtime=self._runtime, threads=self._threads
+                )
             return self._loaded[name]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
+from siamtrack.models.tracing import is_traced
 from siamtrack.registry import Registry
 
 
@@ -44,7 +44,7 @@ class Backbone(nn.Module):
             ValueError: If the images have another shape, are not of a floating dtype, or are too
                 small for one cell.
         """
-        if not torch.onnx.is_in_onnx_export():  # sizes are symbols there
+        if not is_traced():  # sizes are symbols there
             check_images(images, self.smallest)
         return self.extract(images)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from siamtrack.models.tracing import is_traced
 from siamtrack.registry import Registry
 
 
@@ -39,7 +39,7 @@ def check_feature(feature: Tensor, channels: int, smallest: int = 1) -> None:
     Raises:
         ValueError: If it is not (B, channels, H, W) with sides of at least `smallest`.
     """
-    if torch.onnx.is_in_onnx_export():
+    if is_traced():
         return  # sizes are symbols there
     shape = tuple(feature.shape)
     if len(shape) != 4 or shape[1] != channels or min(shape[2:]) < smallest:

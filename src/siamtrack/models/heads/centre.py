@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from siamtrack.models.heads.base import check_feature
+from siamtrack.models.tracing import is_traced
 
 
 class Separable(nn.Module):
@@ -82,7 +83,7 @@ class CentreHead(nn.Module):
             ValueError: If the feature has other channels or cells, or not each has a size.
         """
         check_feature(template, self.channels)
-        if not torch.onnx.is_in_onnx_export():
+        if not is_traced():
             if template.shape[2:] != (self.cells, self.cells):
                 raise ValueError(
                     f"expected a template of {self.cells}x{self.cells} cells, got shape "
@@ -110,7 +111,7 @@ class CentreHead(nn.Module):
             ValueError: If the two do not fit each other or the head.
         """
         check_feature(search, self.channels)
-        if not torch.onnx.is_in_onnx_export() and kernel.shape[:2] != (
+        if not is_traced() and kernel.shape[:2] != (
             len(search),
             self.cells**2 + 2,
         ):

@@ -1,0 +1,30 @@
+"""OpenVINO's IR, `.xml` and `.bin`, from the ONNX graphs, in float32."""
+
+from __future__ import annotations
+
+from siamtrack.formats.base import FORMATS, Source
+from siamtrack.runtimes.openvino import import_openvino
+from siamtrack.weights import GRAPHS
+
+
+class OpenVinoIr:
+    """Four files: `template.xml`, `template.bin`, `search.xml`, `search.bin`."""
+
+    needs_network = False
+
+    def check(self) -> None:
+        """Raise `MissingExtraError` if OpenVINO is not installed."""
+        import_openvino()
+
+    def write(self, source: Source) -> list[str]:
+        """Write into the folder and return the names of the files."""
+        openvino = import_openvino()
+        core = openvino.Core()
+        for name in GRAPHS:
+            model = core.read_model(model=(source.folder / f"{name}.onnx").read_bytes())
+            # its own default halves the weights to float16, which costs digits
+            openvino.save_model(model, source.folder / f"{name}.xml", compress_to_fp16=False)
+        return [f"{name}.{ending}" for name in GRAPHS for ending in ("xml", "bin")]
+
+
+FORMATS.register("openvino")(OpenVinoIr())

@@ -1,0 +1,79 @@
+"""A tracking network as one `.safetensors` file: weights, and its structure as JSON.
+
+Nothing in such a file is ever run, unlike in a pickle, in TorchScript and in torch.export's `.pt2`,
+which `torch.export.load` unpickles.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from siamtrack.config import from_dict, to_dict
+from siamtrack.errors import SiamtrackError, WeightsError
+from siamtrack.models.convert import convert
+from siamtrack.models.halves import Trackable
+from siamtrack.models.siamese import Siamese
+from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
+from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig
+
+STRUCTURE = "structure"
+"""Key of the JSON in the file's metadata. Files without it are of another project."""
+
+
+def to_bytes(network: Trackable, original: Mapping[str, Tensor] | None = None) -> bytes:
+    """Return the file of a network.
+
+    Args:
+        network: The network.
+        original: For a `Siamese`, the tensors that it was converted from, which tell its structure.
+
+    Raises:
+        ValueError: If a `Siamese` comes without them.
+    """
+    if isinstance(network, Siamese):
+        if original is None:
+            raise ValueError("a Siamese: expected the tensors that it was converted from")
+        return bytes(save({name: value.contiguous() for name, value in original.items()}))
+    weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    return bytes(save(weights, {STRUCTURE: json.dumps(to_dict(network.config))}))
+
+
+def from_bytes(data: bytes, where: str) -> Trackable:
+    """Build the network of a file, in eval mode.
+
+    Args:
+        data: What `to_bytes` returned.
+        where: Name of the file, for messages.
+
+    Raises:
+        WeightsError: If it is no such file.
+    """
+    try:
+        state = load(data)
+        structure = _metadata(data).get(STRUCTURE)
+        if structure is None:
+            return convert(state)[0]
+        network = _build(json.loads(structure))
+        network.load_state_dict(state)
+    except (SafetensorError, SiamtrackError, ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(f"{where} holds no network ({error}); export the model again") from error
+    return network.eval()
+
+
+def _metadata(data: bytes) -> Mapping[str, Any]:
+    """Read the JSON at the head of the file, whose length are its first eight bytes."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    found: Mapping[str, Any] = json.loads(data[8:end]).get("__metadata__", {})
+    return found
+
+
+def _build(structure: Mapping[str, Any]) -> BoxTracker | SiamFCTracker:
+    if structure.get("kind") == "siamfc":
+        return SiamFCTracker(from_dict(SiamFCConfig, structure))
+    return BoxTracker(from_dict(BoxTrackerConfig, structure))

@@ -1,0 +1,65 @@
+"""Which runtime, and how many threads."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from siamtrack.errors import UnknownNameError
+from siamtrack.runtimes.base import RUNTIMES
+
+AUTO = "auto"
+
+logger = logging.getLogger(__name__)
+
+
+def runtime_names() -> list[str]:
+    """Return what can be asked for: `auto`, and every registered runtime, installed or not."""
+    return [AUTO, *RUNTIMES]
+
+
+def choose_runtime(name: str = AUTO) -> str:
+    """Return the registered name of a runtime for what was asked for.
+
+    `auto` is `onnx`, whatever else is installed and wherever it runs: it is in the core install and
+    loads soonest; `openvino` is no faster in float32, and those that are faster by computing with
+    fewer bits change results, which nothing but asking for them should. docs/runtimes.md has the
+    measurements. Nothing is measured or imported here.
+
+    Raises:
+        UnknownNameError: If there is no such runtime.
+
+    Example:
+        >>> choose_runtime("auto")
+        'onnx'
+    """
+    if name == AUTO:
+        return "onnx"
+    if name not in RUNTIMES:
+        raise UnknownNameError("runtime", name, runtime_names())
+    return name
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_threads(threads: int) -> None:
+    """Refuse a number of threads that is none, and warn of more threads than cores.
+
+    Threads beyond the cores wait for each other, so that it gets slower. It is no error, because a
+    script that asks for four should run on a machine with two.
+
+    Raises:
+        ValueError: If it is no whole number from 0.
+    """
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
+        raise ValueError(f"threads {threads!r}: expected a whole number; 0 lets the runtime choose")
+    if threads > cores():
+        logger.warning(
+            "%d threads, but this process may use %d core(s): that is slower than %d thread(s); "
+            "give fewer, or 0 to let the runtime choose", threads, cores(), cores(),
+        )  # fmt: skip

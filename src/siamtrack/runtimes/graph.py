@@ -1,0 +1,130 @@
+"""What runtimes share that run two graphs: names, shapes, and batches of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamtrack.errors import WeightsError
+from siamtrack.frames import Image
+from siamtrack.runtimes.base import Floats, Response
+
+Feed = dict[str, NDArray[Any]]
+
+
+class Input(NamedTuple):
+    """What an input of a graph takes: its dtype, and its shape with None where any size fits."""
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+class Graph(Protocol):
+    """One graph in some engine, ready to run."""
+
+    @property
+    def inputs(self) -> Mapping[str, Input]:
+        """What it takes, by name; the first size of each shape is the batch."""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """Names of what it gives."""
+        ...
+
+    def run(self, feed: Feed) -> dict[str, Floats]:
+        """Map all inputs, by name, to all outputs."""
+        ...
+
+
+class GraphRuntime:
+    """A `Runtime` made of two graphs.
+
+    A graph that takes batches of one size only, because it was exported so or because its engine
+    prepares for one size, is called as often as the batch needs; the last call may hold copies of
+    the last row, which are dropped.
+
+    Args:
+        template: Maps `template` and, with a box head, `size` to `kernel`.
+        search: Maps `kernel` and `search` to `score` and what else it has.
+        where: Where the graphs come from, for messages.
+
+    Raises:
+        WeightsError: If a graph has other inputs or outputs.
+    """
+
+    def __init__(self, template: Graph, search: Graph, where: Path | str) -> None:
+        self._template, self._search, self._where = template, search, where
+        self._check("search", search, ({"kernel", "search"},), "kernel and search to score")
+        inputs = ({"template"}, {"template", "size"})
+        self._check("template", template, inputs, "template (and size) to kernel")
+
+    def embed(self, template: Image, size: Floats) -> Floats:
+        """Map template patches (B, T, T, 3), uint8 RGB, and sizes (B, 2) to kernels (B, ...)."""
+        feed: Feed = {"template": template}
+        if "size" in self._template.inputs:
+            feed["size"] = np.asarray(size, dtype=np.float32)
+        return self._run(self._template, feed)["kernel"]
+
+    def respond(self, kernel: Floats, search: Image) -> Response:
+        """Match kernels (B, ...) with search patches (B, S, S, 3), uint8 RGB, one by one."""
+        found = self._run(self._search, {"kernel": kernel, "search": search})
+        return Response(
+            score=found["score"],
+            distances=found.get("distances"),
+            presence=found.get("presence"),
+            features=found.get("features"),
+        )
+
+    def _check(self, which: str, graph: Graph, inputs: tuple[set[str], ...], expected: str) -> None:
+        there = ", ".join(
+            f"{n} {i.dtype} {_text(i.shape)}" for n, i in sorted(graph.inputs.items())
+        )
+        output = "score" if which == "search" else "kernel"
+        patches = graph.inputs.get(which)
+        if (
+            set(graph.inputs) not in inputs
+            or output not in graph.outputs
+            or patches is None
+            or patches.dtype != "uint8"
+            or len(patches.shape) != 4
+            or patches.shape[3] != 3
+        ):
+            raise WeightsError(
+                f"{self._where}: the {which} graph maps {there} to {', '.join(graph.outputs)}; "
+                f"expected {expected}, with {which} uint8 (batch, side, side, 3); export the model "
+                "with `siamtrack export`"
+            )
+
+    def _run(self, graph: Graph, feed: Feed) -> dict[str, Floats]:
+        for name, value in feed.items():
+            wanted = graph.inputs[name].shape[1:]
+            if len(wanted) != value.ndim - 1 or any(
+                want not in (None, size) for want, size in zip(wanted, value.shape[1:], strict=True)
+            ):
+                raise WeightsError(
+                    f"{self._where}: {name} of shape {value.shape} for a graph that takes "
+                    f"{_text(graph.inputs[name].shape)}; export the model again, so that card and "
+                    "graphs belong together"
+                )
+        counts = {name: len(value) for name, value in feed.items()}
+        count = min(counts.values())
+        if not count or len(set(counts.values())) > 1:
+            raise ValueError(f"expected as many of each and at least one, got {counts}")
+        feed = {name: np.ascontiguousarray(value) for name, value in feed.items()}
+        each = next((item.shape[0] for item in graph.inputs.values() if item.shape[0]), count)
+        if each == count:
+            return graph.run(feed)
+        parts = []
+        for first in range(0, count, each):
+            rows = np.minimum(np.arange(first, first + each), count - 1)
+            parts.append(graph.run({name: value[rows] for name, value in feed.items()}))
+        return {name: np.concatenate([p[name] for p in parts])[:count] for name in graph.outputs}
+
+
+def _text(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
