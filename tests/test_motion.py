@@ -5,7 +5,9 @@ from siamtrack.crops import square_window
 from siamtrack.motion import MOTIONS
 from siamtrack.runtimes.base import Response
 from siamtrack.settings import TrackerSettings
-from siamtrack.weights import Card
+from siamtrack.tracker import SiamTracker
+from siamtrack.weights import Card, Model
+from tests.helpers import clip
 
 
 def card(kind, **settings):
@@ -92,3 +94,35 @@ def test_no_box_from_a_response_that_is_not_finite(bad):
     response.score[0, 0, 0] = bad
     window = square_window(10, 10, 255.0, 255)
     assert MOTIONS["box"](np.ones(4), [window], response, card("box")) is None
+
+
+class CountingRuntime:
+    """SiamFC's side of a runtime: notes how many windows it gets; the target stays."""
+
+    def __init__(self):
+        self.windows = []
+
+    def embed(self, template, size):
+        return np.zeros((len(template), 1, 1, 1), np.float32)
+
+    def respond(self, kernel, search):
+        self.windows.append(len(search))
+        score = np.zeros((len(search), 5, 5), np.float32)
+        score[:, 2, 2] = 1
+        return Response(score)
+
+
+@pytest.mark.parametrize(("every", "windows"), [(1, [3, 3, 3, 3]), (3, [3, 1, 1, 3])])
+def test_other_scales_in_every_so_manieth_frame(every, windows):
+    runtime = CountingRuntime()
+    tracker = SiamTracker(Model(card("response", scale_every=every), runtime))
+    pictures, boxes = clip(5)
+    tracker.init(pictures[0], boxes[0])
+    for picture in pictures[1:]:
+        tracker.update(picture)
+    assert runtime.windows == windows
+
+
+def test_no_scale_every():
+    with pytest.raises(ValueError, match="scale_every 0: expected a number from 1"):
+        TrackerSettings(scale_every=0)

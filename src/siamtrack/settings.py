@@ -67,6 +67,7 @@ class TrackerSettings:
         size_rate: Share of a new size that is taken, times score and penalty for a box head.
         scales: Number of scales searched (SiamFC only).
         scale_step: Factor between two scales (SiamFC only).
+        scale_every: The other scales are searched in every so manieth frame (SiamFC only).
         up: Factor by which the response is enlarged before its peak is read (SiamFC only).
         smallest: Least side of a box in pixels.
         presence: What the score means.
@@ -79,6 +80,7 @@ class TrackerSettings:
     size_rate: float = 0.6
     scales: int = 3
     scale_step: float = 1.0375
+    scale_every: int = 1
     up: int = 16
     smallest: float = 3.0
     presence: PresenceSettings = field(default_factory=PresenceSettings)
@@ -90,6 +92,8 @@ class TrackerSettings:
                 raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
         if self.scales < 1 or self.scales % 2 == 0:
             raise ValueError(f"scales {self.scales}: expected an odd number from 1")
+        if self.scale_every < 1:
+            raise ValueError(f"scale_every {self.scale_every}: expected a number from 1")
         if self.scale_step <= 1 or self.up < 1 or self.smallest <= 0 or self.context < 0:
             raise ValueError("expected scale_step > 1, up >= 1, smallest > 0 and context >= 0")
 

@@ -52,7 +52,7 @@ class Target:
     ) -> None:
         height, width = frame.shape[:2]
         self.id, self.model, self.redetect = number, model, redetect
-        self._lost_for = 0
+        self._lost_for = self._frames = 0
         self.box = check_box(box, width, height)
         self.shape = (height, width)
         self.border = mean_colour(frame)
@@ -117,7 +117,8 @@ class Target:
         left, top, width, height = self.box.tolist()
         cx, cy = left + width / 2, top + height / 2
         side = context_side(width, height, settings.context) * card.search / card.template
-        count = 1 if card.kind == "box" else settings.scales
+        probed = card.kind != "box" and self._frames % settings.scale_every == 0
+        count = settings.scales if probed else 1
         windows = [
             square_window(cx, cy, side * settings.scale_step**exponent, card.search)
             for exponent in range(-(count // 2), count - count // 2)
@@ -149,6 +150,7 @@ class Target:
         state = state_of(score, presence)
         if found is not None and seen and state is not TrackState.LOST:
             self._learn(windows[where], seen[where], found)
+        self._frames += 1
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
         return Track(self.box.copy(), score, state, self.id)
 
