@@ -38,13 +38,13 @@ from siamtrack.weights import DEFAULT, Card, model_folder, read_card, read_graph
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- roofline: begin -->\n", "<!-- roofline: end -->\n"
-SIDE = 1024  # of the matrices
-LARGE, SMALL = 2**28, 2**21  # bytes of a copy: far more than any cache, and within the last level
+SIDE = 512  # of the matrices: short enough that some run undisturbed
+LARGE, SMALL = 2**26, 2**21  # bytes of a copy: more than a cache, and within the last level
 NUMPY = f"""
 import time, numpy as np
 a = np.random.default_rng(0).random(({SIDE}, {SIDE}), dtype=np.float32)
 best = 9.0
-for _ in range(30):
+for _ in range(400):
     start = time.perf_counter(); a @ a; best = min(best, time.perf_counter() - start)
 print(best)
 """
@@ -91,9 +91,9 @@ def limits(threads: int) -> Limits:
     )  # fmt: skip
     return Limits(
         threads,
-        macs / best(product(threads), 30),
+        macs / best(product(threads), 400),
         macs / float(numpy.stdout),
-        copying(LARGE, threads, 8),
+        copying(LARGE, threads, 60),
         copying(SMALL, threads, 400),
     )
 
@@ -234,7 +234,7 @@ def table(found: dict[str, Kind], here: Limits) -> str:
     """Write a row for each kind, the slowest first."""
     total, ideal = sum(kind.ms for kind in found.values()), 0.0
     lines = [
-        f"{here.threads} thread{'s' * (here.threads > 1)}:\n",
+        f"{_threads(here.threads)}:\n",
         "| operators | number | ms | share | MACs, M | moved, MB | GMAC/s | GB/s | "
         "bound by | share of the limit |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -255,6 +255,10 @@ def table(found: dict[str, Kind], here: Limits) -> str:
     return "\n".join(lines)
 
 
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def page(model: str, counts: list[int], runs: int) -> str:
     """Measure, and return everything as Markdown."""
     folder = model_folder(model)
@@ -269,7 +273,7 @@ def page(model: str, counts: list[int], runs: int) -> str:
         f"of weights, {moved / 1e6:.0f} MB read and written by its operators one by one. "
         f"{machine.processor}, {machine.cores} cores, {caches}; ONNX Runtime "
         f"{machine.versions['onnxruntime']}; load before the start: {machine.load}.\n",
-        "| limit | " + " | ".join(f"{each.threads} threads" for each in measured) + " |",
+        "| limit | " + " | ".join(_threads(each.threads) for each in measured) + " |",
         "|---" * (len(measured) + 1) + "|",
     ]
     for title, name, unit in (
