@@ -3,6 +3,7 @@
 # make test-all   the long tests as well
 # make benchmark  run the default model and its peers over OTB sequences; writes the README's table
 #                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
+# make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
 PYTHON ?= python3
 DEV := .venv
 DEMO := .venv-demo
@@ -10,7 +11,7 @@ BENCH := .venv-bench
 OTB ?= data/OTB
 PEERS ?= data/peers
 
-.PHONY: demo test test-all setup lint benchmark clean
+.PHONY: demo test test-all setup lint bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -30,6 +31,12 @@ benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)
 	$(BENCH)/bin/python benchmarks/readme_table.py
 
+bench: $(BENCH)/.done
+	$(BENCH)/bin/siamtrack bench --tracker siamtrack-lite=lite --tracker opencv:kcf \
+		--tracker opencv:csrt --tracker opencv:mil $(if $(wildcard $(PEERS)),--peers $(PEERS)) \
+		--rounds 9 --targets 1 4 16 64 --accuracy benchmarks/results/dev20/report.json \
+		--json benchmarks/results/speed.json --picture benchmarks/results/speed.png --overwrite
+
 setup: $(DEV)/.done
 
 $(DEV)/.done: pyproject.toml constraints.txt
@@ -45,7 +52,7 @@ $(DEMO)/.done: pyproject.toml
 # OpenCV with its contrib modules takes the place of the plain one: KCF and CSRT are in there
 $(BENCH)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet -c constraints.txt -e '.[peers]'
+	$(BENCH)/bin/python -m pip install --quiet -c constraints.txt -e '.[peers,plots]'
 	$(BENCH)/bin/python -m pip uninstall --quiet --yes opencv-python-headless
 	$(BENCH)/bin/python -m pip install --quiet opencv-contrib-python-headless
 	touch $@

@@ -103,3 +103,11 @@ def test_scores_before_learning():
 def test_settings_out_of_range(wrong):
     with pytest.raises(ValueError, match="expected a number"):
         OnlineSettings(**wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_cells_know_whether_they_are_finite(rng, value):
+    features = rng.normal(size=(8, SIDE, SIDE)).astype(np.float32)
+    assert cells(features).finite
+    features[3, 2, 5] = value
+    assert not cells(features).finite

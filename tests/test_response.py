@@ -106,3 +106,10 @@ def test_no_finite_score_still_gives_a_cell():
     row, column = best_cell(np.full((3, 4), np.nan), cosine_window(3, 4), 0.3)
     assert 0 <= row < 3
     assert 0 <= column < 4
+
+
+def test_what_many_share_cannot_be_changed():
+    assert cosine_window(5, 7) is cosine_window(5, 7)
+    for shared in (cosine_window(5, 7), cell_centres(5, 16, 81)):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[0] = 1.0

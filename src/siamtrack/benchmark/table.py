@@ -83,7 +83,8 @@ def _notes(report: Report) -> Iterator[str]:
     if report.machine.busy:
         yield (
             f"note: a load of {report.machine.load:g} on {report.machine.cores} cores before the "
-            "start: compare ratios, and take milliseconds from a quiet machine"
+            "start: milliseconds are too long, and with a thread for each core ratios are off as "
+            "well; measure again on a quiet machine"
         )
     for line in report.skipped:
         yield f"skipped {line}"
