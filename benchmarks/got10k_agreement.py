@@ -153,10 +153,47 @@ def fixture(python: str, file: Path) -> int:
     ]
     for case in cases:
         del case["speed_fps"]
-    about = "synthetic boxes; figures of the GOT-10k toolkit 0.1.3 (ExperimentOTB.report)"
+    with tempfile.TemporaryDirectory() as scratch:
+        validation = val_fixture(python, Path(scratch))
+    about = "synthetic boxes; figures of the GOT-10k toolkit 0.1.3, from its reports on OTB and on "
+    about += "GOT-10k's val part"
     lines = ",\n".join(json.dumps(case) for case in cases)
-    file.write_text(f'{{"about": {json.dumps(about)}, "cases": [\n{lines}\n]}}\n')
+    file.write_text(f'{{"about": {json.dumps(about)}, "cases": [\n{lines}\n],\n'
+                    f'"val": {json.dumps(validation)}}}\n')  # fmt: skip
     return 0
+
+
+def val_fixture(python: str, folder: Path) -> dict:
+    """Return sequences in GOT-10k's layout, whose boxes leave the frame, with AO and SR."""
+    rng, size, sequences = np.random.default_rng(3), (64, 48), {}
+    for name, count in (("GOT-10k_Val_000001", 12), ("GOT-10k_Val_000002", 7)):
+        truth = np.concatenate(
+            [rng.uniform((-3, -3), (50, 38), (count, 2)), rng.uniform(8, 25, (count, 2))], axis=1
+        ).round(2)
+        truth[0] = [20, 15, 12, 10]
+        guess = (truth + rng.normal(0, 4, truth.shape)).round(2)
+        guess[:, 2:] = np.maximum(guess[:, 2:], 1)
+        cover = rng.integers(0, 9, count)
+        cover[[0, 3]] = 8, 0
+        place, results = folder / "val" / name, folder / "results" / "GOT-10k" / "synthetic"
+        place.mkdir(parents=True)
+        (results / name).mkdir(parents=True)
+        for number in range(1, count + 1):
+            (place / f"{number:08d}.jpg").touch()
+        np.savetxt(place / "groundtruth.txt", truth, "%.2f", delimiter=",")
+        np.savetxt(place / "cover.label", cover, "%d")
+        for label in ("absence", "cut_by_image"):
+            np.savetxt(place / f"{label}.label", np.zeros(count), "%d")
+        (place / "meta_info.ini").write_text(f"[METAINFO]\nresolution: {size}\n")
+        np.savetxt(results / name / f"{name}_001.txt", guess, "%.2f", delimiter=",")
+        np.savetxt(results / name / f"{name}_time.txt", np.full(count, 0.01))
+        sequences[name] = {"truth": truth.tolist(), "guess": guess.tolist(),
+                           "cover": cover.tolist()}  # fmt: skip
+    (folder / "val" / "list.txt").write_text("\n".join(sequences))
+    command = [python, str(HERE / "got10k_report.py"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    overall = json.loads((folder / "performance.json").read_text())["synthetic"]["overall"]
+    return {"size": size, "sequences": sequences, "ao": overall["ao"], "sr": overall["sr"]}
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
-"""Run the GOT-10k toolkit's OTB report on a folder of raw results, in its own environment.
+"""Run the GOT-10k toolkit's reports on a folder of raw results, in its own environment.
 
     PYTHON_WITH_GOT10K got10k_report.py FOLDER
 
 FOLDER holds `truth.json` (name -> boxes) and `results/OTB2015/TRACKER/SEQUENCE.txt`. Writes
 `FOLDER/performance.json` and prints two lines of seconds of processor time and by the clock,
 imports not counted: of the figures alone, and of its whole report, which draws two plots.
+With `val` in FOLDER, GOT-10k's layout, it reports on that and `results/GOT-10k/TRACKER`.
 `got10k_agreement.py` calls this.
 """
 
@@ -19,7 +20,7 @@ import matplotlib as mpl
 import numpy as np
 
 mpl.use("Agg")
-from got10k.experiments import ExperimentOTB
+from got10k.experiments import ExperimentGOT10k, ExperimentOTB
 
 
 class Annotations(list):
@@ -31,6 +32,12 @@ class Annotations(list):
 
 
 folder = Path(sys.argv[1])
+if (folder / "val").is_dir():
+    report = ExperimentGOT10k(str(folder), "val", str(folder / "results"), str(folder / "reports"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        performance = report.report(["synthetic"])
+    (folder / "performance.json").write_text(json.dumps(performance))
+    sys.exit()
 experiment = ExperimentOTB.__new__(ExperimentOTB)
 experiment.dataset = Annotations(json.loads((folder / "truth.json").read_text()))
 experiment.result_dir = str(folder / "results" / "OTB2015")

@@ -27,10 +27,10 @@ def test_got10k_validation(tmp_path):
     for path in (got10k(tmp_path), tmp_path / "val"):
         dataset = open_dataset(f"got10k-val:{path}")
     (sequence,) = dataset
-    assert sequence.boxes[0].tolist() == [10, 20, 8, 6]  # 0-based
+    assert sequence.boxes[0].tolist() == [9, 19, 8, 6]
     assert np.isnan(sequence.boxes[:, 0]).tolist() == [False, False, True, True]
     assert sequence.size == (64, 48)
-    assert (dataset.policy, dataset.nested, dataset.origin) == ("got10k", True, 0)
+    assert (dataset.policy, dataset.nested, dataset.origin) == ("got10k", True, 1)
     assert number(sequence[1]) == 2
 
 
@@ -38,7 +38,7 @@ def test_got10k_test_has_the_first_box_alone(tmp_path):
     dataset = open_dataset(f"got10k-test:{got10k(tmp_path, 'test')}")
     assert len(dataset[0]) == 4
     assert np.isnan(dataset[0].boxes[1:]).all()
-    assert dataset[0].boxes[0].tolist() == [10, 20, 8, 6]
+    assert dataset[0].boxes[0].tolist() == [9, 19, 8, 6]
 
 
 def test_got10k_that_is_not_whole(tmp_path):

@@ -17,6 +17,7 @@ import pytest
 from siamtrack.data import open_dataset
 from siamtrack.evaluation import evaluate_results
 from siamtrack.evaluation.scores import score_sequence
+from tests.data.trees import rows, write
 
 ROOT = Path(__file__).parents[2]
 FIXTURE = json.loads((Path(__file__).parent / "got10k_figures.json").read_text(encoding="utf-8"))
@@ -32,6 +33,27 @@ def test_figures_of_the_got10k_toolkit(case):
     assert score.success == pytest.approx(case["success_score"], abs=1e-12)
     assert score.precision == pytest.approx(case["precision_score"], abs=1e-12)
     assert score.sr50 == pytest.approx(case["success_rate"], abs=1e-12)
+
+
+def test_figures_of_the_got10k_toolkit_on_its_own_layout(tmp_path):
+    """Boxes that leave the frame on every side, and frames in which nothing is visible."""
+    val = FIXTURE["val"]
+    for name, entry in val["sequences"].items():
+        folder = tmp_path / "val" / name
+        count = len(entry["truth"])
+        for number in range(1, count + 1):
+            write(folder / f"{number:08d}.jpg", "")
+        write(folder / "groundtruth.txt", rows(entry["truth"]))
+        write(folder / "cover.label", "\n".join(map(str, entry["cover"])))
+        write(folder / "absence.label", "0\n" * count)
+        write(folder / "meta_info.ini", f"[METAINFO]\nresolution: {tuple(val['size'])}\n")
+        write(tmp_path / "ours" / name / f"{name}_001.txt", rows(entry["guess"]))
+    write(tmp_path / "val" / "list.txt", "\n".join(val["sequences"]))
+    report = evaluate_results(tmp_path / "ours", open_dataset(f"got10k-val:{tmp_path}"))
+    found = report.overall("ours")
+    assert found["ao"] == pytest.approx(val["ao"], abs=1e-12)
+    assert found["sr50"] == pytest.approx(val["sr"], abs=1e-12)
+    assert report.of("ours")[0].counted == 10
 
 
 def test_the_fixture_is_not_trivial():

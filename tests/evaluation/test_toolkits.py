@@ -35,10 +35,6 @@ def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="accuracy of the unsupervised run: 0.944 by the toolkit, 0.936 by ours, on this target "
-    "of 40 pixels (0.7304 and 0.7307 on the larger one of VOT's `bag`); the other 12 figures agree"
-)
 def test_vot_toolkit_runs_our_tracker_and_agrees(tmp_path):
     home = environment(tmp_path / "env", "vot-toolkit==0.9.0", "attributee==0.1.9")
     frames, boxes = clip(90, speed=1.5)

@@ -1,5 +1,8 @@
 """VOT's protocols against small cases worked out by hand."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -79,17 +82,40 @@ def test_expected_overlap_against_a_slow_oracle():
     assert supervised.expected_average_overlap(curve, 3, 8) == pytest.approx(curve[3:9].mean())
 
 
-def test_polygons_count_pixels_and_boxes_do_not():
+def test_regions_are_counted_in_whole_pixels():
     box = np.array([[10.0, 10, 20, 10]])
-    polygon = np.array([[10.0, 10, 29, 10, 29, 20, 10, 20]])  # its right edge belongs to it
+    polygon = np.array(
+        [[10.0, 10, 29, 10, 29, 19, 10, 19]]
+    )  # its right and lower edge belong to it
     assert overlaps(box, polygon).tolist() == [1.0]
-    assert overlaps(box, np.add(box, [5.5, 0, 0, 0]))[0] == pytest.approx(14.5 / 25.5)
+    assert overlaps(box, np.add(box, [0.4, -0.4, 0.3, 0.2])).tolist() == [1.0]
+    assert overlaps(box, np.add(box, [5.4, 0, 0, 0]))[0] == pytest.approx(15 / 25)
     assert overlaps(box, polygon + np.tile([100.0, 0], 4)).tolist() == [0.0]
     assert overlaps(box, np.full((1, 8), np.nan)).tolist() == [0.0]
+    assert overlaps(box, np.full((1, 4), np.nan)).tolist() == [0.0]
     outside = np.array([[-10.0, 0, 20, 10]])
     assert overlaps(outside, [[0.0, 0, 10, 10]], (80, 60)).tolist() == [1.0]
-    assert overlaps(outside, [[0.0, 0, 9, 0, 9, 10, 0, 10]], (80, 60)).tolist() == [1.0]
+    assert overlaps(outside, [[0.0, 0, 9, 0, 9, 9, 0, 9]], (80, 60)).tolist() == [1.0]
     assert overlaps(outside - [50, 0, 0, 0], polygon, (80, 60)).tolist() == [0.0]
+
+
+def test_two_rules_for_what_is_one_pixel_wide():
+    thin = np.array([[10.0, 10, 1, 20]])
+    assert overlaps(thin, np.add(thin, [0, 5, 0, 0])).tolist() == [1.0]  # together one column
+    edge = np.array([[79.0, 10, 12, 20]])
+    assert overlaps(edge, edge, (80, 60)).tolist() == [0.0]  # the frame shows one column
+    assert overlaps(edge, edge, (81, 60)).tolist() == [1.0]
+
+
+def test_overlaps_are_those_of_the_toolkit():
+    """To the last bit, for 180 pairs of random boxes and polygons.
+
+    `benchmarks/vot_agreement.py --overlaps` wrote the file.
+    """
+    cases = json.loads((Path(__file__).parent / "vot_overlaps.json").read_text())
+    for kind in ("boxes", "box and polygon", "polygons"):
+        found = [overlaps([a], [b], (80, 60))[0] for a, b, _ in cases[kind]]
+        assert found == [value for _, _, value in cases[kind]]
 
 
 def test_failure_of_a_run_from_an_anchor():
@@ -111,11 +137,43 @@ def test_anchors_run_both_ways():
     assert (accuracy, robustness, tracked) == pytest.approx((10 / 11, 11 / 31, 11))
 
 
-def test_multistart_curve_averages_within_sequences_first():
-    one, two = np.array([0, 1.0, 1, 1]), np.array([0, 0.5, 0.5, 0.5])
-    curve = multistart.expected_overlap_curve([[one], [two, two, two]], 6)
-    np.testing.assert_allclose(curve[:4], [1, 0.75, 0.75, 0.75])
-    assert np.isnan(curve[4:]).all()
+def test_multistart_curve_by_hand():
+    """One run to the end, one that fails at once and has eleven frames."""
+    good, bad = np.array([0, 1.0, 0.5, 1]), np.array([0, 0.9, *[0.0] * 12])
+    assert failed_at(bad) == 2
+    curve = multistart.expected_overlap_curve([good, bad], 20)
+    assert curve[0] == 1
+    np.testing.assert_allclose(curve[1:4], [(1 + 0.9) / 2, (0.75 + 0.45) / 2, (2.5 + 0.9) / 6])
+    np.testing.assert_allclose(curve[4:14], 0.9 / np.arange(4, 14))  # the failed one alone
+    np.testing.assert_allclose(curve[14:], 0.9 / np.arange(13, 19))  # the toolkit's n - 1
+    alone = multistart.expected_overlap_curve([good], 8)
+    assert np.isnan(alone[4:]).all()
+    assert multistart.expected_average_overlap(alone, 2, 6) == pytest.approx((0.75 + 2.5 / 3) / 4)
+    assert np.isnan(multistart.expected_average_overlap(alone, 4, 8))
+
+
+def test_frames_without_a_target_end_a_failure_and_count_as_nothing():
+    overlap = np.array([0, 1.0, *[0.0] * 6, np.nan, *[0.0] * 6])
+    assert failed_at(overlap) is None
+    assert failed_at(np.nan_to_num(overlap)) == 2
+    assert multistart.accuracy_robustness([overlap]) == pytest.approx((1 / 15, 1, 15))
+
+
+def test_longer_sequences_weigh_more():
+    """Accuracy and failures per 100 frames by frames; the number of failures by sequences."""
+    easy = np.tile([10.0, 10, 12, 12], (20, 1))
+    data = Dataset("two", [jumper(), Sequence("easy", Squares(easy), easy, size=(80, 60))])
+    figures = evaluate_vot({"still": Still}, data)
+    rows, overall = figures.sequences["still"], figures.overall["still"]
+    assert (rows["jump"]["failures"], rows["easy"]["failures"]) == (1, 0)
+    assert overall["failures"] == 0.5
+    assert overall["failures/100"] == pytest.approx(100 / 60)
+    mean = (40 * rows["jump"]["accuracy"] + 20 * rows["easy"]["accuracy"]) / 60
+    assert overall["accuracy"] == pytest.approx(mean)
+    anchored = evaluate_vot({"still": Still}, data, protocol="vot-multistart")
+    parts = anchored.sequences["still"]
+    mean = (40 * parts["jump"]["robustness"] + 20 * parts["easy"]["robustness"]) / 60
+    assert anchored.overall["still"]["robustness"] == pytest.approx(mean)
 
 
 SQUARE = [0, 0, 10, 0, 10, 10, 0, 10]

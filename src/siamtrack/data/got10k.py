@@ -2,8 +2,8 @@
 
 Paper: Huang et al., https://arxiv.org/abs/1810.11981. `val/list.txt`, then per sequence
 `00000001.jpg`, `groundtruth.txt`, `absence.label`, `cover.label` and `meta_info.ini`. Boxes are
-0-based: the authors' toolkit bounds them by 0 and the frame's size. The test part has the first box
-alone: trackers run on it and the server evaluates.
+1-based, as the authors say (https://github.com/got-10k/toolkit/issues/6). The test part has the
+first box alone: trackers run on it and the server evaluates.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
         policy="got10k",
         hidden=part == "test",
         nested=True,
+        origin=1,
     )
 
 
 def _annotated(folder: Path) -> Sequence:
     file = folder / "groundtruth.txt"
-    boxes = read_rows(file, (4,))
+    boxes = read_rows(file, (4,)) - [1, 1, 0, 0]
     count = len(boxes)
     gone = labels(folder / "absence.label", count)
     if (folder / "cover.label").is_file():  # 0: nothing of the target is visible
@@ -67,7 +68,7 @@ def _annotated(folder: Path) -> Sequence:
 def _first_box(folder: Path) -> Sequence:
     files = image_files(folder)
     boxes = np.full((max(len(files), 1), 4), np.nan)
-    boxes[0] = read_rows(folder / "groundtruth.txt", (4,))[0]
+    boxes[0] = read_rows(folder / "groundtruth.txt", (4,))[0] - [1, 1, 0, 0]
     return Sequence(folder.name, ImageFrames(files), boxes)
 
 

@@ -43,6 +43,15 @@ def mask_box(text: str) -> Array:
     if not text.startswith("m"):
         raise ValueError(f"{text[:30]!r} does not begin with m")
     left, top, width, height, *runs = (int(float(word)) for word in text[1:].split(","))
+    return runs_box(left, top, width, height, runs)
+
+
+def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> Array:
+    """Return the box (4,) around the mask that runs describe, NaN for an empty one.
+
+    Raises:
+        ValueError: If the runs are longer than the rectangle.
+    """
     values = np.arange(len(runs)) % 2
     flat = np.repeat(values, runs)
     if len(flat) > width * height:

@@ -35,7 +35,7 @@ def find_runs(folder: str | Path, dataset: Dataset) -> dict[str, list[Path]]:
     """Return the results files of each sequence, one per repetition.
 
     Besides the files that `find_results` finds, these are `NAME/NAME_001.txt` and so on, the layout
-    of GOT-10k.
+    of GOT-10k, or `.bin`, as the VOT toolkit writes.
 
     Raises:
         ResultsError: As `find_results`.
@@ -46,9 +46,11 @@ def find_runs(folder: str | Path, dataset: Dataset) -> dict[str, list[Path]]:
         sequence = dataset.find(name)
         if sequence is None or sequence.name in found:
             continue
-        numbered = sorted((Path(folder) / name).glob(f"{name}_[0-9][0-9][0-9].txt"))
-        if numbered:
-            found[sequence.name] = numbered
+        for ending in ("txt", "bin"):
+            numbered = sorted((Path(folder) / name).glob(f"{name}_[0-9][0-9][0-9].{ending}"))
+            if numbered:
+                found[sequence.name] = numbered
+                break
     return found
 
 

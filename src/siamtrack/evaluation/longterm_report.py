@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.sequence import Dataset
+from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import Run
@@ -18,6 +18,7 @@ from siamtrack.evaluation.longterm import longterm, presence_auc
 from siamtrack.evaluation.protocols import Start
 from siamtrack.evaluation.results import fit_lengths, read_results
 from siamtrack.evaluation.run import Result
+from siamtrack.evaluation.vot.files import CONFIDENCE, read_unsupervised
 
 
 def longterm_report(runs: Mapping[str, list[Run]], dataset: Dataset) -> Figures:
@@ -57,6 +58,9 @@ def _auc(runs: list[LongTermRun]) -> dict[str, float]:
 def read_runs(folder: str | Path, dataset: Dataset) -> list[Run]:
     """Return the runs in a folder of raw results with `NAME_score.txt` beside `NAME.txt`.
 
+    A folder of the VOT toolkit, `NAME/NAME_001.bin` or `.txt` with `NAME_001_confidence.value`, is
+    read as well.
+
     Raises:
         ResultsError: If results or scores are missing, damaged or of the wrong length.
     """
@@ -66,12 +70,20 @@ def read_runs(folder: str | Path, dataset: Dataset) -> list[Run]:
         if sequence.name not in found:
             raise ResultsError(f"{folder}: no results of {sequence.name}; add them")
         path = found[sequence.name][0]
-        boxes = read_results(path, origin=dataset.origin, absent=True)
-        boxes, _ = fit_lengths(boxes, sequence, path, "strict")
-        file = path.with_name(f"{path.stem}_score.txt")
-        scores = read_rows(file, (1,), ResultsError)[:, 0]
-        if len(scores) != len(boxes):
-            raise ResultsError(f"{file}: {len(scores)} scores for {len(boxes)} boxes")
-        result = Result(boxes, scores, np.zeros(len(boxes)))
-        runs.append(Run(sequence, Start(), result))
+        read = _vot if path.with_name(f"{path.stem}{CONFIDENCE}").is_file() else _ours
+        runs.append(Run(sequence, Start(), read(path, sequence, dataset.origin)))
     return runs
+
+
+def _vot(path: Path, sequence: Sequence, origin: int) -> Result:
+    return Result(*read_unsupervised(path, sequence, origin))
+
+
+def _ours(path: Path, sequence: Sequence, origin: int) -> Result:
+    boxes = read_results(path, origin=origin, absent=True)
+    boxes, _ = fit_lengths(boxes, sequence, path, "strict")
+    file = path.with_name(f"{path.stem}_score.txt")
+    scores = read_rows(file, (1,), ResultsError)[:, 0]
+    if len(scores) != len(boxes):
+        raise ResultsError(f"{file}: {len(scores)} scores for {len(boxes)} boxes")
+    return Result(boxes, scores, np.zeros(len(boxes)))

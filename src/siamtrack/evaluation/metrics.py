@@ -43,7 +43,9 @@ class Policy:
             box begins left of or above the first pixel (0 or less in its 1-based files).
         skip_first: Do not count the first annotated frame, where trackers get the true box
             (GOT-10k).
-        clip: Bound predicted and true boxes by the frame before they overlap (GOT-10k).
+        clip: Bound predicted and true boxes by the frame before they overlap, as the GOT-10k
+            toolkit does in its coordinates from 1: left and top to 0 ... size, then width and
+            height to what is left of the frame.
         pool: Overall figures are means over all frames (GOT-10k) instead of means over sequences.
 
     Frames whose true box is NaN (target absent or not annotated) are never counted. A predicted box
@@ -173,7 +175,7 @@ def _compared(p: Array, t: Array, limits: Array | None, *, otb_toolkit: bool) ->
     lost, flat = not known.all(), not area.all()
     if lost:
         p = np.where(known[:, None], p, 0.0)
-    first, second = (p, t) if limits is None else (_within(p, limits), _within(t, limits))
+    first, second = (p, t) if limits is None else (_clipped(p, limits), _clipped(t, limits))
     overlap = iou(first, second)
     offset = centres(p) - centres(t)
     distance = _length(offset)
@@ -199,10 +201,14 @@ def _finite(boxes: Array) -> Mask:
     return np.ones(len(boxes), bool) if finite.all() else np.asarray(finite.all(axis=1))
 
 
-def _within(boxes: Array, limits: Array) -> Array:
-    return ltrb_to_ltwh(np.clip(ltwh_to_ltrb(boxes), 0.0, np.concatenate([limits, limits], axis=1)))
+def _clipped(boxes: Array, limits: Array) -> Array:
+    place = np.clip(boxes[:, :2] + 1.0, 0.0, limits)
+    return np.concatenate([place, np.clip(boxes[:, 2:], 0.0, limits - place)], axis=1)
 
 
 def bounded(boxes: Array, size: tuple[int, int] | None) -> Array:
     """Return the parts of boxes (N, 4) inside a frame of width and height; others get no area."""
-    return boxes if size is None else _within(boxes, np.array([size], np.float64))
+    if size is None:
+        return boxes
+    limits = np.array([*size, *size], np.float64)
+    return ltrb_to_ltwh(np.clip(ltwh_to_ltrb(boxes), 0.0, limits))

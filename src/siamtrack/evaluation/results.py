@@ -48,6 +48,12 @@ def read_many_results(paths: Items[Path], *, origin: int = 0, absent: bool = Fal
         ResultsError: As `read_results`, for the first file that is at fault.
         MissingExtraError: As `read_results`.
     """
+    for path in paths:
+        if path.suffix.lower() == ".bin":
+            raise ResultsError(
+                f"{path}: a trajectory of the VOT toolkit, which begins without a box; evaluate it "
+                "by the protocols vot, vot-multistart or longterm"
+            )
     if any(path.suffix.lower() == ".mat" for path in paths):
         found = [_read_mat(p) if p.suffix.lower() == ".mat" else _read_text(p) for p in paths]
     else:

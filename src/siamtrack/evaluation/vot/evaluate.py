@@ -149,9 +149,10 @@ def _work(tracker: Runnable, job: _Job) -> SupervisedRun | AnchorRun:
 def _read(job: _Job) -> SupervisedRun | AnchorRun:
     if job.file is None:
         raise ResultsError(f"{job.sequence.name}: no file to read")
+    file = files.existing(job.file)
     if job.anchor is None:
-        return files.read_supervised(job.file, job.sequence)
-    return files.read_anchor(job.file, job.sequence, *job.anchor)
+        return files.read_supervised(file, job.sequence)
+    return files.read_anchor(file, job.sequence, *job.anchor)
 
 
 _Summary = tuple[dict[str, float], dict[str, dict[str, float]], Array]
@@ -170,16 +171,28 @@ def _supervised(
         own = [pair for pair in pairs if pair[1] is sequence]
         failures = float(np.mean([run.failures for run, _ in own]))
         rows[sequence.name] = {
-            "accuracy": supervised.accuracy(own),
+            "accuracy": float(np.mean([supervised.accuracy([pair]) for pair in own])),
             "failures": failures,
             "failures/100": 100 * failures / len(sequence),
         }
     parts = [part for pair in pairs for part in supervised.fragments(*pair)]
     curve = supervised.expected_overlap_curve(parts, max(len(part) for part, _ in parts))
-    overall = {"accuracy": supervised.accuracy(pairs)}
-    for column in ("failures", "failures/100"):
-        overall[column] = float(np.mean([row[column] for row in rows.values()]))
-    return _ranked(curve, interval, overall), rows, curve
+    overall = {
+        "accuracy": _weighted(rows, "accuracy", dataset),
+        "failures": float(np.mean([row["failures"] for row in rows.values()])),
+        "failures/100": _weighted(rows, "failures/100", dataset),
+    }
+    if interval is not None:
+        eao = supervised.expected_average_overlap(curve, *interval)
+        overall = {"EAO": eao, **overall} if np.isfinite(eao) else overall
+    return overall, rows, curve
+
+
+def _weighted(rows: dict[str, dict[str, float]], figure: str, dataset: Dataset) -> float:
+    """Return the mean of a figure over sequences, each weighing as many frames as it has."""
+    lengths = [len(sequence) for sequence in dataset]
+    values = [rows[sequence.name][figure] for sequence in dataset]
+    return float(np.average(values, weights=lengths))
 
 
 def _multistart(
@@ -193,26 +206,21 @@ def _multistart(
         if isinstance(run, AnchorRun):
             overlap = multistart.anchor_overlaps(run, job.sequence)
             parts.setdefault(job.sequence.name, []).append(overlap)
-    rows, tracked, frames = {}, [], []
+    rows, tracked = {}, []
     for name, overlaps in parts.items():
         accuracy, robustness, count = multistart.accuracy_robustness(overlaps)
         rows[name] = {"accuracy": accuracy, "robustness": robustness}
         tracked.append(count)
-        frames.append(sum(map(len, overlaps)))
-    values = list(rows.values())
+    # without any tracked frame the accuracy of all sequences is 0
+    weights = tracked if any(tracked) else None
     overall = {
-        "accuracy": float(np.average([row["accuracy"] for row in values], weights=tracked)),
-        "robustness": float(np.average([row["robustness"] for row in values], weights=frames)),
+        "accuracy": float(np.average([row["accuracy"] for row in rows.values()], weights=weights)),
+        "robustness": _weighted(rows, "robustness", dataset),
     }
-    length = max(len(part) for group in parts.values() for part in group)
-    curve = multistart.expected_overlap_curve(list(parts.values()), length)
-    return _ranked(curve, interval, overall), rows, curve
-
-
-def _ranked(
-    curve: Array, interval: tuple[int, int] | None, overall: dict[str, float]
-) -> dict[str, float]:
-    if interval is None:
-        return overall
-    value = supervised.expected_average_overlap(curve, *interval)
-    return {"EAO": value, **overall} if np.isfinite(value) else overall
+    every = [part for group in parts.values() for part in group]
+    curve = multistart.expected_overlap_curve(every, max(map(len, every)))
+    if interval is not None:
+        long = multistart.expected_overlap_curve(every, max(interval[1], len(curve)))
+        eao = multistart.expected_average_overlap(long, *interval)
+        overall = {"EAO": eao, **overall} if np.isfinite(eao) else overall
+    return overall, rows, curve

@@ -1,8 +1,9 @@
 """Raw results as the VOT toolkit lays them out, read and written.
 
 `TRACKER/baseline/NAME/NAME_001.txt` of a supervised run has a line per frame: 1 for a start, 2 for
-a failure, 0 while nothing runs, else a rectangle or a polygon. A run from an anchor is in
-`NAME_00000050.txt`, its first line 1. `*_time.value` has seconds per frame.
+a failure, 0 while nothing runs, else a rectangle, a polygon or a mask, of which we take the box
+around it. A run from an anchor is in `NAME_00000050.txt`, its first line 1. `*_time.value` has
+seconds per frame, `*_confidence.value` scores. `NAME_001.bin` is the same in binary.
 """
 
 from __future__ import annotations
@@ -14,17 +15,23 @@ import numpy as np
 from siamtrack.boxes import Array
 from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import read_rows
+from siamtrack.data.votmask import mask_box
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.results import write_text
+from siamtrack.evaluation.vot.binary import CODES, read_binary
 from siamtrack.evaluation.vot.multistart import AnchorRun
 from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
 
 BASELINE = "baseline"
+BINARY, CONFIDENCE = ".bin", "_confidence.value"
 
 
 def supervised_files(folder: Path, sequence: Sequence) -> list[Path]:
     """Return the files of all repetitions, in order."""
-    return sorted((folder / sequence.name).glob(f"{sequence.name}_[0-9][0-9][0-9].txt"))
+    place, pattern = folder / sequence.name, f"{sequence.name}_[0-9][0-9][0-9]"
+    found = {path.stem: path for path in place.glob(f"{pattern}{BINARY}")}
+    found |= {path.stem: path for path in place.glob(f"{pattern}.txt")}
+    return [found[stem] for stem in sorted(found)]
 
 
 def anchor_file(folder: Path, sequence: Sequence, anchor: int) -> Path:
@@ -48,18 +55,12 @@ def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
 
     Raises:
         ResultsError: If the file is missing or a line is neither a code nor a region, or it has not
-            `count` lines; the message names file and line.
+            `count` lines; the message names file and line or frame.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as reason:
-        raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if len(lines) != count:
-        word = "short" if len(lines) < count else "long"
-        raise ResultsError(f"{path}: too {word}, {len(lines)} lines for {count} frames")
-    rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1)]
+    rows = read_binary(path) if path.suffix == BINARY else _read_lines(path)
+    if len(rows) != count:
+        word = "short" if len(rows) < count else "long"
+        raise ResultsError(f"{path}: too {word}, {len(rows)} lines for {count} frames")
     width = max((len(row) for row in rows if len(row) > 1), default=4)
     codes, boxes = np.full(count, float(RESULT)), np.full((count, width), np.nan)
     for index, row in enumerate(rows):
@@ -74,18 +75,36 @@ def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
     return codes, boxes, times if len(times) == count else np.zeros(count)
 
 
+def _read_lines(path: Path) -> list[list[float]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as reason:
+        raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return [_numbers(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
 def _numbers(path: Path, number: int, line: str) -> list[float]:
     try:
+        if line.startswith("m"):
+            return [float(value) for value in mask_box(line.strip())]
         row = [float(word) for word in line.split(",")]
     except ValueError:
         row = []
-    code = len(row) == 1 and row[0] in (0, 1, 2)
+    code = len(row) == 1 and row[0] in CODES
     if not code and not (len(row) in (4, 8) and np.isfinite(row).all()):
         raise ResultsError(
-            f"{path}, line {number}: {line.strip()!r} is neither a region of 4 or 8 numbers nor "
-            "one of the codes 0, 1 and 2"
+            f"{path}, line {number}: {line.strip()[:80]!r} is neither a region of 4 or 8 numbers, "
+            "nor a mask, nor one of the codes 0, 1 and 2"
         )
     return row
+
+
+def existing(file: Path) -> Path:
+    """Return the binary file that stands for a text file which does not exist, or that file."""
+    binary = file.with_suffix(BINARY)
+    return binary if binary.is_file() and not file.is_file() else file
 
 
 def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
@@ -98,6 +117,37 @@ def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     if run.codes[sequence.init_frame] != INIT:
         raise ResultsError(f"{path}, line {sequence.init_frame + 1}: expected 1, a start")
     return run
+
+
+def read_unsupervised(
+    path: Path, sequence: Sequence, origin: int = 0
+) -> tuple[Array, Array, Array]:
+    """Read a run without new starts: boxes (N, 4) or polygons (N, 8), scores (N,), times (N,).
+
+    The first box is the true one. Scores are in `NAME_001_confidence.value`; an empty line in it is
+    NaN. `origin` is the coordinate of the first pixel in the file.
+
+    Raises:
+        ResultsError: If a file is missing or does not fit the sequence.
+    """
+    codes, boxes, times = read_regions(path, len(sequence))
+    first = sequence.init_frame
+    if codes[first] != INIT:
+        raise ResultsError(f"{path}, line {first + 1}: expected 1, a start")
+    if boxes.shape[1] == 4:
+        boxes -= [origin, origin, 0, 0]
+        boxes[first] = sequence.boxes[first]
+    else:
+        boxes -= origin
+    file = path.with_name(f"{path.stem}{CONFIDENCE}")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+        scores = np.array([float(line) if line.strip() else np.nan for line in lines])
+    except (OSError, ValueError) as reason:
+        raise ResultsError(f"{file}: cannot be read as a score per frame ({reason})") from reason
+    if not len(sequence) <= len(scores) <= len(sequence) + 1:
+        raise ResultsError(f"{file}: {len(scores)} scores for {len(sequence)} frames")
+    return boxes, scores[: len(sequence)], times
 
 
 def write_supervised(path: Path, run: SupervisedRun) -> None:

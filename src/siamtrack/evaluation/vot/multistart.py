@@ -20,7 +20,7 @@ from siamtrack.evaluation.run import Runnable
 from siamtrack.evaluation.vot.regions import overlaps
 from siamtrack.evaluation.vot.supervised import truth_of
 
-FAILED_BELOW, GRACE = 0.1, 10
+FAILED_UP_TO, GRACE = 0.1, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,25 +72,30 @@ def run_anchor(tracker: Runnable, sequence: Sequence, anchor: int, direction: in
 
 
 def anchor_overlaps(run: AnchorRun, sequence: Sequence) -> Array:
-    """Return the overlap in each frame of a run (M,); 0 at its start, which proves nothing."""
+    """Return the overlap in each frame of a run (M,).
+
+    It is 0 at the start, which proves nothing, and NaN where there is no target.
+    """
     truth = truth_of(sequence)[run.frames(len(sequence))]
     values = overlaps(run.boxes, truth, sequence.size)
+    values[~np.isfinite(truth).all(axis=1)] = np.nan
     values[0] = 0.0
     return values
 
 
 def failed_at(overlap: Array) -> int | None:
-    """Return the row where a tracker failed: below 0.1 for 10 frames without coming back.
+    """Return the row where a tracker failed: at most 0.1 for 10 frames without coming back.
 
-    A run that is below at its very end for fewer frames has not failed.
+    The frame of the start is one of them; a frame without a target ends them. A run that is below
+    at its very end for fewer frames has not failed.
 
     Example:
         >>> failed_at(np.array([1, 0.5, *[0.0] * 10])), failed_at(np.array([1, *[0.0] * 9]))
         (2, None)
     """
     low = 0
-    for row, value in enumerate(overlap[1:], start=1):
-        low = low + 1 if value < FAILED_BELOW else 0
+    for row, value in enumerate(overlap):
+        low = low + 1 if value <= FAILED_UP_TO else 0
         if low == GRACE:
             return row - GRACE + 1
     return None
@@ -104,43 +109,53 @@ def accuracy_robustness(parts: Items[Array]) -> tuple[float, float, float]:
 
     Returns:
         Mean overlap over the frames before failures, their part of all frames, and their number.
-        The frame of the start counts in all three, with overlap 0, as in the VOT toolkit.
+        The frame of the start and those without a target count in all three, with overlap 0, as in
+        the VOT toolkit.
     """
     overlap = tracked = total = 0.0
     for part in parts:
         lost = failed_at(part)
         end = len(part) if lost is None else lost
-        overlap += float(part[:end].sum())
+        overlap += float(np.nansum(part[:end]))
         tracked += end
         total += len(part)
     return overlap / max(tracked, 1), tracked / max(total, 1), tracked
 
 
-def expected_overlap_curve(sequences: Items[Items[Array]], length: int) -> Array:
+def expected_overlap_curve(parts: Items[Array], length: int) -> Array:
     """Return the expected average overlap in the 0, 1 ... `length` - 1 frames after a start.
 
-    As in `supervised.expected_overlap_curve`; runs are averaged within their sequence first.
-    A run that failed goes on with zeros for ever; one that did not says nothing about longer ones.
+    Entry n is the mean over runs of the mean overlap in the n frames after their start. A run that
+    failed goes on with zeros for ever; one that did not says nothing about longer ones. Beyond the
+    last frame of a run that failed its sum is divided by n - 1 instead of n, as in the VOT toolkit.
 
     Args:
-        sequences: For each sequence the overlaps (M,) of its runs.
+        parts: Overlaps (M,) of all runs on all sequences, each with the same weight.
         length: Number of entries; NaN where no run is so long. Entry 0 is 1.
     """
     total, weight = np.zeros(length), np.zeros(length)
-    for parts in sequences:
-        inner, count = np.zeros(length), np.zeros(length)
-        for part in parts:
-            lost = failed_at(part)
-            values = np.zeros(length)
-            end = min(len(part) if lost is None else lost, length)
-            values[:end] = part[:end]
-            reach = min(len(part), length) if lost is None else length
-            inner[1:reach] += np.cumsum(values[1:reach]) / np.arange(1, reach)
-            count[1:reach] += 1
-        there = count > 0
-        total[there] += inner[there] / count[there]
-        weight += there
+    frames = np.arange(length)
+    for part in parts:
+        lost = failed_at(part)
+        values = np.nan_to_num(part)
+        values[len(part) if lost is None else lost :] = 0.0
+        known = min(len(part), length)
+        total[1:known] += np.cumsum(values[1:known]) / frames[1:known]
+        if lost is not None:
+            total[known:] += values[1:].sum() / (frames[known:] - 1)
+        weight[1 : known if lost is None else length] += 1
     with np.errstate(invalid="ignore"):
         curve = np.where(weight > 0, total / weight, np.nan)
     curve[0] = 1.0
     return np.asarray(curve, np.float64)
+
+
+def expected_average_overlap(curve: Array, low: int, high: int) -> float:
+    """Return the mean of the curve from entry `low` up to and without `high`, as the toolkit does.
+
+    Entries for which no run is long enough count as 0; NaN if that is so for all of them.
+    """
+    part = curve[low:high]
+    if not np.isfinite(part).any():
+        return float("nan")
+    return float(np.nansum(part)) / (high - low)

@@ -1,4 +1,4 @@
-"""Overlap of boxes and polygons, bounded by the frame."""
+"""Overlap of boxes and polygons in whole pixels inside the frame, as the VOT toolkit has it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from siamtrack.boxes import Array, iou
 from siamtrack.evaluation.metrics import bounded
 
+Mask = NDArray[np.bool_]
+Whole = NDArray[np.int64]
+
 
 def overlaps(first: ArrayLike, second: ArrayLike, size: tuple[int, int] | None = None) -> Array:
-    """Return the overlap of regions, row by row.
+    """Return the overlap of regions in pixels, row by row.
 
-    Of two boxes it is continuous. Where one is a polygon pixels are counted, as the VOT toolkit
-    does; that is worth a hundredth in its figures. `docs/evaluation.md` says how near the toolkit's
-    own values are.
+    Coordinates are rounded to whole pixels first: of a box left, top, width and height, of a
+    polygon its corners. On a target of 40 pixels that is worth a hundredth against continuous
+    boxes. `docs/evaluation.md` says how near the toolkit's own values are.
 
     Args:
         first: (N, 4) ltwh or (N, 2 * corners) polygons, 0-based pixels.
@@ -22,67 +25,93 @@ def overlaps(first: ArrayLike, second: ArrayLike, size: tuple[int, int] | None =
         size: Width and height of the frame; None for no bound.
 
     Returns:
-        (N,) in [0, 1]; 0 where a region is not finite or has no area in the frame.
+        (N,) in [0, 1]; 0 where a region is not finite or has no pixel in the frame.
 
     Example:
-        >>> overlaps([[0, 0, 4, 4]], [[2, 0, 4, 4]]).tolist()
+        >>> overlaps([[0, 0.3, 4, 4.4]], [[2, 0, 4, 4]]).tolist()
         [0.3333333333333333]
     """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.shape[1] == 4 and b.shape[1] == 4:
-        values = iou(bounded(a, size), bounded(b, size))
-        return np.where(np.isfinite(values), values, 0.0)
-    return np.array([_counted(p, q, size) for p, q in zip(a, b, strict=True)], np.float64)
+    a, b = (np.asarray(regions, np.float64) for regions in (first, second))
+    known = np.asarray(np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1))
+    values = np.zeros(len(a))
+    if known.any():
+        values[known] = _of_whole(_rounded(a[known]), _rounded(b[known]), size)
+    return values
 
 
-def _counted(first: Array, second: Array, size: tuple[int, int] | None) -> float:
-    """Return the overlap of two regions in pixels."""
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return 0.0
-    extents = np.stack([_extent(first), _extent(second)])
-    low, high = extents[:, :2].min(axis=0), extents[:, 2:].max(axis=0)
+def _rounded(numbers: Array) -> Array:
+    """Return the nearest whole numbers, of halves the even one, in the toolkit's precision."""
+    return np.rint(numbers.astype(np.float32)).astype(np.float64)
+
+
+def _of_whole(a: Array, b: Array, size: tuple[int, int] | None) -> Array:
+    """Return the overlap of regions (N, 4) or (N, 2 * corners) of whole numbers."""
+    ends = [_extents(a), _extents(b)]
+    low = np.minimum(ends[0][:, :2], ends[1][:, :2])
+    high = np.maximum(ends[0][:, 2:], ends[1][:, 2:])
+    same = (low >= high).any(axis=1)
     if size is not None:
         low, high = np.maximum(low, 0), np.minimum(high, np.array(size) - 1)
-    if (high < low).any():
-        return 0.0
-    a, b = _mask(first, low, high), _mask(second, low, high)
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 0.0
+    seen = np.asarray((low < high).all(axis=1))
+    if a.shape[1] == b.shape[1] == 4:
+        values = iou(bounded(a, size), bounded(b, size))
+    else:
+        values = np.zeros(len(a))
+        for row in np.flatnonzero(seen):
+            window = low[row].astype(np.int64), high[row].astype(np.int64)
+            p, q = (_mask(region[row].astype(np.int64), *window) for region in (a, b))
+            values[row] = np.count_nonzero(p & q) / max(int(np.count_nonzero(p | q)), 1)
+    # Two rules of the toolkit: regions that together are one pixel wide or high are the same, and
+    # those of which the frame shows no more than that do not overlap.
+    return np.where(same, 1.0, np.where(seen, values, 0.0))
 
 
-def _extent(region: Array) -> NDArray[np.int64]:
-    """Return the first and last column and row (4,) that a region may touch."""
-    corners = _corners(region)
-    return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+def _extents(regions: Array) -> Array:
+    """Return the first column and row, and the last ones (N, 4), that each region may touch."""
+    if regions.shape[1] == 4:
+        return np.concatenate([regions[:, :2], regions[:, :2] + regions[:, 2:] - 1], axis=1)
+    corners = regions.reshape(len(regions), -1, 2)
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
-def _corners(region: Array) -> NDArray[np.int64]:
-    """Return whole corners (K, 2): of a box two, of which the second lies outside."""
-    whole = np.rint(region).astype(np.int64)
-    if len(region) == 4:
-        return np.stack([whole[:2], whole[:2] + whole[2:]])
-    return whole.reshape(-1, 2)
-
-
-def _mask(region: Array, low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return the pixels of a region in the window from `low` to `high`, both included.
-
-    A box has its rounded width and height. A polygon has, in each row that an edge crosses, the
-    pixels from one edge to the other, both rounded down and included.
-    """
+def _mask(region: Whole, low: Whole, high: Whole) -> Mask:
+    """Return the pixels of a region in the window from `low` to `high`, both included."""
     width, height = (high - low + 1).tolist()
-    mask = np.zeros((height, width), np.uint8)
-    corners = _corners(region) - low
-    if len(region) == 4:
-        left, top, right, bottom = np.maximum(corners, 0).ravel().tolist()
-        mask[top:bottom, left:right] = 1
-        return mask
-    after = np.roll(corners, -1, axis=0)
-    for y in range(max(int(corners[:, 1].min()), 0), min(int(corners[:, 1].max()), height)):
-        crossing = (corners[:, 1] <= y) != (after[:, 1] <= y)
-        start, end = corners[crossing], after[crossing]
-        part = (y - start[:, 1]) / (end[:, 1] - start[:, 1])
-        edges = np.sort(np.floor(start[:, 0] + part * (end[:, 0] - start[:, 0])).astype(np.int64))
-        for left, right in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            mask[y, max(left, 0) : max(right + 1, 0)] = 1
+    if len(region) > 4:
+        return _filled(region.reshape(-1, 2) - low, width, height)
+    mask = np.zeros((height, width), bool)
+    begin = region[:2] - low
+    left, top = np.maximum(begin, 0).tolist()
+    right, bottom = np.maximum(begin + region[2:], 0).tolist()
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def _filled(corners: Whole, width: int, height: int) -> Mask:
+    """Return the pixels (height, width) of a polygon with whole corners (K, 2).
+
+    In each row the edges that reach it, their ends included, say where it enters and leaves; both
+    columns are rounded towards 0 and belong to the polygon. A row through a corner meets two edges
+    there, of which one is left out where others follow.
+    """
+    before, rows = np.roll(corners, 1, axis=0), np.arange(height)[:, None]
+    (x, y), (from_x, from_y) = corners.T, before.T
+    meets = (np.minimum(y, from_y) <= rows) & (rows <= np.maximum(y, from_y))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = x + (rows - y) / (from_y - y) * (from_x - x)
+    at = np.trunc(np.where(y == from_y, x, at))  # of a level edge its end stands for it
+    count, edges = meets.sum(axis=1), np.sort(np.where(meets, at, np.inf), axis=1)
+    columns = np.arange(width)
+    simple = (count == 2)[:, None]
+    mask = np.asarray(simple & (edges[:, :1] <= columns) & (columns <= edges[:, 1:2]))
+    for row in np.flatnonzero(count > 2):
+        places, last = edges[row, : count[row]].tolist(), int(count[row]) - 1
+        place = 0
+        while place < last:
+            start, end = places[place], places[place + 1]
+            if start == end and place + 1 < last:
+                place += 1
+                continue
+            mask[row] |= (start <= columns) & (columns <= end)
+            place += 2
     return mask
