@@ -136,6 +136,8 @@ def cut(
         y0 = min(max(math.floor(top) - fy, 0), rows - 1)
         x1 = min(cols, math.ceil(left + window.width) + fx)
         y1 = min(rows, math.ceil(top + window.height) + fy)
+        x0, x1 = _whole_blocks(x0, x1, cols, fx)
+        y0, y1 = _whole_blocks(y0, y1, rows, fy)
         if x1 <= x0 or y1 <= y0:
             frame = frame[:1, :1]
             left, top = float(cols), float(rows)
@@ -157,6 +159,18 @@ def cut(
             frame, matrix, (size, size), dst=patch, flags=WARP, borderMode=cv2.BORDER_TRANSPARENT
         )
     return patch
+
+
+def _whole_blocks(first: int, last: int, length: int, block: int) -> tuple[int, int]:
+    """Give up pixels of the margin, which is `block` wide, until only whole blocks are left.
+
+    OpenCV averages whole blocks ten to twenty times faster. Where the range spans the whole side of
+    the frame there is no margin, and it stays as it is.
+    """
+    excess = (last - first) % block if last > first else 0
+    if first > 0:
+        return first + excess, last
+    return first, last - excess if last < length else last
 
 
 def _warp(frame: Image, matrix: Array, patch: Image, border: tuple[float, ...]) -> None:
