@@ -26,8 +26,12 @@ from tests.helpers import clip
 FAKE = f"{shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).parent / 'fake_trax.py'))}"
 ANCHORS = os.environ.get("SIAMTRACK_ANCHORS")
 USER = """
+from __future__ import annotations
+from dataclasses import dataclass
+@dataclass
 class Mine:
     name = "mine"
+    count: int = 0
     def init(self, frame, box): self.box, self.score = box, 1.0
     def update(self, frame): return self
 class Not: pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 import inspect
 from dataclasses import dataclass
 from functools import partial
@@ -126,8 +127,10 @@ def _module(place: str) -> ModuleType:
     if spec is None or spec.loader is None or not path.is_file():
         raise SiamtrackError(f"{path}: no such Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
     except Exception as reason:
+        del sys.modules[spec.name]
         raise SiamtrackError(f"{path}: fails when it is loaded ({reason!r})") from reason
     return module
