@@ -49,8 +49,9 @@ def siamdw(folder: Path) -> tuple[types.ModuleType, torch.nn.Module]:
     torch.nn.init.constant = torch.nn.init.constant_
     for kind in (torch.Tensor, torch.nn.Module):
         kind.cuda = lambda self: self  # type: ignore[method-assign,assignment]
-    from models import models
     from tracker import siamfc
+
+    from models import models
 
     return siamfc, models.SiamFCRes22().eval()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 import inspect
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
