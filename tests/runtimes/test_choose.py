@@ -96,6 +96,7 @@ def test_command_takes_a_runtime(tmp_path, capsys):
     need_openvino()
     video = write_video(tmp_path / "a.mp4", clip(3)[0])
     common = ["track", str(video), "--box", "60", "70", "40", "40", "--json", "--quiet"]
+    common += ["--precision", "float32"]
     tracks = {}
     for name in ("auto", "openvino"):
         with pytest.raises(SystemExit) as stop:
@@ -103,7 +104,7 @@ def test_command_takes_a_runtime(tmp_path, capsys):
         assert stop.value.code == 0
         out, err = capsys.readouterr()
         tracks[name] = [[float(v) for v in line.split(",")[:6]] for line in out.splitlines()[1:]]
-        assert f'"runtime": "{choose_runtime(name)}"' in err
+        assert f'"runtime": "{choose_runtime(name)}", "precision": "float32"' in err
     assert len(tracks["auto"]) == 3
     for one, other in zip(*tracks.values(), strict=True):
         assert one == pytest.approx(other, abs=0.05)

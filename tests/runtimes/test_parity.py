@@ -63,5 +63,5 @@ def test_every_runtime_is_compared():
 def test_default_model(name):
     """The packaged weights, of which nothing is asked but that runtimes agree."""
     model = load("lite", name)
-    truth = answers(load_model(threads=1), 2)
+    truth = answers(load_model(threads=1, precision="float32"), 2)
     assert_alike(answers(model, 2, truth["kernel"]), truth, EXACT)

@@ -72,6 +72,8 @@ class Eval:
     runtime: str = "auto"
     """Engine of our models: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
     docs/runtimes.md."""
+    precision: Literal["auto", "float32", "int8"] = "auto"
+    """Of our models: int8 is faster where the processor can, float32 is the same everywhere."""
     threads: int = 0
     """Threads of each tracker's engine; 0: as many as help."""
     resume: bool = True
@@ -107,7 +109,10 @@ class Eval:
             from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
 
             wanted = (DEFAULT,)
-        opened = [open_tracker(spec, runtime=self.runtime, threads=self.threads) for spec in wanted]
+        opened = [
+            open_tracker(spec, runtime=self.runtime, precision=self.precision, threads=self.threads)
+            for spec in wanted
+        ]
         trackers = dict(opened)
         if len(trackers) != len(opened):
             raise ValueError("two trackers have the same name; put NAME= in front of one")

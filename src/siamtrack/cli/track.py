@@ -19,7 +19,7 @@ from siamtrack.cli.outputs import Outputs
 from siamtrack.follow import Starts, follow
 from siamtrack.runtimes import AUTO, choose_runtime
 from siamtrack.video import VideoSource, open_video
-from siamtrack.weights import DEFAULT
+from siamtrack.weights import DEFAULT, Precision
 
 Box = tuple[float, float, float, float]
 
@@ -56,6 +56,8 @@ class Track:
     runtime: str = AUTO
     """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
     docs/runtimes.md."""
+    precision: Precision = "auto"
+    """Of the network: int8 is faster where the processor can, float32 is the same everywhere."""
     threads: int = 0
     """Threads of the network; 0: as many as help."""
     redetect: bool = False
@@ -78,8 +80,8 @@ class Track:
         )
         summary = run_track(
             video, starts, model=self.model, files=files, span=(self.start, self.end, self.stride),
-            runtime=self.runtime, threads=self.threads, redetect=self.redetect,
-            overwrite=self.overwrite, quiet=self.quiet,
+            runtime=self.runtime, precision=self.precision, threads=self.threads,
+            redetect=self.redetect, overwrite=self.overwrite, quiet=self.quiet,
         )  # fmt: skip
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
@@ -106,6 +108,7 @@ def run_track(
     files: list[tuple[Path, str | None]],
     span: tuple[int, int | None, int] = (0, None, 1),
     runtime: str = AUTO,
+    precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
     overwrite: bool = False,
@@ -115,7 +118,9 @@ def run_track(
     frames, states, seconds = 0, Counter[str](), 0.0
     fps = None if video.fps is None else video.fps / span[2]
     with video:
-        tracker = load(model, runtime=runtime, threads=threads, redetect=redetect)
+        tracker = load(
+            model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
+        )
         results = follow(video, starts, tracker, start=span[0], end=span[1], stride=span[2])
         with Outputs(files, overwrite=overwrite, fps=fps) as outputs:
             bar = tqdm(
@@ -134,6 +139,7 @@ def run_track(
         "source": video.name,
         "model": model,
         "runtime": choose_runtime(runtime),
+        "precision": tracker.model.precision,
         "targets": len({number for targets in starts.values() for number in targets}),
         "frames": frames,
         "dropped": video.dropped,

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 
+Precision = Literal["auto", "float32", "int8"]
 REDETECT = "+redetect"
 """Ending of a model's name that searches more of the frame while the target is lost."""
 
@@ -60,7 +61,7 @@ class ClassIn:
 
 
 def open_tracker(
-    spec: str, *, runtime: str = "auto", threads: int = 0
+    spec: str, *, runtime: str = "auto", precision: Precision = "auto", threads: int = 0
 ) -> tuple[str, TrackerFactory]:
     """Return a name and a function that makes the tracker.
 
@@ -72,6 +73,7 @@ def open_tracker(
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
             `NAME=` before any of these is what it is called in files and tables.
         runtime: Engine of our models; the others have one of their own.
+        precision: Of our models, see `siamtrack.load`.
         threads: Threads of the engine in each process; 0 lets it choose.
 
     Raises:
@@ -88,7 +90,8 @@ def open_tracker(
     """
     label, equals, rest = spec.partition("=")
     if equals and ":" not in label and "/" not in label and label:
-        return label, open_tracker(rest, runtime=runtime, threads=threads)[1]
+        given = {"runtime": runtime, "precision": precision, "threads": threads}
+        return label, open_tracker(rest, **given)[1]  # type: ignore[arg-type]
     kind, colon, source = spec.partition(":")
     if colon and kind in PEERS:
         name = f"{kind}-{source}".lower() if kind == "opencv" else kind
@@ -104,13 +107,13 @@ def open_tracker(
             f"KIND one of {', '.join(PEERS)}"
         )
     model = spec if Path(spec).is_dir() else spec.removesuffix(REDETECT)
-    return Path(spec).name, partial(_ours, model, runtime, threads, model != spec)
+    return Path(spec).name, partial(_ours, model, runtime, precision, threads, model != spec)
 
 
-def _ours(name: str, runtime: str, threads: int, redetect: bool) -> Runnable:
+def _ours(name: str, runtime: str, precision: Precision, threads: int, redetect: bool) -> Runnable:
     from siamtrack.api import load
 
-    return load(name, runtime=runtime, threads=threads, redetect=redetect)
+    return load(name, runtime=runtime, precision=precision, threads=threads, redetect=redetect)
 
 
 def _module(place: str) -> ModuleType:
