@@ -2,7 +2,8 @@
 
 Paper: Galoogahi et al., https://arxiv.org/abs/1703.05884. `NAME/30/NAME/00001.jpg` with
 `NAME/30/NAME.txt`, and the same below `240`. A row is: track, left, top, right, bottom, frame,
-lost, occluded, generated, label; edges are 0-based. Some files at 30 frames per second have all 240
+lost, occluded, generated, label: what VATIC, the annotation tool, writes. The base is not stated;
+we take 0, as VATIC draws boxes without an offset. Some files at 30 frames per second have all 240
 rows: every eighth is taken. One row or frame too many at the end, as these data have it, is
 dropped.
 """

@@ -1,8 +1,8 @@
 """TrackingNet: `trackingnet:PATH` (test part), `trackingnet-train:PATH`.
 
 Paper: Mueller et al., https://arxiv.org/abs/1803.10794. `TEST/frames/NAME/0.jpg` and
-`TEST/anno/NAME.txt`; 0-based, as frames are counted from 0 and the boxes come from relative
-coordinates. The test part has the first box alone; the server evaluates.
+`TEST/anno/NAME.txt`. The base is not stated; we take 0, as the authors' development kit draws boxes
+without an offset. The test part has the first box alone; the server evaluates.
 """
 
 from __future__ import annotations

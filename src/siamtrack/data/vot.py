@@ -4,8 +4,8 @@ Paper: Kristan et al., https://arxiv.org/abs/1503.01313, and the yearly reports.
 per sequence `00000001.jpg` (since the Python toolkit `color/00000001.jpg`) and `groundtruth.txt`:
 rectangles (2013), polygons of four corners (2014 to 2019), masks (2020 to 2022), NaN where the
 target is absent (long-term). `NAME.tag` and `NAME.label` mark the frames of a challenge,
-`anchor.value` the starts of multi-start runs. Coordinates are 0-based, as the toolkit hands them to
-trackers.
+`anchor.value` the starts of multi-start runs. Coordinates are 0-based, as the toolkit counts
+pixels.
 """
 
 from __future__ import annotations
