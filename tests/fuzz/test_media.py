@@ -71,12 +71,11 @@ def test_videos(name, tmp_path):
     @given(changes=CHANGES)
     def run(changes):
         path.write_bytes(changed(data, changes))
-        with case(f"video, {name}", VideoError):
-            with open_video(path) as video:
-                for count, frame in enumerate(video):
-                    assert frame.image.dtype == np.uint8
-                    assert frame.image.ndim == 3
-                    assert frame.index == count < 100
+        with case(f"video, {name}", VideoError), open_video(path) as video:
+            for count, frame in enumerate(video):
+                assert frame.image.dtype == np.uint8
+                assert frame.image.ndim == 3
+                assert frame.index == count < 100
         with case(f"upload, {name}", VideoError):
             probe(path)
 

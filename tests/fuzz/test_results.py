@@ -21,7 +21,7 @@ from siamtrack.evaluation.vot.files import read_regions
 from siamtrack.settings import TrackerSettings
 from siamtrack.training import TrainConfig
 from tests.benchmark.test_figures import REPORT
-from tests.fuzz.harness import CHANGES, case, changed, fuzz
+from tests.fuzz.harness import CHANGES, case, changed, fuzz, slow_fuzz
 
 ROWS = b"10.5,20,30,40\n11,21,30,40\n12,22,30,40\n"
 POLYGONS = b"1,2,3,2,3,4,1,4\n" * 3
@@ -53,7 +53,7 @@ READERS = {
     "bench.json": (lambda _: REPORT.to_json().encode(), read_report, ValueError),
     "report.json": (lambda _: b'{"trackers": {"a": {"overall": {"success": 0.5}}}}',
                     read_accuracy, ValueError),
-    "settings.json": (lambda _: b'{"steps": 5, "model": {"kind": "siamfc", "width": 0.5}}',
+    "settings.json": (lambda _: b'{"steps": 5, "seed": 3, "batch": 4}',
                       lambda p: from_dict(TrainConfig, read_settings(p)),
                       (SiamtrackError, TypeError, ValueError)),
 }  # fmt: skip
@@ -67,7 +67,7 @@ def test_files(name, tmp_path):
     path.write_bytes(data)
     read(path)
 
-    @fuzz
+    @(slow_fuzz if name.endswith(".mat") else fuzz)
     @given(changes=CHANGES)
     def run(changes):
         path.write_bytes(changed(data, changes))

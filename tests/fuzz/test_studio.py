@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("starlette", reason="the studio needs the extra studio")
 
-from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head  # noqa: E402
-from siamtrack.studio.library import Library  # noqa: E402
-from siamtrack.studio.session import Models, Sessions  # noqa: E402
-from tests.fuzz.harness import CHANGES, case, changed, fuzz  # noqa: E402
-from tests.helpers import clip, write_video  # noqa: E402
+from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head
+from siamtrack.studio.library import Library
+from siamtrack.studio.session import Models, Sessions
+from tests.fuzz.harness import CHANGES, case, changed, fuzz
+from tests.helpers import clip, write_video
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import io
 import json
 import shutil
-from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,18 +13,23 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save  # noqa: E402
 
+from siamtrack.config import to_dict  # noqa: E402
+from siamtrack.data.pairs import PairConfig  # noqa: E402
 from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError  # noqa: E402
+from siamtrack.exporting import export  # noqa: E402
 from siamtrack.models import saved  # noqa: E402
 from siamtrack.models.convert import convert  # noqa: E402
 from siamtrack.models.convert.read import read_tensors  # noqa: E402
 from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker  # noqa: E402
 from siamtrack.runtimes import RUNTIMES, Graphs  # noqa: E402
-from siamtrack.training import checkpoint  # noqa: E402
+from siamtrack.training import TrainConfig, checkpoint  # noqa: E402
 from siamtrack.weights import load_model, model_folder, read_card  # noqa: E402
 from tests.fuzz.harness import CHANGES, case, changed, fuzz  # noqa: E402
-from tests.models.exporting import export  # noqa: E402
 from tests.runtimes.small import write_checkpoint  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Detected pickle protocol", "ignore:You are using the legacy TorchScript"
+)
 LITTLE = {"backbone.a.weight": torch.ones(4, 3), "backbone.b": torch.arange(3)}
 
 
@@ -113,22 +118,35 @@ def test_one_changed_bit_of_a_graph_is_always_noticed(tmp_path):
     run()
 
 
-class _Tiny(torch.nn.Module):
-    def forward(self, kernel, search):
-        return (search.permute(0, 3, 1, 2).float().mean((1,)) * kernel[:, :1, None], kernel * 2)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Template and search graph of a small SiamFC, and patches for both."""
+    folder = tmp_path_factory.mktemp("small")
+    network = SiamFCTracker(SiamFCConfig(width=0.0625, search=191))
+    config = TrainConfig(model=network.config, pairs=PairConfig(127, 191))
+    content = {"step": 0, "config": json.dumps(to_dict(config)), "model": network.state_dict()}
+    torch.save(content | {"average": network.state_dict()}, folder / "a.pt")
+    export(folder / "a.pt", folder / "out")
+    template, search = (np.zeros((1, side, side, 3), np.uint8) for side in (127, 191))
+    graphs = [(folder / "out" / f"{name}.onnx").read_bytes() for name in ("template", "search")]
+    return (*graphs, template, search)
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_graphs_that_somebody_made(name, tmp_path):
+@pytest.mark.parametrize("which", [0, 1], ids=["template", "search"])
+def test_graphs_that_somebody_made(name, which, small, tmp_path):
     """Hashes do not help against a folder whose card and graphs are of the same bad hand."""
-    inputs = (torch.ones(1, 4), torch.zeros(1, 9, 9, 3, dtype=torch.uint8))
-    data = export(_Tiny(), inputs)
+    *graphs, template, search = small
 
     @fuzz
     @given(changes=CHANGES)
     def run(changes):
-        with case(f"hostile graph, {name}", WeightsError, MissingExtraError, UnknownNameError):
-            RUNTIMES[name](Graphs(changed(data, changes), data, Path(tmp_path)), 1)
+        data = list(graphs)
+        data[which] = changed(data[which], changes)
+        with case(f"hostile graph, {name}", WeightsError, MissingExtraError):
+            runtime = RUNTIMES[name](Graphs(*data, tmp_path), 1)
+            kernel = runtime.embed(template, np.zeros((1, 2), np.float32))
+            runtime.respond(kernel, search)
 
     run()
 
@@ -142,8 +160,13 @@ def test_names_of_models(name):
 
 
 @fuzz
-@given(st.recursive(st.none() | st.integers() | st.text(max_size=4),
-                    lambda inner: st.dictionaries(st.text(max_size=5), inner), max_leaves=5))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=4),
+        lambda inner: st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    )
+)
 def test_structures_in_metadata(value):
     data = save(LITTLE, {saved.STRUCTURE: json.dumps(value)})
     with case("structure in .safetensors", WeightsError):

@@ -21,8 +21,8 @@ from typing import Any
 
 import cv2
 
-from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
 from siamtrack.config import parse_json
+from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
 from siamtrack.data.faults import Faults
 from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest

@@ -73,7 +73,9 @@ def _metadata(data: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _build(structure: Mapping[str, Any]) -> BoxTracker | SiamFCTracker:
+def _build(structure: Any) -> BoxTracker | SiamFCTracker:
+    if not isinstance(structure, Mapping):
+        raise TypeError(f"its structure is {type(structure).__name__}, not an object")
     if structure.get("kind") == "siamfc":
         return SiamFCTracker(from_dict(SiamFCConfig, structure))
     return BoxTracker(from_dict(BoxTrackerConfig, structure))

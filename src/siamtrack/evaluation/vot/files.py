@@ -13,7 +13,7 @@ import numpy as np
 
 from siamtrack.boxes import Array
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.text import read_rows
+from siamtrack.data.text import read_rows, read_text
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.results import write_text
 from siamtrack.evaluation.vot.multistart import AnchorRun
@@ -50,10 +50,7 @@ def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
         ResultsError: If the file is missing or a line is neither a code nor a region, or it has not
             `count` lines; the message names file and line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as reason:
-        raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
+    lines = read_text(path, ResultsError).split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     if len(lines) != count:
