@@ -1,6 +1,7 @@
 # make demo   set up and track a real clip; says where the annotated video is
 # make test   set up and run every check that ends within minutes
 # make test-all   the long tests as well
+# make fuzz   100,000 and more damaged files, odd boxes and odd frames; FUZZ=cases of each test
 # make benchmark  run the default model and its peers over OTB sequences; writes the README's table
 #                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
 # make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
@@ -10,8 +11,9 @@ DEMO := .venv-demo
 BENCH := .venv-bench
 OTB ?= data/OTB
 PEERS ?= data/peers
+FUZZ ?= 1500
 
-.PHONY: demo test test-all setup lint bench benchmark clean
+.PHONY: demo test test-all fuzz setup lint bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -21,6 +23,9 @@ test: setup lint
 
 test-all: setup lint
 	$(DEV)/bin/python -m pytest -m "slow or not slow"
+
+fuzz: setup
+	SIAMTRACK_FUZZ=$(FUZZ) $(DEV)/bin/python -m pytest tests/fuzz
 
 lint: setup
 	$(DEV)/bin/ruff check .

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+LEAST = 1e-3
+"""Width and height in pixels that a box must have to be looked for: less is a rounding error."""
+
 
 def _boxes(boxes: ArrayLike) -> Array:
     array = np.asarray(boxes, dtype=np.float64)
@@ -130,9 +133,11 @@ def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Arra
     if not np.isfinite(array).all():
         raise ValueError(f"box {text}: all four numbers must be finite; give left top width height")
     left, top, w, h = array
-    if w <= 0 or h <= 0:
+    if w < LEAST or h < LEAST:
         raise ValueError(
-            f"box {text}: width and height must be above 0; give left top width height in pixels"
+            f"box {text}: width and height must be above 0"
+            f"{'' if w <= 0 or h <= 0 else f' (at least {LEAST} pixels)'}; "
+            "give left top width height in pixels"
         )
     if left >= width or top >= height or left + w <= 0 or top + h <= 0:
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,23 @@ from typing import Any, TypeVar, Union
 from siamtrack.errors import UnknownNameError
 
 C = TypeVar("C")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text from outside.
+
+    Raises:
+        ValueError: If it is no JSON, or nests so deeply that reading it would end the interpreter.
+
+    Example:
+        >>> parse_json("[" * 100_000)
+        Traceback (most recent call last):
+        ValueError: it nests too deeply for JSON that somebody wrote
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it nests too deeply for JSON that somebody wrote") from None
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -91,7 +91,12 @@ class Target:
             )
         learner = Discriminator(card.tracker.online, card.stride, card.search)
         for seen, window in enumerate(windows):
-            learner.learn(cells(features[seen]), window.to_patch(self.box), share=1 / (seen + 1))
+            found = cells(features[seen])
+            if not found.finite:
+                raise SiamtrackError(
+                    f"model {card.name} gives no finite features for this box: give another box"
+                )
+            learner.learn(found, window.to_patch(self.box), share=1 / (seen + 1))
         return learner
 
     def check_frame(self, frame: Image) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from siamtrack.config import from_dict, to_dict
+from siamtrack.config import from_dict, parse_json, to_dict
 from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
@@ -101,7 +101,7 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / "card.json"
     try:
-        values: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: Mapping[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         return from_dict(Card, values)
     except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
         raise WeightsError(f"{path} is no model card ({error}); export the model again") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from siamtrack.benchmark.figures import Report
 from siamtrack.benchmark.stages import STAGES
+from siamtrack.config import parse_json
 from siamtrack.errors import MissingExtraError
 
 COLOURS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
@@ -30,7 +30,7 @@ def read_accuracy(path: Path) -> dict[str, float]:
         ValueError: If the file is no such report.
     """
     try:
-        trackers = json.loads(path.read_text(encoding="utf-8"))["trackers"]
+        trackers = parse_json(path.read_text(encoding="utf-8"))["trackers"]
         return {name: float(found["overall"]["success"]) for name, found in trackers.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as reason:
         raise ValueError(

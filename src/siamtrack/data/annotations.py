@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial as bind
 from pathlib import Path
 
 import numpy as np
 
 from siamtrack.boxes import Array
+from siamtrack.config import parse_json
 from siamtrack.data.open import DATASETS
 from siamtrack.data.otb import ALIASES, annotated_only, otb_dataset
 from siamtrack.data.otb_table import targets
@@ -45,11 +45,11 @@ def _from_folder(path: Path) -> dict[str, Array]:
 
 def _from_json(path: Path) -> dict[str, Array]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         boxes = {
             name: np.array(entry["gt_rect"], dtype=np.float64) for name, entry in content.items()
         }
-    except (AttributeError, KeyError, TypeError, ValueError) as reason:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as reason:
         raise DatasetError(
             f"{path}: expected a JSON object that maps names to objects with 'gt_rect' ({reason!r})"
         ) from reason

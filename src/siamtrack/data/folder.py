@@ -11,7 +11,7 @@ from siamtrack.boxes import Array
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
-from siamtrack.data.text import polygons_to_ltwh, read_rows
+from siamtrack.data.text import polygons_to_ltwh, read_rows, read_text
 from siamtrack.errors import DatasetError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -68,7 +68,7 @@ def _targets(folder: Path) -> list[Sequence]:
     sequences = []
     for file in sorted(folder.iterdir()):
         match = _TRUTH.fullmatch(file.name)
-        if match is None or not file.read_text(encoding="utf-8-sig").strip():
+        if match is None or not read_text(file).strip():
             continue
         boxes = read_boxes_file(file, 0 if match[1] == "boxes" else 1)
         name = folder.resolve().name + (match[2] or "").replace(".", "-").replace("_", "-")

@@ -19,7 +19,7 @@ from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete, frames_beside, hidden, labels, names_in
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
-from siamtrack.data.text import read_rows
+from siamtrack.data.text import read_rows, read_text
 
 
 def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
@@ -73,7 +73,7 @@ def _first_box(folder: Path) -> Sequence:
 
 
 def _resolution(file: Path) -> tuple[int, int] | None:
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    text = read_text(file) if file.is_file() else ""
     match = re.search(r"resolution:\s*\((\d+),\s*(\d+)\)", text)
     return None if match is None else (int(match[1]), int(match[2]))
 

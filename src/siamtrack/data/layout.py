@@ -12,6 +12,7 @@ from siamtrack.boxes import Array
 from siamtrack.data.folder import image_files
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.sequence import Dataset, Sequence, canonical
+from siamtrack.data.text import read_text
 from siamtrack.errors import DatasetError
 
 
@@ -55,10 +56,11 @@ def names_in(file: Path) -> list[str]:
         DatasetError: If the file is missing or empty.
     """
     try:
-        names = file.read_text(encoding="utf-8-sig").split()
-    except OSError as reason:
+        names = file.read_bytes().decode("utf-8-sig").split()
+    except (OSError, UnicodeDecodeError) as reason:
+        words = getattr(reason, "strerror", None) or reason
         raise DatasetError(
-            f"{file}: the list of the sequences cannot be read ({reason.strerror}); give the "
+            f"{file}: the list of the sequences cannot be read ({words}); give the "
             "folder that holds it"
         ) from reason
     if not names:
@@ -87,7 +89,7 @@ def labels(file: Path, count: int) -> Array:
     if not file.is_file():
         return np.zeros(count)
     try:
-        text = file.read_text(encoding="utf-8-sig").replace(",", " ")
+        text = read_text(file).replace(",", " ")
         values = np.array([float(word) for word in text.split()])
     except ValueError as reason:
         raise DatasetError(f"{file}: expected numbers ({reason})") from reason

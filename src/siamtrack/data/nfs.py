@@ -21,6 +21,7 @@ from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.text import read_text
 from siamtrack.errors import DatasetError
 
 
@@ -53,7 +54,7 @@ def _sequence(file: Path) -> Sequence:
 def _rows(file: Path) -> tuple[Array, Array]:
     """Return boxes (N, 4), and 1 where the target is lost (N,)."""
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
         words = line.split()
         try:
             rows.append([*map(float, words[1:5]), float(words[6])])

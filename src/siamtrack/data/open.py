@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from siamtrack.data.sequence import Dataset
-from siamtrack.errors import DatasetError
+from siamtrack.errors import DatasetError, SiamtrackError
 from siamtrack.registry import Registry
 
 
@@ -51,3 +51,8 @@ def open_dataset(source: str, *, partial: bool = False) -> Dataset:
         return opener(Path(path), partial=partial)
     except NotADirectoryError as reason:
         raise DatasetError(f"data set {source!r}: {path} is a file; give a folder") from reason
+    except SiamtrackError:
+        raise
+    except OSError as reason:  # a name in a list that no file system takes, no permission
+        words = f"{str(reason.filename)[:200]}: {reason.strerror}"
+        raise DatasetError(f"data set {source!r} cannot be read ({words})") from reason

@@ -21,6 +21,7 @@ from typing import Any
 
 import cv2
 
+from siamtrack.config import parse_json
 from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
 from siamtrack.data.faults import Faults
 from siamtrack.data.images import read_image
@@ -174,7 +175,7 @@ def _same_settings(folder: Path, config: CropConfig) -> None:
     file = folder / "crops.json"
     if file.is_file():
         try:
-            before = json.loads(file.read_bytes())
+            before = parse_json(file.read_bytes())
         except ValueError as error:
             raise ValueError(f"{file} is no JSON ({error}): give another folder") from error
         if before != asdict(config):

@@ -16,6 +16,20 @@ from siamtrack.errors import DatasetError, ResultsError
 _SEPARATOR = re.compile(r"[,;\s]+")
 
 
+def read_text(path: Path, error: type[DatasetError] | type[ResultsError] = DatasetError) -> str:
+    """Return the text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        DatasetError: Or the class given as `error`, if it cannot be read or is no text.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror})") from reason
+    except UnicodeDecodeError as reason:
+        raise error(f"{path}: no UTF-8 text ({reason}); save it as plain text") from reason
+
+
 def read_rows(
     path: Path,
     columns: Collection[int],
@@ -86,6 +100,8 @@ def read_files(
 def _all_at_once(lines: list[str], columns: Collection[int]) -> Array | None:
     """Return the rows of a file without faults, ten times as fast as line by line, or None."""
     plain = [line.replace(",", " ").replace(";", " ") for line in lines]
+    if not any(line.strip() for line in plain):
+        return None
     try:
         rows = np.loadtxt(plain, ndmin=2, comments=None)
     except ValueError:

@@ -20,7 +20,7 @@ from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete, frames_beside, labels, names_in
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
-from siamtrack.data.text import polygons_to_ltwh, read_rows
+from siamtrack.data.text import polygons_to_ltwh, read_rows, read_text
 from siamtrack.data.votmask import mask_boxes
 
 YEARS = tuple(range(2013, 2023))
@@ -57,7 +57,7 @@ def vot_sequence(folder: Path) -> Sequence:
 
 def _regions(file: Path) -> tuple[Array, Array | None]:
     """Return boxes (N, 4), and polygons (N, 8) if the file has them."""
-    if file.read_text(encoding="utf-8-sig").lstrip().startswith("m"):
+    if read_text(file).lstrip().startswith("m"):
         return mask_boxes(file), None
     rows = read_rows(file, (4, 8))
     return (rows, None) if rows.shape[1] == 4 else (polygons_to_ltwh(rows), rows)
@@ -73,7 +73,7 @@ def _images(folder: Path) -> Path:
 def _attributes(folder: Path) -> list[str]:
     """Return the challenges that any frame has."""
     files = sorted([*folder.glob("*.tag"), *folder.glob("*.label")])
-    return [file.stem for file in files if "1" in file.read_text(encoding="utf-8").split()]
+    return [file.stem for file in files if "1" in read_text(file).split()]
 
 
 def _size(frames: ImageFrames) -> tuple[int, int] | None:

@@ -11,7 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.boxes import Array
+from siamtrack.data.text import read_text
 from siamtrack.errors import DatasetError
+
+MOST_PIXELS = 1 << 26
+"""A mask that says it is larger is no annotation: it would fill the memory."""
 
 
 def mask_boxes(file: Path) -> Array:
@@ -20,7 +24,7 @@ def mask_boxes(file: Path) -> Array:
     Raises:
         DatasetError: If a line is no mask; the message names it.
     """
-    lines = file.read_text(encoding="utf-8-sig").split()
+    lines = read_text(file).split()
     boxes = np.full((len(lines), 4), np.nan)
     for number, line in enumerate(lines, start=1):
         try:
@@ -42,7 +46,10 @@ def mask_box(text: str) -> Array:
     """
     if not text.startswith("m"):
         raise ValueError(f"{text[:30]!r} does not begin with m")
-    left, top, width, height, *runs = (int(float(word)) for word in text[1:].split(","))
+    try:
+        left, top, width, height, *runs = (int(float(word)) for word in text[1:].split(","))
+    except OverflowError as reason:
+        raise ValueError("its numbers are not finite") from reason
     return runs_box(left, top, width, height, runs)
 
 
@@ -50,12 +57,13 @@ def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> A
     """Return the box (4,) around the mask that runs describe, NaN for an empty one.
 
     Raises:
-        ValueError: If the runs are longer than the rectangle.
+        ValueError: If the rectangle is too large, or the runs are longer than it.
     """
-    values = np.arange(len(runs)) % 2
-    flat = np.repeat(values, runs)
-    if len(flat) > width * height:
-        raise ValueError(f"its runs have {len(flat)} pixels, its rectangle {width} x {height}")
+    if min(width, height, *runs) < 0 or width * height > MOST_PIXELS:
+        raise ValueError(f"a rectangle of {width} x {height} with runs from {min(runs, default=0)}")
+    if sum(runs) > width * height:
+        raise ValueError(f"its runs have {sum(runs)} pixels, its rectangle {width} x {height}")
+    flat = np.repeat(np.arange(len(runs)) % 2, runs)
     mask = np.zeros(width * height, bool)
     mask[: len(flat)] = flat > 0
     rows, columns = np.nonzero(mask.reshape(height, width))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence as Items
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from siamtrack.boxes import Array
 from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import polygons_to_ltwh, read_files, read_rows
-from siamtrack.errors import MissingExtraError, ResultsError
+from siamtrack.errors import ResultsError
+from siamtrack.evaluation.matfile import read_mat_files
 
 Lengths = Literal["strict", "align", "cut"]
 
@@ -55,7 +56,9 @@ def read_many_results(paths: Items[Path], *, origin: int = 0, absent: bool = Fal
                 "by the protocols vot, vot-multistart or longterm"
             )
     if any(path.suffix.lower() == ".mat" for path in paths):
-        found = [_read_mat(p) if p.suffix.lower() == ".mat" else _read_text(p) for p in paths]
+        tables = [path for path in paths if path.suffix.lower() == ".mat"]
+        read = dict(zip(tables, read_mat_files(tables), strict=True))
+        found = [read[path] if path in read else _read_text(path) for path in paths]
     else:
         found = read_files(paths, (4, 8), ResultsError)
     boxes = [polygons_to_ltwh(rows) if rows.shape[1] == 8 else rows for rows in found]
@@ -80,34 +83,6 @@ def _complain(boxes: Items[Array], paths: Items[Path]) -> None:
                 f"({int(bad.sum())} such rows); repair the file, or pass absent=True to count them "
                 "as misses"
             )
-
-
-def _read_mat(path: Path) -> Array:
-    try:
-        from scipy.io import loadmat
-    except ImportError as reason:
-        raise MissingExtraError("reading .mat results", "scipy", "mat") from reason
-    try:
-        content: dict[str, Any] = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except Exception as reason:  # on damaged files SciPy raises whatever comes
-        raise ResultsError(f"{path}: not a MATLAB file that SciPy can read ({reason})") from reason
-    if "results" in content:
-        entries = np.atleast_1d(content["results"])
-        kind = str(getattr(entries.flat[0], "type", "rect")) if entries.size else "nothing"
-        if kind != "rect":
-            raise ResultsError(
-                f"{path}: the results are of type {kind!r}, expected 'rect'; convert them to boxes"
-            )
-        values = getattr(entries.flat[0], "res", None)
-    else:
-        values = content.get("result")
-    rows = np.zeros(0) if values is None else np.array(values, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
-        raise ResultsError(
-            f"{path}: expected a cell 'results' with field 'res', or a matrix 'result', of shape "
-            f"(frames, 4); got {rows.shape if values is not None else sorted(content)}"
-        )
-    return rows
 
 
 def write_results(path: str | Path, boxes: ArrayLike, *, origin: int = 0) -> None:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from siamtrack.config import from_dict, to_dict
+from siamtrack.config import from_dict, parse_json, to_dict
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.models.convert import convert
 from siamtrack.models.halves import Trackable
@@ -59,7 +59,7 @@ def from_bytes(data: bytes, where: str) -> Trackable:
         structure = _metadata(data).get(STRUCTURE)
         if structure is None:
             return convert(state)[0]
-        network = _build(json.loads(structure))
+        network = _build(parse_json(structure))
         network.load_state_dict(state)
     except (SafetensorError, SiamtrackError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(f"{where} holds no network ({error}); export the model again") from error
@@ -69,11 +69,13 @@ def from_bytes(data: bytes, where: str) -> Trackable:
 def _metadata(data: bytes) -> Mapping[str, Any]:
     """Read the JSON at the head of the file, whose length are its first eight bytes."""
     end = 8 + int.from_bytes(data[:8], "little")
-    found: Mapping[str, Any] = json.loads(data[8:end]).get("__metadata__", {})
+    found: Mapping[str, Any] = parse_json(data[8:end]).get("__metadata__", {})
     return found
 
 
-def _build(structure: Mapping[str, Any]) -> BoxTracker | SiamFCTracker:
+def _build(structure: Any) -> BoxTracker | SiamFCTracker:
+    if not isinstance(structure, Mapping):
+        raise TypeError(f"its structure is {type(structure).__name__}, not an object")
     if structure.get("kind") == "siamfc":
         return SiamFCTracker(from_dict(SiamFCConfig, structure))
     return BoxTracker(from_dict(BoxTrackerConfig, structure))

@@ -52,6 +52,7 @@ class _Session:
     """One graph in ONNX Runtime."""
 
     def __init__(self, graphs: Graphs, which: str, threads: int, provider: str) -> None:
+        self._name = f"{graphs.folder / which}.onnx"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -76,7 +77,11 @@ class _Session:
 
     def run(self, feed: Feed) -> dict[str, Floats]:
         """Map all inputs, by name, to all outputs."""
-        return dict(zip(self.outputs, self._session.run(self.outputs, feed), strict=True))
+        try:
+            found = self._session.run(self.outputs, feed)
+        except Exception as error:  # as above; a graph may fail only when it runs
+            raise WeightsError(f"{self._name} cannot be run ({error}); export it again") from error
+        return dict(zip(self.outputs, found, strict=True))
 
 
 def _shape(sizes: list[int | str | None]) -> tuple[int | None, ...]:

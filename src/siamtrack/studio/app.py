@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import secrets
 import shutil
@@ -22,6 +21,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from siamtrack import __version__
+from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.studio import look
 from siamtrack.studio.clip import encode
@@ -149,7 +149,7 @@ async def _json(request: Request) -> dict[str, Any]:
         data += chunk
         if len(data) > MOST_JSON:
             raise TooLargeError(f"more than {MOST_JSON} bytes of JSON")
-    value = json.loads(data)
+    value = parse_json(data)
     if not isinstance(value, dict):
         raise ValueError("expected a JSON object")
     return value

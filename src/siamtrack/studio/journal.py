@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
+from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
 
 FORMAT = 1
@@ -73,7 +74,7 @@ class Journal:
             if end < len(data):
                 file.truncate(end)
                 file.seek(0, os.SEEK_END)
-            lines = [json.loads(line) for line in data[:end].splitlines()]
+            lines = [parse_json(line) for line in data[:end].splitlines()]
             head = lines[0]
             version = head["studio"]
         except (ValueError, LookupError, TypeError) as error:
@@ -103,7 +104,7 @@ class Journal:
 def read_head(folder: Path) -> dict[str, Any] | None:
     """Return the head of a project's journal without opening it; None if it has none."""
     with contextlib.suppress(OSError, ValueError), (folder / NAME).open("rb") as file:
-        head = json.loads(file.readline(1 << 16))
+        head = parse_json(file.readline(1 << 16))
         if isinstance(head, dict) and "studio" in head:
             return head
     return None

@@ -12,6 +12,7 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.clip import encode
 from siamtrack.studio.session import Session, Sessions
@@ -73,7 +74,7 @@ async def camera(socket: WebSocket) -> None:
     """
     await socket.accept()
     try:
-        hello = json.loads(await socket.receive_text())
+        hello = parse_json(await socket.receive_text())
         models = socket.app.state.sessions.models
         model = await run_in_threadpool(models, str(hello.get("model", models.names[0])))
         tracker = SiamTracker(model, redetect=True)
@@ -105,7 +106,7 @@ class Live:
         Raises:
             ValueError: If it is none.
         """
-        message = json.loads(text)
+        message = parse_json(text)
         if message.get("clear"):
             self._tracker.clear()
             self.waiting.clear()

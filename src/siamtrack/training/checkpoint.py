@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import logging
 import os
 import platform
@@ -19,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from siamtrack.config import from_dict, to_dict
+from siamtrack.config import from_dict, parse_json, to_dict
 from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.training.config import TrainConfig
@@ -125,7 +124,7 @@ def config_of(state: Mapping[str, Any]) -> TrainConfig:
         WeightsError: If it holds none that can be read.
     """
     try:
-        return from_dict(TrainConfig, json.loads(state["config"]))
+        return from_dict(TrainConfig, parse_json(state["config"]))
     except (LookupError, ValueError, TypeError, SiamtrackError) as error:
         raise WeightsError(f"the checkpoint has no readable config ({error})") from error
 

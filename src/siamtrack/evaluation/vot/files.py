@@ -14,7 +14,7 @@ import numpy as np
 
 from siamtrack.boxes import Array
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.text import read_rows
+from siamtrack.data.text import read_rows, read_text
 from siamtrack.data.votmask import mask_box
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.results import write_text
@@ -76,10 +76,7 @@ def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
 
 
 def _read_lines(path: Path) -> list[list[float]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as reason:
-        raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
+    lines = read_text(path, ResultsError).split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     return [_numbers(path, number, line) for number, line in enumerate(lines, start=1)]
