@@ -24,6 +24,7 @@ VERBS = {
     "models": "Models",
     "eval": "Eval",
     "bench": "Bench",
+    "tune": "Tune",
     "train": "Train",
     "fine-tune": "FineTune",
     "inspect": "Inspect",

@@ -1,0 +1,141 @@
+"""`siamtrack tune`: choose a tracker's settings on some sequences, and check them on others."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from siamtrack.cli.train import read_settings
+from siamtrack.config import to_dict
+from siamtrack.data import open_dataset
+from siamtrack.tuning import (
+    Grid,
+    Plan,
+    Replay,
+    ResponseStore,
+    Tuned,
+    clips_of,
+    default_space,
+    read_space,
+    split,
+    tune,
+)
+from siamtrack.weights import load_model, model_folder, write_card
+
+
+@dataclass(frozen=True)
+class Tune:
+    """Choose the settings of a tracker on sequences whose results you will not report.
+
+    Processes and machines that run the same command with the same --storage, each with a --worker
+    of its own, share the trials; the command again goes on where it stopped. Needs the extra
+    `tune`.
+    """
+
+    model: Positional[str]
+    """A name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
+    dataset: Positional[str]
+    """NAME:PATH of sequences with boxes, such as otb:/data/dev."""
+    out: Path
+    """Folder for study, figures, plot and the model with its new settings."""
+    held_out: str = "0.3"
+    """Sequences not tuned on, to check: a share of them, or names separated by commas."""
+    sequences: str = ""
+    """Names of the only sequences to use, tuned on or held out; all if empty."""
+    starts: int = 3
+    """Starts of each sequence."""
+    frames: int = 120
+    """Frames from each start."""
+    trials: int = 200
+    """Trials in all, of all processes."""
+    sampler: str = "tpe"
+    """tpe, cma, genetic (NSGA-II) or random."""
+    pruner: str = "median"
+    """median, halving or none: when a trial that goes badly is ended."""
+    space: Path | None = None
+    """JSON file of what is tuned: {"window": [0, 0.6], "online.rate": [0.002, 0.1, "log"]}."""
+    storage: str = ""
+    """Optuna URL that several machines reach, such as postgresql://...; else a file in --out."""
+    seed: int = 0
+    """Seed of the held-out share and of the sampler."""
+    worker: int = 0
+    """Number of this process among those that share the storage."""
+    cache: Path | None = None
+    """Folder of the network's responses; in --out by default."""
+    cache_gib: float = 4.0
+    """GiB that this process may add to it."""
+    places: int = 48
+    """Steps of the search window's centre along its side that the replay tells apart; 0: all."""
+    sizes: int = 16
+    """Sizes of the window between one and the double that it tells apart; 0: all."""
+    threads: int = 1
+    """Threads of the network."""
+    json: bool = False
+    """Print the figures as JSON."""
+
+    def run(self) -> None:
+        """Tune, check and write."""
+        space = default_space(load_card_kind(self.model))
+        if self.space is not None:
+            space = read_space(read_settings(self.space))
+        dataset = open_dataset(self.dataset, partial=True)
+        if self.sequences:
+            wanted = [dataset[name.strip()] for name in self.sequences.split(",")]
+            dataset = type(dataset)(dataset.name, wanted, origin=dataset.origin)
+        parts = split(dataset, self.held_out, self.seed)
+        tuning, held_out = (clips_of(part, self.starts, self.frames) for part in parts)
+        self.out.mkdir(parents=True, exist_ok=True)
+        model = load_model(self.model, threads=self.threads)
+        cache = self.cache or self.out / "responses"
+        store = ResponseStore(cache, model, limit=int(self.cache_gib * 2**30))
+        plan = Plan(
+            self.trials, self.sampler, self.pruner, self.seed, self.worker,
+            self.storage or f"sqlite:///{(self.out / 'study.db').resolve()}",
+        )  # fmt: skip
+        replay = Replay(model, store, Grid(self.places, self.sizes))
+        tuned, study = tune(replay, model, tuning, held_out, space, plan)
+        store.close()
+        from siamtrack.tuning.plots import draw, importance
+
+        figures = to_dict(tuned) | {"importance": importance(study), "plan": to_dict(plan)}
+        text = json.dumps(figures, indent=1)
+        (self.out / "tuned.json").write_text(text + "\n", encoding="utf-8")
+        draw(study, self.out / "study.png")
+        folder = self.out / "model"
+        shutil.copytree(model_folder(self.model), folder, dirs_exist_ok=True)
+        write_card(folder, dataclasses.replace(model.card, tracker=tuned.settings))
+        print(text if self.json else as_text(tuned, folder))
+
+
+def load_card_kind(model: str) -> str:
+    """Return the kind of a model without loading its graphs."""
+    from siamtrack.weights import read_card
+
+    return read_card(model_folder(model)).kind
+
+
+def as_text(tuned: Tuned, folder: Path) -> str:
+    """Return the outcome in words."""
+    rows = [
+        ("success AUC", "before", "after"),
+        ("tuned on, replayed", *(f"{x:.4f}" for x in tuned.replayed)),
+        ("tuned on, tracked", *(f"{x:.4f}" for x in tuned.tuning)),
+        ("held out, tracked", *(f"{x:.4f}" for x in tuned.held_out)),
+    ]
+    lines = [f"{a:<20} {b:>8} {c:>8}" for a, b, c in rows]
+    point = ", ".join(f"{name} {value:.4g}" for name, value in tuned.point.items())
+    complete, pruned = tuned.trials
+    lines += [
+        f"{complete} trials complete, {pruned} pruned; {tuned.hit_rate:.1%} of the windows were "
+        f"known; {tuned.seconds:.0f} s here, where a real pass takes {tuned.seconds_real:.1f} s",
+        f"best: {point}",
+        f"wrote {folder}: give it as --model",
+    ]
+    if tuned.worse_held_out:
+        lines.append("the held-out sequences got worse: keep the settings that you had")
+    return "\n".join(lines)

@@ -1,0 +1,240 @@
+"""One study: many trials on the clips to tune on, then the real tracker on all clips."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from siamtrack.errors import MissingExtraError
+from siamtrack.registry import Registry
+from siamtrack.settings import TrackerSettings
+from siamtrack.tracker import SiamTracker
+from siamtrack.tuning.clips import Clip
+from siamtrack.tuning.replay import Replay
+from siamtrack.tuning.space import Space, changed, value_of
+from siamtrack.weights import Model
+
+if TYPE_CHECKING:
+    import optuna
+
+logger = logging.getLogger(__name__)
+
+SAMPLERS: Registry[Any] = Registry("sampler")
+"""Name to a function (seed) -> `optuna.samplers.BaseSampler`."""
+PRUNERS: Registry[Any] = Registry("pruner")
+"""Name to a function () -> `optuna.pruners.BasePruner`."""
+
+
+@SAMPLERS.register("tpe")
+def _tpe(seed: int) -> Any:
+    """Tree-structured Parzen estimator, aware of trials that run elsewhere at the moment."""
+    return _optuna().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+@SAMPLERS.register("cma")
+def _cma(seed: int) -> Any:
+    """Evolution of a covariance matrix."""
+    return _optuna().samplers.CmaEsSampler(seed=seed)
+
+
+@SAMPLERS.register("genetic")
+def _genetic(seed: int) -> Any:
+    """The genetic algorithm NSGA-II, here with one objective."""
+    return _optuna().samplers.NSGAIISampler(seed=seed, population_size=20)
+
+
+@SAMPLERS.register("random")
+def _random(seed: int) -> Any:
+    return _optuna().samplers.RandomSampler(seed=seed)
+
+
+@PRUNERS.register("median")
+def _median() -> Any:
+    """Ends trials that are worse after the same clips than half of those before."""
+    return _optuna().pruners.MedianPruner(n_startup_trials=20, n_warmup_steps=3)
+
+
+@PRUNERS.register("halving")
+def _halving() -> Any:
+    return _optuna().pruners.SuccessiveHalvingPruner(min_resource=2)
+
+
+@PRUNERS.register("none")
+def _never() -> Any:
+    return _optuna().pruners.NopPruner()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to search.
+
+    Attributes:
+        trials: Finished or pruned trials that the study shall have in all, those of other processes
+            and of earlier runs included.
+        sampler: Name in `SAMPLERS`.
+        pruner: Name in `PRUNERS`.
+        seed: Of the sampler. One process alone that is not interrupted finds the same every time.
+        worker: Number of this process among those that share the study; each needs another one.
+        storage: URL of the study's storage, as Optuna takes it; empty: in memory.
+        study: Its name there.
+    """
+
+    trials: int = 200
+    sampler: str = "tpe"
+    pruner: str = "median"
+    seed: int = 0
+    worker: int = 0
+    storage: str = ""
+    study: str = "siamtrack"
+
+    def __post_init__(self) -> None:
+        if self.trials < 1 or self.worker < 0:
+            raise ValueError("expected at least one trial, and a worker's number from 0")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What came of it.
+
+    Attributes:
+        settings: The best settings on the replayed clips.
+        point: Those of them that were tuned.
+        replayed: Success AUC with the replay before and after.
+        tuning: Success AUC of the real tracker on the clips tuned on, before and after.
+        held_out: The same on clips not tuned on.
+        trials: Trials in the study: complete and pruned.
+        seconds: What the trials of this process took.
+        seconds_real: What one pass of the real tracker over the clips tuned on took, on average.
+        hit_rate: Share of the windows of this process that the network had answered before.
+    """
+
+    settings: TrackerSettings
+    point: dict[str, float]
+    replayed: tuple[float, float]
+    tuning: tuple[float, float]
+    held_out: tuple[float, float]
+    trials: tuple[int, int]
+    seconds: float
+    seconds_real: float
+    hit_rate: float
+    sequences: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def worse_held_out(self) -> bool:
+        """Whether the chosen settings lose on sequences on which they were not chosen."""
+        return self.held_out[1] < self.held_out[0]
+
+
+def tune(
+    replay: Replay,
+    model: Model,
+    tuning: Sequence[Clip],
+    held_out: Sequence[Clip],
+    space: Space,
+    plan: Plan | None = None,
+) -> tuple[Tuned, optuna.Study]:
+    """Search settings by mean success AUC over clips, and judge the best with the real tracker.
+
+    The model's own settings are the first trial. Trials see only the clips in `tuning`; those in
+    `held_out` are tracked with the settings before and after, once, when all is decided.
+
+    Raises:
+        MissingExtraError: If Optuna is not installed.
+        UnknownNameError: If there is no such sampler, pruner or setting.
+        ValueError: If there are no clips, or one sequence is on both sides.
+    """
+    library = _optuna()
+    plan = Plan() if plan is None else plan
+    names = [sorted({clip.sequence.name for clip in clips}) for clips in (tuning, held_out)]
+    if not tuning or not held_out or set(names[0]) & set(names[1]):
+        raise ValueError(
+            f"{len(tuning)} clips to tune on, {len(held_out)} held out: expected both, and of "
+            "other sequences"
+        )
+    before = model.card.tracker
+    study = _study(plan, {name: value_of(before, name) for name in space}, space)
+    hits, misses = replay.store.hits, replay.store.misses
+    clock = time.perf_counter()
+
+    def objective(trial: optuna.Trial) -> float:
+        point = {
+            name: trial.suggest_float(name, each.low, each.high, log=each.log)
+            for name, each in space.items()
+        }
+        scores: list[float] = []
+        for clip in tuning:
+            scores.append(clip.success(replay.track(clip, changed(before, point))))
+            trial.report(float(np.mean(scores)), len(scores))
+            if trial.should_prune() and len(scores) < len(tuning):
+                raise library.TrialPruned
+        return float(np.mean(scores))
+
+    # in an order that mixes sequences, so that a pruned trial was not judged by one of them
+    tuning = [tuning[k] for k in np.random.default_rng(plan.seed).permutation(len(tuning))]
+    states = (library.trial.TrialState.COMPLETE, library.trial.TrialState.PRUNED)
+    enough = library.study.MaxTrialsCallback(plan.trials, states=states)
+    if len(study.get_trials(deepcopy=False, states=states)) < plan.trials:
+        study.optimize(objective, callbacks=[enough])
+    seconds = time.perf_counter() - clock
+    point = dict(study.best_params)
+    asked = replay.store.hits + replay.store.misses - hits - misses
+    rate = (replay.store.hits - hits) / max(1, asked)
+    after = changed(before, point)
+    old, new = (_mean(tuning, lambda c, s=s: replay.track(c, s)) for s in (before, after))
+    clock = time.perf_counter()
+    real = tuple(success(model, tuning, s) for s in (before, after))
+    seconds_real = (time.perf_counter() - clock) / 2
+    counts = [len(study.get_trials(deepcopy=False, states=(state,))) for state in states]
+    tuned = Tuned(
+        after, point, (old, new), (real[0], real[1]),
+        (success(model, held_out, before), success(model, held_out, after)),
+        (counts[0], counts[1]), seconds, seconds_real, rate,
+        {"tuned_on": names[0], "held_out": names[1]},
+    )  # fmt: skip
+    return tuned, study
+
+
+def success(model: Model, clips: Sequence[Clip], settings: TrackerSettings) -> float:
+    """Return the mean success AUC of the real tracker over clips, in [0, 1]."""
+    tracker = SiamTracker(replace(model, card=replace(model.card, tracker=settings)))
+
+    def track(clip: Clip) -> Any:
+        boxes = [tracker.init(clip.sequence[clip.start], clip.truth[0]).box]
+        boxes += [tracker.update(clip.sequence[k]).box for k in range(clip.start + 1, clip.end)]
+        return np.array(boxes)
+
+    return _mean(clips, track)
+
+
+def _mean(clips: Sequence[Clip], track: Any) -> float:
+    return float(np.mean([clip.success(track(clip)) for clip in clips]))
+
+
+def _study(plan: Plan, start: Mapping[str, float], space: Space) -> optuna.Study:
+    library = _optuna()
+    library.logging.set_verbosity(library.logging.WARNING)
+    study: optuna.Study = library.create_study(
+        storage=plan.storage or None, study_name=plan.study, direction="maximize",
+        load_if_exists=True, pruner=PRUNERS[plan.pruner](),
+    )  # fmt: skip
+    done = len(study.get_trials(deepcopy=False))
+    # a resumed or another process goes on with other numbers, not with the same ones again
+    seed = int(np.random.SeedSequence([plan.seed, plan.worker, done]).generate_state(1)[0])
+    study.sampler = SAMPLERS[plan.sampler](seed)
+    if not done:
+        inside = {k: min(max(v, space[k].low), space[k].high) for k, v in start.items()}
+        study.enqueue_trial(inside)
+    return study
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingExtraError("tuning", "optuna", "tune") from error
+    return optuna
