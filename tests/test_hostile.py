@@ -65,6 +65,7 @@ class Evil:
         return os.mkdir, ("was_run",)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "nested"])
 def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
@@ -84,11 +85,8 @@ def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
     else:
         torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
     for read in (read_tensors, checkpoint.read):
-        with pytest.warns() if kind == "pickle" else pytest.raises(WeightsError):
-            with pytest.raises(WeightsError):
-                read(path)
-            if kind != "pickle":
-                raise WeightsError
+        with pytest.raises(WeightsError):
+            read(path)
     with pytest.raises(WeightsError):
         saved.from_bytes(path.read_bytes(), "a.safetensors")
     assert not (tmp_path / "was_run").exists()
@@ -167,7 +165,7 @@ def test_shards_write_and_follow_nothing(name, tmp_path):
 def test_places_behind_the_end_of_an_archive(tmp_path):
     (tmp_path / "a.tar").write_bytes(bytes(1000))
     for offset, size in ((0, 10**15), (10**15, 10), (999, 2)):
-        with pytest.raises(ImageError, match="ends before it|cannot|no readable|Invalid"):
+        with pytest.raises(ImageError, match="ends before it"):
             read_training_image(inside(tmp_path / "a.tar", offset, size))
 
 
