@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.decoding import decode
 from siamtrack.errors import DatasetError
 
 Frame = NDArray[np.uint8]
@@ -45,9 +46,11 @@ def read_image(path: Path) -> Frame:
             f"{path}: the frame is missing or cannot be read ({reason.strerror}); "
             "complete the data set"
         ) from reason
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = decode(data, cv2.IMREAD_COLOR)
     if image is None:
-        raise DatasetError(f"{path}: not an image, or a damaged one; copy the data set again")
+        raise DatasetError(
+            f"{path}: not an image, or a damaged one, or too large; copy the data set again"
+        )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 

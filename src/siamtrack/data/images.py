@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from siamtrack.crops import Image
 from siamtrack.data.faults import Faults
+from siamtrack.decoding import decode
 from siamtrack.errors import ImageError
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ def read_bytes(path: str | Path) -> NDArray[np.uint8]:
         if archive is None:
             return np.fromfile(name, np.uint8)
         offset, size = (int(part) for part in name[len(archive) + 1 :].split(":"))
+        if offset + size > Path(archive).stat().st_size:
+            raise ImageError(name, "the tar file ends before it")
         data = np.fromfile(archive, np.uint8, size, offset=offset)
     except OSError as error:
         reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
@@ -74,12 +76,9 @@ def read_image(path: str | Path) -> Image:
     data = read_bytes(path)
     if _is_cut(data):
         raise ImageError(os.fspath(path), "cut short, no end of the image in it")
-    image = None
-    if data.size:
-        with contextlib.suppress(cv2.error):
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    image = decode(data, cv2.IMREAD_COLOR)
     if image is None:
-        raise ImageError(os.fspath(path), "no readable image")
+        raise ImageError(os.fspath(path), "no readable image, or too large")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 

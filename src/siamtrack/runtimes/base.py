@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.errors import WeightsError
 from siamtrack.frames import Image
 from siamtrack.registry import Registry
 
@@ -62,6 +63,10 @@ class Runtime(Protocol):
         ...
 
 
+_ELSEWHERE = b"\x0a\x08location\x12"
+"""How ONNX writes the key under which a tensor names the file of its values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Graphs:
     """The two graphs of a model, as verified bytes.
@@ -82,6 +87,19 @@ class Graphs:
     folder: Path
     precision: Literal["float32", "int8"] = "float32"
     more: Callable[[str], bytes | None] = lambda name: None
+
+    def __post_init__(self) -> None:
+        """Refuse graphs that keep weights in other files, which no hash covers.
+
+        Raises:
+            WeightsError: If a graph does.
+        """
+        for name, graph in (("template", self.template), ("search", self.search)):
+            if _ELSEWHERE in graph:
+                raise WeightsError(
+                    f"{self.folder / name}.onnx keeps weights in another file, which its hash does "
+                    "not cover: export the model again, so that each graph is one file"
+                )
 
 
 RUNTIMES: Registry[Callable[[Graphs, int], Runtime]] = Registry("runtime")

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from siamtrack.config import parse_json
+from siamtrack.decoding import decode, stated_size
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.clip import encode
 from siamtrack.studio.session import Session, Sessions
@@ -155,7 +156,10 @@ async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
 def _decode_and_step(state: Live, data: bytes) -> str:
     if len(data) > MOST_PICTURE or data[:2] != b"\xff\xd8":
         raise ValueError("expected a JPEG of at most 4 MiB")
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    size = stated_size(data)
+    picture = None
+    if size is not None and max(size) <= MOST_SIDE:
+        picture = decode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if picture is None or max(picture.shape) > MOST_SIDE:
         raise ValueError("expected a JPEG of at most 4096 pixels a side")
     return state.step(np.ascontiguousarray(picture[..., ::-1]))

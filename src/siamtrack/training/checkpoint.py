@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from siamtrack.config import from_dict, parse_json, to_dict
 from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
+from siamtrack.models.reading import load_tensors
 from siamtrack.training.config import TrainConfig
 
 logger = logging.getLogger(__name__)
@@ -105,10 +107,10 @@ def read(path: Path) -> State:
         WeightsError: If it is none.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_tensors(path)
         known = {"step", "config", "model", "average"} <= set(state)
     except (OSError, EOFError, LookupError, RuntimeError, ValueError, TypeError,
-            UnpicklingError) as error:  # fmt: skip
+            UnpicklingError, BadZipFile) as error:  # fmt: skip
         raise WeightsError(f"{path} is no checkpoint of siamtrack ({error})") from error
     if not known:
         raise WeightsError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import count, islice
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from siamtrack.decoding import decode
 from siamtrack.errors import VideoError
 from siamtrack.frames import Image, as_rgb
 from siamtrack.video.source import Frame, Span
@@ -54,10 +54,9 @@ def read_image(path: Path) -> Image:
         raise VideoError(f"image {path} cannot be read ({error.strerror}): {advice}") from error
     picture = None
     if data.size and not _jpeg_is_cut(data.tobytes()):
-        with contextlib.suppress(cv2.error):
-            picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        picture = decode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if picture is None:
-        raise VideoError(f"image {path} is damaged or not an image: {advice}")
+        raise VideoError(f"image {path} is damaged or not an image, or too large: {advice}")
     try:
         return as_rgb(picture if picture.ndim == 2 else picture[..., ::-1])
     except ValueError as error:

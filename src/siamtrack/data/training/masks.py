@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from siamtrack.data.manifest import Entry
 from siamtrack.data.training.entries import track_entries
 from siamtrack.data.training.findings import Findings
+from siamtrack.decoding import decode
 from siamtrack.errors import ImageError
 
 Boxes = dict[int, tuple[float, float, float, float]]
@@ -42,10 +42,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     if is_palette:
         header = data[12:25] + b"\x00" + data[26:29]
         data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + _plain(data[33:])
-    mask = None
-    if data:
-        with contextlib.suppress(cv2.error):
-            mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    mask = decode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.dtype != np.uint8:
         raise ImageError(str(path), "no readable mask")
     if mask.ndim == 3:

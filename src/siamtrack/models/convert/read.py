@@ -7,10 +7,10 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from siamtrack.errors import WeightsError
+from siamtrack.models.reading import load_tensors
 
 INSIDE = ("state_dict", "model_state_dict", "model")  # where checkpoints keep their weights
 PREFIX = "module."  # put before every name by torch's wrappers for several GPUs
@@ -40,7 +40,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return state_of(load_file(file), str(file))
-        return state_of(torch.load(file, map_location="cpu", weights_only=True), str(file))
+        return state_of(load_tensors(file), str(file))
     except UnpicklingError as error:
         raise WeightsError(
             f"{file} is damaged or no checkpoint, or it holds Python objects other than tensors, "

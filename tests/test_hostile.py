@@ -1,0 +1,194 @@
+"""Files made to do harm: nothing in them is run, nothing outside is read, no memory is filled."""
+
+import os
+import pickle
+import struct
+import tarfile
+import zipfile
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from siamtrack.data.frames import read_image as read_frame
+from siamtrack.data.headers import image_size
+from siamtrack.data.images import inside
+from siamtrack.data.images import read_image as read_training_image
+from siamtrack.data.training import read_training
+from siamtrack.data.votmask import mask_box
+from siamtrack.decoding import MOST_PIXELS, stated_size
+from siamtrack.errors import DatasetError, ImageError, VideoError, WeightsError
+from siamtrack.runtimes import Graphs
+from siamtrack.video.images import read_image
+from tests.helpers import texture
+
+
+def _chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, data):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(data))
+            + _chunk(b"IEND", b""))  # fmt: skip
+
+
+@pytest.mark.parametrize("side", [12_000, 30_000, 2**31 - 1])
+def test_pictures_that_say_they_are_huge(side, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(side, side, bytes(1000)))
+    readers = ((read_image, VideoError), (read_training_image, ImageError),
+               (read_frame, DatasetError))  # fmt: skip
+    for read, error in readers:
+        with pytest.raises(error, match="too large"):
+            read(path)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tiff"])
+def test_stated_sizes_are_those_of_the_decoder(ending):
+    _, data = cv2.imencode(f".{ending}", texture(0, 33, 57))
+    found = stated_size(data.tobytes())
+    assert found == (57, 33) or (ending == "webp" and found is None)
+    assert MOST_PIXELS >= 4 * 7680 * 4320 * 0.99
+
+
+def test_masks_that_say_they_are_huge():
+    for text in ("m0,0,99999999,99999999,1", "m0,0,4,2,1,999999999999", "m0,0,9,9,1e400",
+                 "m0,0,-4,-2,1", "m0,0,4,2,-1,9"):  # fmt: skip
+        with pytest.raises(ValueError, match=r"rectangle|finite"):
+            mask_box(text)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("was_run",)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "nested"])
+def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from siamtrack.models import saved
+    from siamtrack.models.convert.read import read_tensors
+    from siamtrack.training import checkpoint
+
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.pth"
+    content = {"state_dict": {"a": torch.ones(2), "b": Evil()}, "step": Evil(), "config": "{}"}
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(content))
+    elif kind == "nested":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", pickle.dumps(Evil()))
+            archive.writestr("archive/version", "3\n")
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
+    for read in (read_tensors, checkpoint.read):
+        with pytest.raises(WeightsError):
+            read(path)
+    with pytest.raises(WeightsError):
+        saved.from_bytes(path.read_bytes(), "a.safetensors")
+    assert not (tmp_path / "was_run").exists()
+    pickle.loads(pickle.dumps(Evil()))
+    assert (tmp_path / "was_run").exists(), "the trap itself works"
+
+
+def test_checkpoints_that_unpack_to_more_than_they_are(tmp_path):
+    torch = pytest.importorskip("torch")
+    from siamtrack.models.convert.read import read_tensors
+    from siamtrack.training import checkpoint
+
+    torch.save({"a": torch.zeros(1 << 20)}, tmp_path / "good.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "good.pth") as good,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for part in good.infolist():
+            bomb.writestr(part.filename, good.read(part))
+    assert (tmp_path / "bomb.pth").stat().st_size < 1 << 16
+    assert len(read_tensors(tmp_path / "good.pth")["a"]) == 1 << 20
+    for read in (read_tensors, checkpoint.read):
+        with pytest.raises(WeightsError, match="is compressed"):
+            read(tmp_path / "bomb.pth")
+
+
+@pytest.mark.parametrize("place", ["../secret", "/etc/passwd", "secret"])
+def test_graphs_read_no_other_file(place, tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    (tmp_path / "secret").write_bytes(bytes(16))
+    monkeypatch.chdir(tmp_path)
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=1)
+    tensor.external_data.add(key="location", value=place)
+    output = onnx.helper.make_tensor_value_info("score", 1, [4])
+    node = onnx.helper.make_node("Identity", ["w"], ["score"])
+    graph = onnx.helper.make_graph([node], "g", [], [output], [tensor])
+    data = onnx.helper.make_model(graph).SerializeToString()
+    for graphs in ((data, b""), (b"", data)):
+        with pytest.raises(WeightsError, match=r"keeps weights in another file"):
+            Graphs(*graphs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil", "/tmp/evil", "a/../../evil", "..\\evil", "link", "hard", "fifo"]
+)
+def test_shards_write_and_follow_nothing(name, tmp_path):
+    """A shard is never unpacked: names, links and devices in it lead nowhere."""
+    folder = tmp_path / "deep" / "shards"
+    folder.mkdir(parents=True)
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    note = b'[{"box": [1, 2, 3, 4], "track": "t"}]'
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        member = tarfile.TarInfo(f"{name}.jpg")
+        kinds = {"link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE, "fifo": tarfile.FIFOTYPE}
+        member.type = kinds.get(name, tarfile.REGTYPE)
+        member.linkname = "../../secret.jpg"
+        tar.addfile(member)
+        about = tarfile.TarInfo(f"{name}.json")
+        about.size = len(note)
+        with (tmp_path / "note").open("wb+") as file:
+            file.write(note)
+            file.seek(0)
+            tar.addfile(about, file)
+    before = sorted(tmp_path.rglob("*"))
+    try:
+        entries = read_training(f"shards:{folder}")
+    except DatasetError:
+        entries = []
+    for entry in entries:
+        assert entry.image.startswith(str(folder / "a.tar!"))
+        with pytest.raises(ImageError):
+            read_training_image(entry.image)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_places_behind_the_end_of_an_archive(tmp_path):
+    (tmp_path / "a.tar").write_bytes(bytes(1000))
+    for offset, size in ((0, 10**15), (10**15, 10), (999, 2)):
+        with pytest.raises(ImageError, match="ends before it"):
+            read_training_image(inside(tmp_path / "a.tar", offset, size))
+
+
+@pytest.mark.parametrize("kind", ["laughs", "file", "parameter"])
+def test_xml_entities(kind, tmp_path):
+    declared = {
+        "laughs": "".join(
+            f'<!ENTITY a{k} "{f"&a{k - 1};" * 10 if k else "ha"}">' for k in range(12)
+        ),
+        "file": '<!ENTITY a11 SYSTEM "file:///etc/passwd">',
+        "parameter": '<!ENTITY % x SYSTEM "http://127.0.0.1:9/x"> %x; <!ENTITY a11 "b">',
+    }[kind]
+    text = f"<!DOCTYPE annotations [{declared}]><annotations>&a11;</annotations>"
+    (tmp_path / "annotations.xml").write_text(text, encoding="utf-8")
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "1.png"), texture(0, 20, 20))
+    with pytest.raises(DatasetError, match="document type"):
+        read_training(f"cvat:{tmp_path}")
+
+
+def test_sizes_in_headers_are_not_believed_for_memory(tmp_path):
+    """`image_size` reports what a header says, and reads nothing more."""
+    path = tmp_path / "a.png"
+    path.write_bytes(png(60_000, 60_000, bytes(10)))
+    assert image_size(path) == (60_000, 60_000)
+    assert np.fromfile(path, np.uint8).size < 200
