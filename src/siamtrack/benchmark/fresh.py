@@ -50,14 +50,20 @@ def measure(spec: str, clip: Clip, threads: int, updates: int = UPDATES) -> Fres
             "frames": str(file), "box": clip.box.tolist(),
         }  # fmt: skip
         clock = time.perf_counter()
-        with subprocess.Popen(
-            [sys.executable, "-c", CHILD, json.dumps(order)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as child:  # fmt: skip
+        with (
+            tempfile.TemporaryFile("w+") as errors,
+            subprocess.Popen(
+                [sys.executable, "-c", CHILD, json.dumps(order)],
+                stdout=subprocess.PIPE, stderr=errors, text=True,
+            ) as child,
+        ):  # fmt: skip
             assert child.stdout is not None
             child.stdout.readline()  # written when the first box is there
             total_ms = (time.perf_counter() - clock) * 1000
-            out, err = child.communicate()
+            out = child.stdout.read()  # not `communicate`, which passes over what is buffered
+            child.wait()
+            errors.seek(0)
+            err = errors.read()
     if child.returncode != 0:
         words = err.strip().splitlines() or ["no message"]
         raise SiamtrackError(
