@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,7 +61,7 @@ CASES = {
 }
 
 
-def make(name: str):
+def make(name: str) -> Any:
     """Return a tracker of OpenCV's shape."""
     if name == "siamtrack":
         import siamtrack
