@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from siamtrack.frames import as_rgb
 from siamtrack.tracker import SiamTracker
 from siamtrack.tracks import TrackState
 
@@ -49,8 +50,5 @@ class OpenCVTracker:
 
 def _rgb(image: ArrayLike) -> ArrayLike:
     array = np.asarray(image)
-    if array.ndim == 3 and array.shape[2] == 3:
-        return cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_BGR2RGB)
-    if array.ndim == 3 and array.shape[2] == 4:
-        return cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_BGRA2RGB)
-    return array
+    picture = as_rgb(array)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if array.shape[2:] > (2,) else picture

@@ -75,6 +75,11 @@ class Sequence:
             )
         self.polygons = _rows(name, "polygons", polygons, len(frames))
         self.anchors = _rows(name, "anchors", anchors, len(frames))
+        if np.isinf(self.boxes).any():
+            raise DatasetError(
+                f"sequence {name}: a box with infinite numbers in row "
+                f"{int(np.isinf(self.boxes).any(axis=1).argmax())}; NaN stands for an absent target"
+            )
         usable = np.isfinite(self.boxes).all(axis=1) & (self.boxes[:, 2:] > 0).all(axis=1)
         if not usable.any():
             raise DatasetError(f"sequence {name}: no frame has a box with an area to start from")

@@ -7,11 +7,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import TypeVar, cast
 
 import cv2
 
+from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 
 Job = TypeVar("Job")
@@ -41,6 +43,7 @@ def run_jobs(
         workers: Number of processes; 1 stays in this one.
 
     Raises:
+        SiamtrackError: If a process ends before its job is done.
         ValueError: If `workers` is below 1, or above 1 with a tracker object.
     """
     makes = is_factory(tracker)
@@ -66,6 +69,12 @@ def run_jobs(
         futures = {pool.submit(_do, work, factory, job): index for index, job in enumerate(jobs)}
         for future in as_completed(futures):
             yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise SiamtrackError(
+            "a worker process ended before its sequence was done (killed, out of memory, or the "
+            "tracker crashed it): what is finished is kept where results are saved; run the same "
+            "again to go on, with fewer workers if memory was short"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

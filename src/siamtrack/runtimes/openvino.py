@@ -91,7 +91,7 @@ class _Compiled:
                 model = core.read_model(model=getattr(graphs, which))
             model.reshape({item.any_name: _one(item.partial_shape) for item in model.inputs})
             compiled = core.compile_model(model, device, settings)
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:  # names in a damaged graph are no text
             reason = str(error).strip().splitlines()[-1]  # above it is where in OpenVINO it arose
             raise WeightsError(
                 f"OpenVINO cannot load {file} ({reason}); export the model again"

@@ -101,7 +101,10 @@ class Library:
             path = self.home / project / "upload"
         else:
             path = Path(str(head.get("path", "")))
-        return path if path.is_absolute() and path.exists() and self.allows(path) else None
+        try:
+            return path if path.is_absolute() and path.exists() and self.allows(path) else None
+        except (OSError, ValueError):  # a path that no file system takes, in a damaged head
+            return None
 
     def new_folder(self) -> Path:
         """Make a folder with a generated name for a project."""

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from siamtrack.decoding import MOST_PIXELS
 from siamtrack.errors import VideoError
 from siamtrack.frames import Image
 from siamtrack.video.orientation import upright
@@ -28,11 +29,19 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     """Return the first video stream of a container, ready to decode on several cores.
 
     Raises:
-        VideoError: If there is none. Cover pictures of audio files and text do not count.
+        VideoError: If there is none, its codec is unknown, or its frames have more than
+            `MOST_PIXELS`. Cover pictures of audio files and text do not count.
     """
     for stream in container.streams.video:
         cover = bool(stream.disposition & av.stream.Disposition.attached_pic)
         if not cover and container.format.name != "tty":
+            context = stream.codec_context
+            if context is None:  # a code for the codec that FFmpeg does not know
+                raise VideoError(f"{name} is of a codec that nobody here can decode: convert it")
+            if context.width * context.height > MOST_PIXELS:
+                raise VideoError(
+                    f"{name} says that its frames are {context.width}x{context.height}: too large"
+                )
             # Frame threads swallow errors and with them frames, how many depends on the cores.
             stream.thread_type = "SLICE"
             return stream
@@ -61,9 +70,18 @@ def frame_count(container: InputContainer, stream: VideoStream) -> int | None:
 
 
 def rgb(frame: VideoFrame) -> Image:
-    """Return a decoded frame as an upright RGB picture (H, W, 3)."""
+    """Return a decoded frame as an upright RGB picture (H, W, 3).
+
+    Raises:
+        VideoError: If it grew to more than `MOST_PIXELS`, or its colours are of an unknown kind.
+    """
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    if frame.width * frame.height > MOST_PIXELS:
+        raise VideoError(f"a frame of {frame.width}x{frame.height} pixels: too large")
+    try:
+        image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    except (FFmpegError, ValueError) as error:
+        raise VideoError(f"a frame cannot be turned into RGB ({error}): convert it") from error
     return upright(image, None if matrix is None else bytes(matrix))
 
 
