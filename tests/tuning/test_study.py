@@ -86,3 +86,17 @@ def test_the_command_writes_figures_plot_and_model(tmp_path, capsys):
     assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
     card = load_model(out / "model", threads=1).card
     assert card.tracker.window == figures["point"]["window"]
+
+
+@pytest.mark.slow
+def test_other_workers_search_and_only_the_first_judges(tmp_path, capsys):
+    data, out = write_dataset(tmp_path / "data"), tmp_path / "out"
+    for worker, trials in ((1, 2), (0, 3)):
+        arguments = ["tune", "lite", f"folder:{data}", "--out", out, "--held-out", "c", "--starts"]
+        arguments += [1, "--frames", 4, "--trials", trials, "--worker", worker]
+        with pytest.raises(SystemExit) as stop:
+            main([str(each) for each in arguments])
+        assert stop.value.code == 0
+        assert (out / "tuned.json").exists() == (worker == 0)
+    assert sum(json.loads((out / "tuned.json").read_text())["trials"]) == 3
+    capsys.readouterr()

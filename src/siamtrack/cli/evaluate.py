@@ -28,6 +28,8 @@ from siamtrack.evaluation.clips import Clip, comparison_clips
 from siamtrack.evaluation.compare_results import result_folders
 from siamtrack.evaluation.evaluate import file_name
 from siamtrack.evaluation.longterm_report import read_runs
+from siamtrack.evaluation.parallel import Workers
+from siamtrack.evaluation.ray_cluster import RayCluster
 from siamtrack.evaluation.results import Lengths, write_text
 from siamtrack.evaluation.run import TrackerFactory
 
@@ -69,6 +71,8 @@ class Eval:
     """Videos in an HTML report, of the sequences on which trackers differ most."""
     workers: int = 1
     """Processes."""
+    ray: str | None = None
+    """Run on Ray instead (extra `ray`): local, auto, or the address of a cluster."""
     runtime: str = "auto"
     """Engine of our models: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
     docs/runtimes.md."""
@@ -136,7 +140,7 @@ class Eval:
         trackers: Mapping[str, TrackerFactory],
         folders: Mapping[str, Path],
     ) -> Report | Figures:
-        common = {"out": self.out, "workers": self.workers, "resume": self.resume}
+        common = {"out": self.out, "workers": self._workers(), "resume": self.resume}
         read = {name: folder for name, folder in folders.items() if name not in trackers}
         if self.protocol in ("vot", "vot-multistart"):
             return evaluate_vot({**trackers, **read}, dataset, protocol=self.protocol, **common)  # type: ignore[arg-type]
@@ -168,9 +172,12 @@ class Eval:
         if self.out is None:
             raise ValueError(f"{dataset.name} is evaluated by its server: give --out for results")
         run_dataset(
-            factory, dataset, out=self.out, name=name, workers=self.workers, resume=self.resume
+            factory, dataset, out=self.out, name=name, workers=self._workers(), resume=self.resume
         )
         print(f"{name}: results in {self.out / file_name(name)}; pack them with --submission")
+
+    def _workers(self) -> Workers:
+        return self.workers if self.ray is None else RayCluster(self.ray)
 
     def _check_reports(self) -> None:
         for path in self.report:

@@ -19,6 +19,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 VERBS = {
     "track": "Track",
+    "batch": "Batch",
     "demo": "Demo",
     "studio": "Studio",
     "models": "Models",

@@ -15,7 +15,11 @@ from siamtrack.config import parse_json
 
 @dataclass(frozen=True)
 class Train:
-    """Train a tracker on your own boxes or on public data; needs the extra `train`."""
+    """Train a tracker on your own boxes or on public data; needs the extra `train`.
+
+    `torchrun --nproc-per-node N --no-python siamtrack train ...` shares each batch between N
+    processes.
+    """
 
     data: UseAppendAction[tuple[str, ...]]
     """NAME:PATH of a public data set in its own layout, such as got10k:/data/GOT-10k, or a manifest
@@ -54,6 +58,7 @@ class Train:
         from siamtrack.data.pairs import PairSampler
         from siamtrack.data.training import read_all
         from siamtrack.training import Watch, preset, train
+        from siamtrack.training.ranks import join
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
         values = read_settings(self.config)
@@ -80,7 +85,8 @@ class Train:
             tensorboard=self.tensorboard,
         )
         path = train(config, sampler, self.out, resume=self.resume, watch=watch)
-        print(f"wrote {path}: siamtrack export {path} MODEL_FOLDER")
+        if join(config.device).first:
+            print(f"wrote {path}: siamtrack export {path} MODEL_FOLDER")
 
 
 def read_settings(file: Path | None) -> dict[str, Any]:

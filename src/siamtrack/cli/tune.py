@@ -22,6 +22,7 @@ from siamtrack.tuning import (
     clips_of,
     default_space,
     read_space,
+    search,
     split,
     tune,
 )
@@ -64,7 +65,7 @@ class Tune:
     seed: int = 0
     """Seed of the held-out share and of the sampler."""
     worker: int = 0
-    """Number of this process among those that share the storage."""
+    """Number of this process among those that share the storage; 0 judges when all is done."""
     cache: Path | None = None
     """Folder of the network's responses; in --out by default."""
     cache_gib: float = 4.0
@@ -98,6 +99,11 @@ class Tune:
             self.storage or f"sqlite:///{(self.out / 'study.db').resolve()}",
         )  # fmt: skip
         replay = Replay(model, store, Grid(self.places, self.sizes))
+        if self.worker > 0:
+            search(replay, model, tuning, space, plan)
+            store.close()
+            print(f"worker {self.worker} is done; worker 0 judges what was found")
+            return
         tuned, study = tune(replay, model, tuning, held_out, space, plan)
         store.close()
         from siamtrack.tuning.plots import draw, importance

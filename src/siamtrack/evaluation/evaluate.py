@@ -15,7 +15,7 @@ from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError, ResultsError
 from siamtrack.evaluation.compare_results import uncounted_notes
 from siamtrack.evaluation.metrics import POLICIES, Policy
-from siamtrack.evaluation.parallel import run_jobs
+from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.evaluation.protocols import PROTOCOLS, Start
 from siamtrack.evaluation.report import Report
 from siamtrack.evaluation.results import read_results, write_results, write_rows
@@ -51,7 +51,7 @@ def evaluate(
     out: str | Path | None = None,
     name: str | None = None,
     resume: bool = True,
-    workers: int = 1,
+    workers: Workers = 1,
     protocol: str = "ope",
     policy: Policy | None = None,
 ) -> Report:
@@ -67,8 +67,8 @@ def evaluate(
         name: Name of the tracker in files and tables; by default its `name` or that of its class.
         resume: Take finished sequences from `out` if they have the right length and begin with the
             right box, and run the rest. Otherwise everything runs and files are replaced.
-        workers: Number of processes. More than 1 needs a `tracker` that is picklable and makes
-            trackers, such as a class or a module's function.
+        workers: Number of processes, or a `RayCluster`. More than 1 needs a `tracker` that is
+            picklable and makes trackers, such as a class or a module's function.
         protocol: `ope`, `tre` or `sre`.
         policy: Which frames count; by default the rules of the data set.
 
@@ -101,7 +101,7 @@ def run_dataset(
     out: str | Path | None = None,
     name: str | None = None,
     resume: bool = True,
-    workers: int = 1,
+    workers: Workers = 1,
     protocol: str = "ope",
 ) -> list[Run]:
     """Run a tracker over a data set without judging it; the arguments are those of `evaluate`.
@@ -124,9 +124,15 @@ def run_dataset(
     }
     todo = [index for index in range(len(jobs)) if index not in finished]
     logger.info("%s: %d runs finished, %d to do", name, len(finished), len(todo))
-    for position, result in run_jobs(_run, tracker, [jobs[index] for index in todo], workers):
+    for position, result in run_jobs(
+        _run, tracker, [jobs[index] for index in todo], workers, _frames
+    ):
         finished[todo[position]] = result
     return [Run(job.sequence, job.start, finished[index]) for index, job in enumerate(jobs)]
+
+
+def _frames(job: _Job) -> float:
+    return float(job.start.rows(job.sequence))
 
 
 def _name_of(tracker: object) -> str:

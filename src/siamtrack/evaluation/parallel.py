@@ -1,4 +1,4 @@
-"""Run jobs in this process or in several; nothing that is left behind survives its parent."""
+"""Run jobs in this process, in several, or on Ray; nothing left behind survives its parent."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from typing import TypeVar, cast
 import cv2
 
 from siamtrack.errors import SiamtrackError
+from siamtrack.evaluation.ray_cluster import RayCluster
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 Work = Callable[[Runnable, Job], Done]
+Workers = int | RayCluster
+"""A number of processes, or a cluster."""
 
 
 def is_factory(tracker: Runnable | TrackerFactory) -> bool:
@@ -32,7 +35,8 @@ def run_jobs(
     work: Work[Job, Done],
     tracker: Runnable | TrackerFactory,
     jobs: Sequence[Job],
-    workers: int,
+    workers: Workers,
+    cost: Callable[[Job], float] | None = None,
 ) -> Iterator[tuple[int, Done]]:
     """Yield the index and the result of each job as they are finished.
 
@@ -40,33 +44,40 @@ def run_jobs(
         work: Does one job with a tracker; a module's function if there are several processes.
         tracker: A tracker, or a picklable function or class that makes one.
         jobs: Plain data, so that they can go to another process or another machine.
-        workers: Number of processes; 1 stays in this one.
+        workers: Number of processes, of which 1 stays in this one; or a cluster.
+        cost: How long a job takes, in any unit. Several processes take the longest first, so that
+            none works on a long one when all others have finished.
 
     Raises:
         SiamtrackError: If a process ends before its job is done.
         ValueError: If `workers` is below 1, or above 1 with a tracker object.
     """
     makes = is_factory(tracker)
-    if workers < 1 or (workers > 1 and not makes):
+    alone = workers == 1
+    if (isinstance(workers, int) and workers < 1) or not (alone or makes):
         raise ValueError(
             f"workers {workers}: expected at least 1, and above 1 a class or function that makes "
             "trackers, because a tracker object cannot be shared between processes"
         )
     if not jobs:
         return
-    if workers == 1:
+    if alone:
         instance = cast(TrackerFactory, tracker)() if makes else cast(Runnable, tracker)
         for index, job in enumerate(jobs):
             yield index, work(instance, job)
         return
     factory = cast(TrackerFactory, tracker)
+    order = sorted(range(len(jobs)), key=lambda index: -cost(jobs[index]) if cost else 0.0)
+    if isinstance(workers, RayCluster):
+        yield from workers.run(_do, [(index, (work, factory, jobs[index])) for index in order])
+        return
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_end_with_parent,
     )
     try:
-        futures = {pool.submit(_do, work, factory, job): index for index, job in enumerate(jobs)}
+        futures = {pool.submit(_do, work, factory, jobs[index]): index for index in order}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from siamtrack.losses.counts import shared_count
 from siamtrack.registry import Registry
 
 
@@ -125,4 +126,4 @@ def balanced_mean(cost: Tensor, labels: Tensor) -> Tensor:
     for value in (1, 0):
         mask = (labels == value).to(cost.dtype)
         halves = halves + 0.5 * ((cost * mask).sum(1) / mask.sum(1).clamp(min=1)).sum()
-    return halves / (labels >= 0).any(1).sum().clamp(min=1)
+    return halves / shared_count((labels >= 0).any(1).sum(), cost)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from siamtrack.losses.base import LOSSES, Loss, check_response
+from siamtrack.losses.counts import shared_count
 
 
 @LOSSES.register("focal")
@@ -53,4 +54,4 @@ class FocalLoss(Loss):
         ours = positive.to(prediction.dtype)
         weight = (self.alpha * ours + (1 - self.alpha) * (1 - ours)) * (target >= 0)
         cost = weight * fade * F.softplus(-margin)
-        return cost.sum() / positive.sum().clamp(min=1)
+        return cost.sum() / shared_count(positive.sum(), cost)

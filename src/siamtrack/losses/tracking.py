@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from siamtrack.losses.base import check_labels
+from siamtrack.losses.counts import shared_count
 
 
 def cell_centres(count: int, stride: int, patch: int, device: torch.device | None = None) -> Tensor:
@@ -69,7 +70,7 @@ def tracking_loss(
     predicted = distances
     overlap, generalised = _giou(predicted, truth)
     weight = positive.float()
-    count = weight.sum().clamp(min=1.0)
+    count = shared_count(weight.sum(), weight)
     box = ((1 - generalised) * weight).sum() / count
 
     quality = overlap.detach().clamp(0, 1) * weight

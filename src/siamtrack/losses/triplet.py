@@ -16,6 +16,7 @@ from siamtrack.losses.base import (
     check_response,
     zero,
 )
+from siamtrack.losses.counts import shared_count
 from siamtrack.losses.distance import pairwise
 
 Mining = Literal["all", "hard", "semi-hard"]
@@ -148,4 +149,5 @@ class DenseTripletLoss(Loss):
             if len(positive) and len(negative):
                 # log(e^p / (e^p + e^n)) = -softplus(n - p)
                 costs.append(F.softplus(negative[None] - positive[:, None]).mean())
-        return torch.stack(costs).mean() if costs else zero(prediction)
+        total = torch.stack(costs).sum() if costs else zero(prediction)
+        return total / shared_count(len(costs), prediction)

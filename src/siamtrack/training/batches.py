@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from siamtrack.data.pairs import Pair
+from siamtrack.training.ranks import Ranks
 
 AHEAD = 3
 """Batches in preparation."""
@@ -61,19 +62,33 @@ def collate(pairs: list[Pair]) -> Batch:
     )
 
 
-def batches(sampler: Draws, size: int, first: int, loaders: int) -> Generator[Batch, None, None]:
+def batches(
+    sampler: Draws, size: int, first: int, loaders: int, ranks: Ranks | None = None
+) -> Generator[Batch, None, None]:
     """Yield batch `first`, `first + 1` and so on for ever; batch i holds pairs i * size onwards.
+
+    Of several processes, each yields its part: together they see what one alone would.
 
     Args:
         sampler: Where pairs come from; drawn from several threads at once.
         size: Pairs in a batch.
         first: Batch to begin with.
         loaders: Threads that draw; 0: the caller's thread does, when it asks.
+        ranks: This process among those of the run; alone if None.
+
+    Raises:
+        ValueError: If the processes cannot share a batch evenly.
     """
-    step = first
+    part = (ranks or Ranks()).part(size)
+    return _batches(sampler, size, part, first, loaders)
+
+
+def _batches(
+    sampler: Draws, size: int, part: range, step: int, loaders: int
+) -> Generator[Batch, None, None]:
     if loaders == 0:
         while True:
-            yield collate([sampler.draw(0, step * size + i) for i in range(size)])
+            yield collate([sampler.draw(0, step * size + i) for i in part])
             step += 1
     workers = ThreadPoolExecutor(loaders, thread_name_prefix="pairs")
     jobs: dict[int, list[Future[Pair]]] = {}
@@ -82,7 +97,7 @@ def batches(sampler: Draws, size: int, first: int, loaders: int) -> Generator[Ba
             for future in range(step, step + AHEAD):
                 if future not in jobs:
                     start = future * size
-                    jobs[future] = [workers.submit(sampler.draw, 0, start + i) for i in range(size)]
+                    jobs[future] = [workers.submit(sampler.draw, 0, start + i) for i in part]
             yield collate([job.result() for job in jobs.pop(step)])
             step += 1
     finally:

@@ -45,6 +45,7 @@ class TrainConfig:
         warmup: Share of the run in which the rate rises linearly.
         norms: Batch norms of backbone stages that train: `frozen` keeps the statistics that they
             have (for pretrained weights), `train` learns them. Those of frozen stages never change.
+        sync_norms: Batch norms that learn do so over the batches of all processes (`torchrun`).
         pretrained: ResNet-50 weights (a state dict in the names of torchvision or timm) that start
             a CIResNet of width 1; empty: none.
         precision: `bfloat16` computes features in half the bits (autocast); losses, weights and
@@ -79,6 +80,7 @@ class TrainConfig:
     last_rate: float = 0.0
     warmup: float = 1 / 30
     norms: Literal["frozen", "train"] = "frozen"
+    sync_norms: bool = False
     pretrained: str = ""
     precision: Literal["float32", "bfloat16"] = "float32"
     frozen: Literal["torch", "onnx"] = "torch"

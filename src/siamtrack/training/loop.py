@@ -22,10 +22,12 @@ from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.guard import check_finite
 from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.precision import keep_depthwise_in_float32
+from siamtrack.training.ranks import join
 from siamtrack.training.runtime import live_model
 from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
+from siamtrack.training.sync_norm import sync_norms
 from siamtrack.training.teacher import Teacher
-from siamtrack.training.watch import Log, Watch
+from siamtrack.training.watch import Log, NoLog, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ def train(
 
     Writes `checkpoint.pt` (atomically, every `save_every` seconds), `config.json` and
     `metrics.jsonl` to `out`. On one machine, a run that was killed and resumed ends with the same
-    weights, bit for bit, as one that was not.
+    weights, bit for bit, as one that was not. Started by `torchrun`, processes share each batch and
+    the first one writes; they all need to see `out` to resume.
 
     Args:
         config: The run.
@@ -58,6 +61,7 @@ def train(
         ValueError: If the run to resume has another config or other data.
         WeightsError: If weights to start from do not fit.
     """
+    ranks = join(config.device)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
@@ -65,6 +69,10 @@ def train(
     data = checkpoint.data_fingerprint(sampler.pool.entries)
     torch.manual_seed(config.seed)
     model, teacher = start(config)
+    taught_too = [] if teacher is None else list(teacher.parameters())
+    ranks.begin_alike([*model.state_dict().values(), *taught_too], data)
+    if config.sync_norms:
+        sync_norms(model)
     average = copy_of(model)
     optimiser = build_optimiser(config, model, teacher)
     learn = objective(model, config)
@@ -78,16 +86,19 @@ def train(
         if teacher is not None:
             teacher.load_state_dict(state["teacher"])
         first = int(state["step"])
-    (out / "config.json").write_text(json.dumps(to_dict(config), indent=1), encoding="utf-8")
+    if ranks.first:
+        text = json.dumps(to_dict(config), indent=1)
+        (out / "config.json").write_text(text, encoding="utf-8")
     stages = list(model.backbone.stages())
     front = FrozenFront(model) if config.frozen == "onnx" else None
     kind, halved = torch.device(config.device).type, config.precision == "bfloat16"
     half = torch.autocast(kind, torch.bfloat16, enabled=halved)
     if halved and kind == "cpu":
         keep_depthwise_in_float32(model)
-    source = batches(sampler, config.batch, first, config.loaders)
+    source = batches(sampler, config.batch, first, config.loaders, ranks)
     saved = time.monotonic()
-    with closing(source), Log(out, config, first, watch or Watch()) as log:
+    keep = Log(out, config, first, watch or Watch()) if ranks.first else NoLog()
+    with closing(source), keep as log:
         for step in range(first, config.steps):
             training = trained_stages(step, config)
             set_trained(model, stages, training, config.norms)
@@ -110,18 +121,21 @@ def train(
                 taught = teacher(template, batch.template) + teacher(search, batch.search)
                 loss = loss + config.teaching * taught
                 parts["taught"] = taught.detach()
-            check_finite("loss", loss, batch, step, out)
+            check_finite("loss", loss, batch, step, out, ranks.number)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            gradients = [each.grad for each in (*model.parameters(), *taught_too)]
+            ranks.average([*gradients, *parts.values()])
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-            check_finite("norm of the gradient", norm, batch, step, out)
+            check_finite("norm of the gradient", norm, batch, step, out, ranks.number)
             optimiser.step()
             update_average(average, model, min(config.average, (1 + step) / (10 + step)))
             done = step + 1
             log.step(done, parts, waited, rate=config.rate * factor, trained_stages=training)
             if log.is_shown(done):
                 log.show(done, live_model(model, average), batch)
-            if time.monotonic() - saved > config.save_every or done == config.steps:
+            due = time.monotonic() - saved > config.save_every or done == config.steps
+            if ranks.first and due:
                 checkpoint.save(path, {
                     "step": done,
                     "config": json.dumps(to_dict(config)),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from siamtrack.losses import LOSSES, Loss
+from siamtrack.losses.counts import shared_count
 from siamtrack.losses.labels import response_labels
 from siamtrack.losses.tracking import tracking_loss
 from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
@@ -68,4 +69,4 @@ def _hits(response: Tensor, labels: Tensor) -> Tensor:
     best = response.detach().flatten(1).argmax(1)
     hit = labels.flatten(1).gather(1, best[:, None])[:, 0] == 1
     there = (labels == 1).flatten(1).any(1)
-    return (hit & there).sum() / there.sum().clamp(min=1)
+    return (hit & there).sum() / shared_count(there.sum(), response)

@@ -176,6 +176,26 @@ class Log:
         return bool(self._sequences) and (last or done % self.watch.validate_every == 0)
 
 
+class NoLog:
+    """What a process keeps that is not the first of its run: nothing."""
+
+    def __enter__(self) -> NoLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def step(self, done: int, parts: Mapping[str, Tensor], waited: float, **facts: float) -> None:
+        """Do nothing."""
+
+    def is_shown(self, done: int) -> bool:
+        """Never."""
+        return False
+
+    def show(self, done: int, model: Model, batch: Batch) -> None:
+        """Do nothing."""
+
+
 def _forget_after(file: Path, step: int) -> None:
     """Take lines of steps after `step`, and broken ones, out of the metrics."""
     if not file.exists():

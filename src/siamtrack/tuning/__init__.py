@@ -4,7 +4,7 @@ from siamtrack.tuning.clips import Clip, clips_of, split
 from siamtrack.tuning.replay import EXACT, Grid, Replay
 from siamtrack.tuning.responses import ResponseStore
 from siamtrack.tuning.space import Range, changed, default_space, read_space
-from siamtrack.tuning.study import Plan, Tuned, tune
+from siamtrack.tuning.study import Plan, Tuned, search, tune
 
 __all__ = [
     "EXACT",
@@ -19,6 +19,7 @@ __all__ = [
     "clips_of",
     "default_space",
     "read_space",
+    "search",
     "split",
     "tune",
 ]

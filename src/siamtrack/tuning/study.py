@@ -148,18 +148,47 @@ def tune(
         UnknownNameError: If there is no such sampler, pruner or setting.
         ValueError: If there are no clips, or one sequence is on both sides.
     """
-    library = _optuna()
-    plan = Plan() if plan is None else plan
     names = [sorted({clip.sequence.name for clip in clips}) for clips in (tuning, held_out)]
     if not tuning or not held_out or set(names[0]) & set(names[1]):
         raise ValueError(
             f"{len(tuning)} clips to tune on, {len(held_out)} held out: expected both, and of "
             "other sequences"
         )
-    before = model.card.tracker
-    study = _study(plan, {name: value_of(before, name) for name in space}, space)
     hits, misses = replay.store.hits, replay.store.misses
     clock = time.perf_counter()
+    study = search(replay, model, tuning, space, plan)
+    seconds = time.perf_counter() - clock
+    before, point = model.card.tracker, dict(study.best_params)
+    asked = replay.store.hits + replay.store.misses - hits - misses
+    rate = (replay.store.hits - hits) / max(1, asked)
+    after = changed(before, point)
+    old, new = (_mean(tuning, lambda c, s=s: replay.track(c, s)) for s in (before, after))
+    clock = time.perf_counter()
+    real = tuple(success(model, tuning, s) for s in (before, after))
+    seconds_real = (time.perf_counter() - clock) / 2
+    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    tuned = Tuned(
+        after, point, (old, new), (real[0], real[1]),
+        (success(model, held_out, before), success(model, held_out, after)),
+        (states.count("COMPLETE"), states.count("PRUNED")), seconds, seconds_real, rate,
+        {"tuned_on": names[0], "held_out": names[1]},
+    )  # fmt: skip
+    return tuned, study
+
+
+def search(
+    replay: Replay, model: Model, tuning: Sequence[Clip], space: Space, plan: Plan | None = None
+) -> optuna.Study:
+    """Do this process's share of the trials, and return the study; `tune` does so before it judges.
+
+    Raises:
+        MissingExtraError: If Optuna is not installed.
+        UnknownNameError: If there is no such sampler, pruner or setting.
+    """
+    library = _optuna()
+    plan = Plan() if plan is None else plan
+    before = model.card.tracker
+    study = _study(plan, {name: value_of(before, name) for name in space}, space)
 
     def objective(trial: optuna.Trial) -> float:
         point = {
@@ -180,23 +209,7 @@ def tune(
     enough = library.study.MaxTrialsCallback(plan.trials, states=states)
     if len(study.get_trials(deepcopy=False, states=states)) < plan.trials:
         study.optimize(objective, callbacks=[enough])
-    seconds = time.perf_counter() - clock
-    point = dict(study.best_params)
-    asked = replay.store.hits + replay.store.misses - hits - misses
-    rate = (replay.store.hits - hits) / max(1, asked)
-    after = changed(before, point)
-    old, new = (_mean(tuning, lambda c, s=s: replay.track(c, s)) for s in (before, after))
-    clock = time.perf_counter()
-    real = tuple(success(model, tuning, s) for s in (before, after))
-    seconds_real = (time.perf_counter() - clock) / 2
-    counts = [len(study.get_trials(deepcopy=False, states=(state,))) for state in states]
-    tuned = Tuned(
-        after, point, (old, new), (real[0], real[1]),
-        (success(model, held_out, before), success(model, held_out, after)),
-        (counts[0], counts[1]), seconds, seconds_real, rate,
-        {"tuned_on": names[0], "held_out": names[1]},
-    )  # fmt: skip
-    return tuned, study
+    return study
 
 
 def success(model: Model, clips: Sequence[Clip], settings: TrackerSettings) -> float:

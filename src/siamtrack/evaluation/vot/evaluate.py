@@ -13,7 +13,7 @@ from siamtrack.boxes import Array
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.figures import Curve, Figures
-from siamtrack.evaluation.parallel import run_jobs
+from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 from siamtrack.evaluation.vot import files, multistart, supervised
 from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
@@ -42,7 +42,7 @@ def evaluate_vot(
     *,
     protocol: str = SUPERVISED,
     out: str | Path | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     resume: bool = True,
     interval: tuple[int, int] | None = None,
 ) -> Figures:
@@ -116,7 +116,7 @@ def _repetitions(job: _Job) -> list[_Job]:
 
 
 def _runs(
-    tracker: Runnable | TrackerFactory, jobs: list[_Job], workers: int, resume: bool
+    tracker: Runnable | TrackerFactory, jobs: list[_Job], workers: Workers, resume: bool
 ) -> list[SupervisedRun | AnchorRun]:
     done: dict[int, SupervisedRun | AnchorRun] = {}
     for index, job in enumerate(jobs):

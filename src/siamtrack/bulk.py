@@ -1,0 +1,221 @@
+"""Thousands of videos: what there is to do, and one of them done."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from siamtrack.cli.boxes import read_boxes
+from siamtrack.errors import DatasetError, SiamtrackError, UnknownNameError
+from siamtrack.evaluation.parallel import Workers, run_jobs
+from siamtrack.follow import follow
+from siamtrack.sinks import SINKS, open_sink
+from siamtrack.tracker import SiamTracker
+from siamtrack.video import open_video
+from siamtrack.weights import Model, load_model
+
+logger = logging.getLogger(__name__)
+
+ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "coco": ".json", "mp4": ".mp4"}
+"""Format of the results to the ending of their files, where it is not `.txt`."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video to track.
+
+    Attributes:
+        source: File, or folder of images.
+        boxes: Where targets start: frame, id, left, top, width, height of each.
+        out: File for the tracks.
+        format: Name of a sink.
+    """
+
+    source: Path
+    boxes: tuple[tuple[float, ...], ...]
+    out: Path
+    format: str
+
+    def size(self) -> float:
+        """Return the bytes of the source: the best guess of its length without opening it."""
+        files = self.source.iterdir() if self.source.is_dir() else [self.source]
+        return float(sum(file.stat().st_size for file in files))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a video: frames tracked, or why it failed."""
+
+    frames: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class SharedModel:
+    """Makes trackers; those of one process share a network. Can go to other processes."""
+
+    model: str
+    runtime: str = "auto"
+    threads: int = 1
+    redetect: bool = False
+
+    def __call__(self) -> SiamTracker:
+        """Return a new tracker."""
+        return SiamTracker(_loaded(self.model, self.runtime, self.threads), redetect=self.redetect)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, runtime: str, threads: int) -> Model:
+    return load_model(model, runtime=runtime, threads=threads)
+
+
+def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
+    """Return the videos of a folder or a list.
+
+    Args:
+        place: Folder, searched to any depth for `NAME.txt` with boxes beside a video `NAME.*` or a
+            folder of images `NAME`; or JSON Lines with `video` and either `box` (left, top, width,
+            height in the first frame) or `boxes` (a file of them), paths relative to the list.
+        out: Folder for the results, which have the videos' names.
+        format: Name of a sink.
+
+    Raises:
+        UnknownNameError: If there is no such format.
+        DatasetError: If there is nothing, a video or its boxes are missing, or two results would
+            have the same name.
+    """
+    if format not in SINKS:
+        raise UnknownNameError("format", format, SINKS)
+    ending = ENDINGS.get(format, ".txt")
+    videos = []
+    if place.is_dir():
+        inside = place.resolve() in out.resolve().parents
+        for boxes in sorted(place.rglob("*.txt")):
+            if inside and out.resolve() in boxes.resolve().parents:
+                continue  # results of ours
+            source = _beside(boxes)
+            target = (out / source.relative_to(place)).with_suffix(ending)
+            videos.append(Video(source, _starts(boxes), target, format))
+    else:
+        for number, line in enumerate(_lines(place), 1):
+            source, starts = _listed(line, place, number)
+            videos.append(Video(source, starts, out / f"{source.stem}{ending}", format))
+    if not videos:
+        raise DatasetError(f"{place}: no videos with boxes; expected NAME.txt beside NAME.mp4")
+    seen: dict[Path, Path] = {}
+    for video in videos:
+        if video.out in seen:
+            raise DatasetError(
+                f"{video.source} and {seen[video.out]} would both write {video.out}: rename one"
+            )
+        seen[video.out] = video.source
+    return videos
+
+
+def track_videos(
+    videos: Sequence[Video],
+    tracker: SharedModel,
+    *,
+    workers: Workers = 1,
+    retries: int = 2,
+    overwrite: bool = False,
+) -> dict[Path, Outcome]:
+    """Track all videos whose results are not there yet; one that fails stops no other.
+
+    Args:
+        videos: From `find_videos`.
+        tracker: What to track with.
+        workers: Number of processes, or a cluster.
+        retries: How often what fails is tried again, a process that was killed included.
+        overwrite: Track those that have results, too.
+
+    Returns:
+        Result file to outcome, of the videos that were to do.
+    """
+    todo = [video for video in videos if overwrite or not video.out.exists()]
+    logger.info("%d videos finished, %d to do", len(videos) - len(todo), len(todo))
+    outcomes: dict[Path, Outcome] = {}
+    for attempt in range(retries + 1):
+        left = [v for v in todo if v.out not in outcomes or outcomes[v.out].error]
+        try:
+            for index, outcome in run_jobs(track_video, tracker, left, workers, Video.size):
+                outcomes[left[index].out] = outcome
+                if outcome.error:
+                    logger.warning("%s (try %d)", outcome.error, attempt + 1)
+        except BrokenProcessPool:
+            logger.warning("a process was killed (try %d)", attempt + 1)
+            for video in left:
+                outcomes.setdefault(video.out, Outcome(0, f"{video.source}: its process died"))
+    return outcomes
+
+
+def track_video(tracker: Any, video: Video) -> Outcome:
+    """Track one video; its result appears whole or not at all."""
+    starts: dict[int, dict[int, tuple[float, ...]]] = {}
+    for first, number, *box in video.boxes:
+        starts.setdefault(int(first), {})[int(number)] = tuple(box)
+    part = video.out.with_name(f".part-{video.out.name}")
+    frames = 0
+    try:
+        video.out.parent.mkdir(parents=True, exist_ok=True)
+        tracker.clear()
+        with (
+            open_video(video.source) as source,
+            open_sink(part, overwrite=True, format=video.format, fps=source.fps) as sink,
+        ):
+            for frame, tracks in follow(source, starts, tracker):
+                sink.write(frame, tracks)
+                frames += 1
+        part.replace(video.out)
+    except (SiamtrackError, ValueError, OSError) as error:
+        part.unlink(missing_ok=True)
+        return Outcome(frames, f"{video.source}: {error}")
+    return Outcome(frames)
+
+
+def _beside(boxes: Path) -> Path:
+    found = [p for p in boxes.parent.glob(f"{boxes.stem}*") if p.stem == boxes.stem and p != boxes]
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise DatasetError(f"{boxes}: expected one video of that name beside it, found {names}")
+    return found[0]
+
+
+def _starts(file: Path) -> tuple[tuple[float, ...], ...]:
+    return tuple(
+        (float(frame), float(number), *(float(value) for value in box))
+        for frame, targets in read_boxes(file, 0).items()
+        for number, box in targets.items()
+    )
+
+
+def _lines(place: Path) -> list[str]:
+    try:
+        return [line for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{place}: no folder and no list of videos ({error})") from error
+
+
+def _listed(line: str, place: Path, number: int) -> tuple[Path, tuple[tuple[float, ...], ...]]:
+    try:
+        values = json.loads(line)
+        if not isinstance(values, Mapping) or ("box" in values) == ("boxes" in values):
+            raise ValueError("give `video` and one of `box` and `boxes`")
+        source = place.parent / values["video"]
+        if "boxes" in values:
+            return source, _starts(place.parent / values["boxes"])
+        left, top, width, height = (float(value) for value in values["box"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise DatasetError(
+            f"{place}: line {number} is no video ({error}); expected "
+            '{"video": "a.mp4", "box": [left, top, width, height]}'
+        ) from error
+    if not source.exists():
+        raise DatasetError(f"{place}: line {number}: {source} does not exist")
+    return source, ((0.0, 0.0, left, top, width, height),)

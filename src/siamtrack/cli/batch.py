@@ -1,0 +1,90 @@
+"""`siamtrack batch`: track the videos of a folder or a list, on as many processes as there are."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from siamtrack.bulk import SharedModel, find_videos, track_videos
+from siamtrack.errors import SiamtrackError
+from siamtrack.evaluation.ray_cluster import RayCluster
+from siamtrack.runtimes import AUTO
+from siamtrack.weights import DEFAULT
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Track many videos: longest first, a result file each; run it again to go on.
+
+    A video that cannot be tracked stops no other; `failed.jsonl` names it and the exit code is 2.
+    """
+
+    place: Positional[Path]
+    """Folder with NAME.txt (boxes, as --boxes of track) beside NAME.mp4, to any depth; or a list,
+    JSON Lines: {"video": "a.mp4", "box": [left, top, width, height]} or "boxes": "a.txt"."""
+    out: Path
+    """Folder for the results."""
+    format: str = "csv"
+    """csv, jsonl, coco, mp4, mot, otb, cvat or yolo."""
+    model: str = DEFAULT
+    """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
+    workers: int = 1
+    """Processes."""
+    ray: str | None = None
+    """Run on Ray instead (extra `ray`): local, auto, or the address of a cluster."""
+    runtime: str = AUTO
+    """Engine of the network."""
+    threads: int = 1
+    """Threads of the network in each process."""
+    redetect: bool = False
+    """Search more of the frame while a target is lost."""
+    retries: int = 2
+    """How often a video that fails is tried again."""
+    overwrite: bool = False
+    """Track videos that have results, too."""
+    json: bool = False
+    """Print the summary as JSON."""
+
+    def run(self) -> None:
+        """Track and print a summary."""
+        logging.getLogger("siamtrack").setLevel(logging.INFO)
+        videos = find_videos(self.place, self.out, self.format)
+        self.out.mkdir(parents=True, exist_ok=True)
+        clock = time.perf_counter()
+        outcomes = track_videos(
+            videos,
+            SharedModel(self.model, self.runtime, self.threads, self.redetect),
+            workers=self.workers if self.ray is None else RayCluster(self.ray, cpus=self.threads),
+            retries=self.retries,
+            overwrite=self.overwrite,
+        )
+        seconds = time.perf_counter() - clock
+        failed = {str(out): each.error for out, each in outcomes.items() if each.error}
+        file = self.out / "failed.jsonl"
+        lines = [json.dumps({"out": out, "error": error}) + "\n" for out, error in failed.items()]
+        file.write_text("".join(lines), encoding="utf-8")
+        frames = sum(each.frames for each in outcomes.values())
+        summary = {
+            "videos": len(videos), "there": len(videos) - len(outcomes), "frames": frames,
+            "tracked": len(outcomes) - len(failed), "failed": len(failed),
+            "frames_per_second": round(frames / max(seconds, 1e-9), 1),
+        }  # fmt: skip
+        print(json.dumps(summary) if self.json else as_text(summary))
+        if failed:
+            raise SiamtrackError(
+                f"{len(failed)} of {len(videos)} videos failed; {file} says why, and the same "
+                "command tries them again"
+            )
+
+
+def as_text(summary: dict[str, float]) -> str:
+    """Return a summary in words."""
+    return (
+        f"{summary['tracked']} videos tracked, {summary['there']} were there, {summary['failed']} "
+        f"failed; {summary['frames']} frames, {summary['frames_per_second']} frames/s"
+    )
