@@ -84,6 +84,7 @@ class _Compiled:
         xml, weights = graphs.more(f"{which}.xml"), graphs.more(f"{which}.bin")
         plain = graphs.precision == "float32"
         file = Path(graphs.folder) / f"{which}.{'xml' if xml and weights and plain else 'onnx'}"
+        self._file = file
         try:
             if xml and weights and plain:
                 model = core.read_model(model=xml, weights=weights)
@@ -91,23 +92,27 @@ class _Compiled:
                 model = core.read_model(model=getattr(graphs, which))
             model.reshape({item.any_name: _one(item.partial_shape) for item in model.inputs})
             compiled = core.compile_model(model, device, settings)
+            self.inputs = {
+                item.any_name: Input(str(item.element_type.to_dtype()), _shape(item.partial_shape))
+                for item in model.inputs
+            }
+            self.outputs = [item.any_name for item in model.outputs]
         except (RuntimeError, UnicodeDecodeError) as error:  # names in a damaged graph are no text
             reason = str(error).strip().splitlines()[-1]  # above it is where in OpenVINO it arose
             raise WeightsError(
                 f"OpenVINO cannot load {file} ({reason}); export the model again"
             ) from error
-        self.inputs = {
-            item.any_name: Input(str(item.element_type.to_dtype()), _shape(item.partial_shape))
-            for item in model.inputs
-        }
-        self.outputs = [item.any_name for item in model.outputs]
         self._request = compiled.create_infer_request()
         self._lock = threading.Lock()  # a request serves one thread at a time
 
     def run(self, feed: Feed) -> dict[str, Floats]:
         """Map all inputs, by name, to all outputs."""
-        with self._lock:
-            found = self._request.infer(feed, share_inputs=True)  # outputs are copies
+        try:
+            with self._lock:
+                found = self._request.infer(feed, share_inputs=True)  # outputs are copies
+        except RuntimeError as error:  # a graph may fail only when it runs
+            reason = str(error).strip().splitlines()[-1]
+            raise WeightsError(f"{self._file} cannot be run ({reason}); export again") from error
         return {name: found[name] for name in self.outputs}
 
 
