@@ -7,9 +7,11 @@ import pytest
 import siamtrack
 from siamtrack.cli import main
 from siamtrack.errors import UnknownNameError
+from siamtrack.evaluation import open_tracker
 from siamtrack.runtimes import RUNTIMES, choose_runtime, runtime_names
 from siamtrack.runtimes.choose import cores
 from siamtrack.runtimes.onnx import OnnxRuntime
+from siamtrack.runtimes.openvino import OpenVinoRuntime
 from tests.helpers import clip, write_video
 from tests.runtimes.small import need_openvino
 
@@ -90,6 +92,15 @@ def test_more_threads_than_cores_are_warned_of(caplog):
     assert not caplog.records
     siamtrack.load(threads=cores() + 1)
     assert f"{cores() + 1} threads, but this process may use {cores()} core(s)" in caplog.text
+
+
+def test_evaluation_and_studio_take_a_runtime():
+    from siamtrack.studio.session import Models
+
+    need_openvino()
+    made = open_tracker("mine=lite", runtime="openvino", threads=1)[1]().model.runtime
+    assert isinstance(made, OpenVinoRuntime)
+    assert isinstance(Models(["lite"], 1, "openvino")("lite").runtime, OpenVinoRuntime)
 
 
 def test_command_takes_a_runtime(tmp_path, capsys):
