@@ -63,6 +63,7 @@ def stages(network: str, loss: str, seed: int, given: argparse.Namespace) -> lis
         preset("cpu", {
             "model": {**NETWORKS[network], "width": given.width}, "loss": each, "seed": seed,
             "steps": steps, "batch": given.batch, "save_every": 60.0,
+            "precision": given.precision,
         })
         for each in losses
     ]  # fmt: skip
@@ -130,6 +131,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=32_000, help="budget of each cell")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--precision", default="bfloat16", help="bfloat16 or float32")
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sequences", type=int, default=100)
