@@ -4,9 +4,9 @@
     python benchmarks/runtimes.py --write    and puts them into docs/runtimes.md and runtimes.json
 
 Needs the extras train, openvino and demo. All runtimes take turns on every frame of one process, in
-an order that moves on by one from frame to frame; each waits until the threads of the one before
-have gone to sleep. The ratio to ONNX Runtime is the median over frames of the ratio in that frame,
-which a busy machine disturbs least; processor time counts all threads.
+an order drawn for each frame; each waits until the threads of the one before have gone to sleep.
+The ratio to ONNX Runtime is the median over frames of the ratio in that frame, which a busy machine
+disturbs least; processor time counts all threads.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ RESULT, PAGE = HERE / "runtimes.json", HERE.parent / "docs" / "runtimes.md"
 BEGIN, END_MARK = "<!-- runtimes: begin -->\n", "<!-- runtimes: end -->\n"
 NAMES = ("onnx", "openvino", "openvino-bf16", "torch", "torch-compiled")
 OUTPUTS = ("score", "distances", "presence", "features")
-ROUNDS, QUIET = 2, 0.01  # times through the clip; seconds in which waiting threads fall asleep
+ROUNDS, QUIET = 1, 0.15  # times through the clip; seconds in which waiting threads fall asleep
 
 
 def models(folder: Path, threads: int) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def measure(folder: Path, threads: int, frames: list[Any]) -> dict[str, Any]:
             target = trackers["onnx"]._targets[0]
             patches = target.patches(frame, target.windows())
             truth = trackers["onnx"].model.runtime.respond(target.kernel, patches)
-            for name in names[number % len(names) :] + names[: number % len(names)]:
+            for name in random.Random(number).sample(names, len(names)):
                 runtime = trackers[name].model.runtime
                 time.sleep(QUIET)
                 network, response = timed(partial(runtime.respond, target.kernel, patches))
