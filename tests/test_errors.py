@@ -14,6 +14,7 @@ SAMPLES = [
     errors.DatasetError("x"),
     errors.ImageError("a.jpg", "missing"),
     errors.ResultsError("x"),
+    errors.WorkerDiedError("x"),
     errors.WeightsError("x"),
     errors.MissingExtraError("training", "torch", "train"),
 ]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from siamtrack.cli.boxes import read_boxes
-from siamtrack.errors import DatasetError, SiamtrackError, UnknownNameError
+from siamtrack.errors import DatasetError, SiamtrackError, UnknownNameError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
 from siamtrack.sinks import SINKS, open_sink
@@ -148,7 +147,7 @@ def track_videos(
                 outcomes[left[index].out] = outcome
                 if outcome.error:
                     logger.warning("%s (try %d)", outcome.error, attempt + 1)
-        except BrokenProcessPool:
+        except WorkerDiedError:
             logger.warning("a process was killed (try %d)", attempt + 1)
             for video in left:
                 outcomes.setdefault(video.out, Outcome(0, f"{video.source}: its process died"))

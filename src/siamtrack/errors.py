@@ -71,6 +71,10 @@ class WeightsError(SiamtrackError, ValueError):
     """A weights file that is missing, altered, damaged or belongs to another model."""
 
 
+class WorkerDiedError(SiamtrackError):
+    """A process that worked for this one ended before its job was done."""
+
+
 class MissingExtraError(SiamtrackError, ImportError):
     """A feature that needs an optional dependency which is not installed.
 

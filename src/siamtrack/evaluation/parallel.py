@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 
 import cv2
 
-from siamtrack.errors import SiamtrackError
+from siamtrack.errors import WorkerDiedError
 from siamtrack.evaluation.ray_cluster import RayCluster
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 
@@ -49,7 +49,7 @@ def run_jobs(
             none works on a long one when all others have finished.
 
     Raises:
-        SiamtrackError: If a process ends before its job is done.
+        WorkerDiedError: If a process ends before its job is done.
         ValueError: If `workers` is below 1, or above 1 with a tracker object.
     """
     makes = is_factory(tracker)
@@ -81,7 +81,7 @@ def run_jobs(
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:
-        raise SiamtrackError(
+        raise WorkerDiedError(
             "a worker process ended before its sequence was done (killed, out of memory, or the "
             "tracker crashed it): what is finished is kept where results are saved; run the same "
             "again to go on, with fewer workers if memory was short"
