@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from siamtrack.cli.boxes import read_boxes
+from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, SiamtrackError, UnknownNameError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from siamtrack.benchmark.figures import read_report
 from siamtrack.benchmark.picture import read_accuracy
-from siamtrack.cli.boxes import read_boxes
 from siamtrack.cli.train import read_settings
 from siamtrack.config import from_dict
+from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, ResultsError, SiamtrackError
 from siamtrack.evaluation.found import read_times
 from siamtrack.evaluation.results import read_results

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from tyro.conf import Positional, UseAppendAction, arg
 
 from siamtrack.api import load
-from siamtrack.cli.boxes import read_boxes
 from siamtrack.cli.outputs import Outputs
+from siamtrack.data.starts import read_boxes
 from siamtrack.follow import Starts, follow
 from siamtrack.runtimes import AUTO, choose_runtime
 from siamtrack.video import VideoSource, open_video
