@@ -96,7 +96,7 @@ def test_boxes_that_own_no_cell_do_no_harm(rng, box):
 
 def test_a_frame_of_every_three_weighs_as_three(rng):
     first, later = (cells(rng.normal(size=(6, 7, 7)).astype(np.float32)) for _ in range(2))
-    box = np.array([40.0, 40.0, 24.0, 24.0])
+    box = np.array([40.0, 40.0, 32.0, 32.0])
     often, seldom = (
         Discriminator(OnlineSettings(weight=0.5, rate=0.1, every=every), 16, 113)
         for every in (1, 3)
