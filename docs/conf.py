@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_site"))
 
 project = "siamtrack"
 author = "The siamtrack authors"
-copyright = author  # noqa: A001
+copyright = author
 version = release = siamtrack.__version__
 
 extensions = [

@@ -90,7 +90,9 @@ def _of_the_kind(card: Card) -> list[tuple[str, str]]:
     if card.kind == "box":
         return [("share of the online classifier", f"{settings.online.weight:g}")]
     scales = f"{settings.scales}, a factor of {settings.scale_step:g} apart"
-    return [("scales", f"{scales}, searched in every frame whose number {settings.scale_every} divides")]
+    return [
+        ("scales", f"{scales}, searched in every frame whose number {settings.scale_every} divides")
+    ]
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

@@ -22,7 +22,7 @@ from siamtrack.weights import model_folder
 
 TEMPLATE, SEARCH, STRIDE, REACH = 127, 255, 8, 64
 SIDE = SEARCH + 2 * REACH
-"""A square from which template and shifted search patches are cut, with pixels that stay the same."""
+"""A square from which template and shifted search patches are cut, so that pixels stay the same."""
 SHIFTS = range(-REACH, REACH + 1, STRIDE)
 OBJECTS = 48
 
