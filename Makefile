@@ -34,7 +34,7 @@ lint: setup
 	$(DEV)/bin/mypy
 
 docs: setup
-	$(DEV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(DEV)/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
 benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)

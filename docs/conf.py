@@ -20,8 +20,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "model_cards",
+    "docstrings",
 ]
-exclude_patterns = ["_build", "_site"]
+exclude_patterns = ["_build", "_site", "_static"]
 
 # pages are read on the forge as well: headings have the anchors that it gives them
 myst_heading_anchors = 3
@@ -33,11 +34,16 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {
+    name: name for name in ("Array", "ArrayLike", "Floats", "Image", "Map", "Source")
+}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = f"siamtrack {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False

@@ -42,7 +42,8 @@ def toctree(page):
     ):
         for line in block.splitlines():
             if line and not line.startswith(":"):
-                pattern = (page.parent / f"{line}.md").resolve()
+                name = re.sub(r"^.*<(.*)>$", r"\1", line)  # Title <name>
+                pattern = (page.parent / f"{name}.md").resolve()
                 found = [each for each in pages if fnmatch(str(each), str(pattern))]
                 assert found or "*" in line, f"{page.name} lists {line}, which is no page"
                 yield from found
