@@ -4,6 +4,7 @@
 # make fuzz   100,000 and more damaged files, odd boxes and odd frames; FUZZ=cases of each test
 # make benchmark  run the default model and its peers over OTB sequences; writes the README's table
 #                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
+# make docs       the documentation site, in docs/_build/html; warnings are errors
 # make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
 PYTHON ?= python3
 DEV := .venv
@@ -13,7 +14,7 @@ OTB ?= data/OTB
 PEERS ?= data/peers
 FUZZ ?= 1500
 
-.PHONY: demo test test-all fuzz setup lint bench benchmark clean
+.PHONY: demo test test-all fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -31,6 +32,9 @@ lint: setup
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
+
+docs: setup
+	$(DEV)/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
 benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)
@@ -63,4 +67,4 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEV) $(DEMO) $(BENCH) siamtrack_demo.mp4
+	rm -rf $(DEV) $(DEMO) $(BENCH) docs/_build docs/cards siamtrack_demo.mp4
