@@ -10,7 +10,8 @@ pytest.importorskip("starlette", reason="the studio needs the extra studio")
 
 from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head
 from siamtrack.studio.library import Library
-from siamtrack.studio.session import Models, Sessions
+from siamtrack.studio.models import Models
+from siamtrack.studio.sessions import Sessions
 from tests.fuzz.harness import CHANGES, case, changed, fuzz
 from tests.helpers import clip, write_video
 
