@@ -15,6 +15,7 @@ import json
 import logging
 import re
 import secrets
+import shutil
 import threading
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
@@ -73,7 +74,7 @@ class Export:
         _, self._suffix, self.kind = FORMATS[format]
         self._result = result_of(session.project, model, session.clip.fps, session.name)
         self._read = session.clip.reader()
-        self._path = session.scratch / (self.id + self._suffix)
+        self._path = session.scratch / self.id / self.filename
         self._cancelled = threading.Event()
         self._taken = False
 
@@ -93,20 +94,20 @@ class Export:
         """End it before its next frame; from any thread."""
         self._cancelled.set()
         if self.state == "ready" and not self._taken:
-            self._path.unlink(missing_ok=True)
+            self._clear()
 
     def work(self) -> None:
         """Write the file, unless it is made while it is fetched."""
         if self._format == "yolo":
             self.state = "ready"
             return
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(parents=True)
         try:
             write_export(self._format, self._path, self._result, self._read, self._tick)
             self._check()
             self.state = "ready"
         except BaseException as error:
-            self._path.unlink(missing_ok=True)
+            self._clear()
             self._fail(error)
 
     def pieces(self) -> Generator[bytes, None, None]:
@@ -136,7 +137,10 @@ class Export:
                     yield piece
             self.state = "sent"
         finally:
-            self._path.unlink(missing_ok=True)
+            self._clear()
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._path.parent, ignore_errors=True)
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, SiamtrackError | ValueError | OSError | CancelledError):

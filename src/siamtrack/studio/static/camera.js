@@ -10,19 +10,20 @@ export class Camera {
     this.view = $("camera-view");
   }
 
-  show(models) {
+  show(models, cameras) {
     this.canvas = h("canvas", { id: "camera-stage", tabIndex: 0, "aria-label": "Camera picture. Drag to draw a box." });
     this.model = h("select", { "aria-label": "Model" }, ...models.map((name) => h("option", {}, name)));
     this.source = h("select", { "aria-label": "Camera" },
       h("option", { value: "" }, "This browser's camera"),
-      ...[0, 1, 2].map((k) => h("option", { value: k }, `The server's camera ${k}`)));
+      ...cameras.map((name, k) => h("option", { value: k }, name)));
     this.rate = h("span", { className: "muted", role: "status" });
+    this.stall = h("p", { className: "hint", id: "stall", role: "status", hidden: true });
     this.view.replaceChildren(
       h("div", { className: "camera-bar" }, this.source, this.model,
         h("button", { className: "primary", onclick: () => this.start() }, "Start"),
         h("button", { onclick: () => this.stop() }, "Stop"),
         h("button", { onclick: () => this.send({ clear: true }) }, "Forget all boxes"), this.rate),
-      h("div", { className: "camera-stage" }, this.canvas));
+      h("div", { className: "camera-stage" }, this.canvas, this.stall));
     this.listen();
     this.tracks = [];
     this.picture = null;
@@ -77,6 +78,10 @@ export class Camera {
     }
     const message = JSON.parse(data);
     if (message.error) toast(message.error);
+    this.stall.hidden = message.stalled === undefined;
+    if (message.stalled !== undefined) {
+      this.stall.textContent = `The camera has sent nothing for ${Math.round(message.stalled)} s; waiting …`;
+    }
     if (!message.tracks) return;
     this.tracks = message.tracks;
     this.size = message.size;
@@ -109,6 +114,7 @@ export class Camera {
     socket?.close();
     this.stream?.getTracks().forEach((track) => track.stop());
     this.stream = this.video = null;
+    if (this.stall) this.stall.hidden = true;
   }
 
   frame() {
