@@ -1,20 +1,29 @@
-"""The journey of a person in a real browser; see journey.mjs. Needs chromium, node and
-playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to its node_modules).
+"""What a person does and sees in a real browser: journey.mjs, camera.mjs, reach.mjs.
+
+Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to its
+node_modules).
 """
 
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from siamtrack.cli.demo import demo_clip
+from siamtrack.data.importing import import_annotations
+from siamtrack.data.manifest import read_manifest
+from siamtrack.video import open_video
+from tests.helpers import clip
+from tests.studio.streams import Stream
 
 HERE = Path(__file__).parent
 
@@ -31,12 +40,12 @@ def missing():
     return None
 
 
-def start(folder, port):
+def start(folder, port, *options):
     """Start a studio on the clip and wait until it answers."""
     command = [
         sys.executable, "-c", "from siamtrack.cli import main; main()", "studio", str(demo_clip()),
         "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
-        "--threads", "1",
+        "--threads", "1", *options,
     ]  # fmt: skip
     log = (folder / "log").open("ab")
     process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -51,29 +60,91 @@ def start(folder, port):
     raise AssertionError("the studio does not start")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(missing() is not None, reason=f"the browser journey: {missing()}")
-def test_journey(tmp_path):
-    port = 8790 + os.getpid() % 100
-    process = start(tmp_path, port)
-    again = f"kill -9 $(cat '{tmp_path}/pid'); '{sys.executable}' '{__file__}' '{tmp_path}' {port}"
-    environment = {
-        **os.environ, "RESTART": again, "PATIENCE": "90000",
-        "CHROMIUM": os.environ.get("CHROMIUM") or shutil.which("chromium") or "",
-    }  # fmt: skip
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    script = [
-        "node", str(HERE / "journey.mjs"), f"http://127.0.0.1:{port}/", str(tmp_path),
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            script, capture_output=True, text=True, check=False, env=environment, timeout=600
+def script(name, *arguments, **environment):
+    """Run a script in the browser and return the last line that it prints."""
+    known = {**os.environ, "PATIENCE": "90000", **environment}
+    known.setdefault("CHROMIUM", shutil.which("chromium") or "")
+    done = subprocess.run(
+        ["node", str(HERE / name), *map(str, arguments)],
+        capture_output=True, text=True, check=False, env=known, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def port():
+    """A free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def end(folder):
+    """Kill the studio that was started last."""
+    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+
+
+in_browser = [
+    pytest.mark.slow,
+    pytest.mark.skipif(missing() is not None, reason=f"in the browser: {missing()}"),
+]
+
+
+class TestInBrowser:
+    pytestmark = in_browser
+
+    def test_journey(self, tmp_path, port):
+        process = start(tmp_path, port)
+        again = (
+            f"kill -9 $(cat '{tmp_path}/pid'); '{sys.executable}' '{__file__}' '{tmp_path}' {port}"
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert json.loads(done.stdout.splitlines()[-1]) == {"ok": True, "targets": 3}
-    finally:
-        process.wait(10)
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        path = os.pathsep.join(path for path in sys.path if path)
+        try:
+            told = script(
+                "journey.mjs", f"http://127.0.0.1:{port}/", tmp_path, RESTART=again, PYTHONPATH=path
+            )
+            assert told == {"ok": True, "targets": 19}
+        finally:
+            end(tmp_path)
+            process.wait(10)
+        read_back(tmp_path)
+
+    def test_camera(self, tmp_path, port):
+        stream = Stream(clip(1)[0].repeat(2, axis=0))
+        process = start(tmp_path, port, "--camera", stream.address)
+        try:
+            base = stream.address.rsplit("/", 1)[0] + "/"
+            assert script("camera.mjs", f"http://127.0.0.1:{port}/", base) == {"ok": True}
+        finally:
+            end(tmp_path)
+            process.wait(10)
+            stream.close()
+
+    def test_everything_can_be_seen_and_reached(self, tmp_path, port):
+        process = start(tmp_path, port)
+        try:
+            shots = os.environ.get("SCREENSHOTS", "")
+            told = script("reach.mjs", f"http://127.0.0.1:{port}/", *filter(None, [shots]))
+            assert told == {"ok": True}
+        finally:
+            end(tmp_path)
+            process.wait(10)
+
+
+def read_back(folder):
+    """Look at what the browser saved, with our own readers."""
+    with zipfile.ZipFile(folder / "bikes_yolo.zip") as file:
+        file.extractall(folder / "yolo")
+    done = import_annotations("yolo", folder / "yolo", folder / "yolo.jsonl")
+    assert done.found.summary() == ""
+    assert {entry.label for entry in read_manifest(done.manifest)} >= {"cyclist"}
+    (folder / "cvat").mkdir()
+    shutil.copy(folder / "bikes_cvat.xml", folder / "cvat" / "annotations.xml")
+    done = import_annotations("cvat", folder / "cvat", folder / "frames", demo_clip())
+    assert {entry.label for entry in read_manifest(done.manifest)} >= {"cyclist"}
+    with open_video(folder / "bikes_mp4.mp4") as video:
+        assert sum(1 for _ in video) == 250
 
 
 if __name__ == "__main__":
