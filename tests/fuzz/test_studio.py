@@ -33,13 +33,18 @@ def opened(tmp_path_factory):
     project.undo()
     project.draw(1, (50, 50, 20, 20))
     project.redo()
-    sessions.close()
     path = home / session.id / NAME
-    return library, session.id, path, path.read_bytes()
+    long = path.read_bytes()
+    session.journal.compact(project.compact())
+    project.rename(0, name="b")
+    sessions.close()
+    return library, session.id, path, (long, path.read_bytes())
 
 
-def test_journals(opened):
-    library, number, path, data = opened
+@pytest.mark.parametrize("compacted", [False, True])
+def test_journals(opened, compacted):
+    library, number, path, kinds = opened
+    data = kinds[compacted]
 
     @fuzz
     @given(changes=CHANGES)
@@ -77,7 +82,7 @@ EVENT = st.fixed_dictionaries(
 
 
 def test_events_of_any_form(opened):
-    library, number, path, data = opened
+    library, number, path, (_, data) = opened
 
     @fuzz
     @given(events=st.lists(EVENT, min_size=1, max_size=3))

@@ -37,6 +37,22 @@ assert.match(await page.textContent("#stall"), /sent nothing for \d+ s/);
 await fetch(`${stream}return`);
 await page.waitForSelector("#stall", { state: "hidden" });
 assert.ok(await drawn(), "the target is forgotten");
+
+// A second box by keyboard.
+await page.getByRole("button", { name: "Forget all boxes" }).click();
+for (let k = 0; k < 100 && (await drawn()); k++) await page.waitForTimeout(50);
+await page.locator("#camera-stage").focus();
+await page.keyboard.press("n");
+for (let k = 0; k < 4; k++) await page.keyboard.press("Shift+ArrowLeft");
+await page.keyboard.press("ArrowUp");
+await page.keyboard.press("+");
+await page.keyboard.press("Control+ArrowRight");
+await page.keyboard.press("Enter");
+const [left, top, side] = [104 - 40, 72 - 1, 48];
+const edge = await hand.place([left + side / 2, top - 1]);
+at.splice(0, 2, ...edge);
+for (let k = 0; k < 100 && !(await drawn()); k++) await page.waitForTimeout(50);
+assert.ok(await drawn(), "no box by keyboard");
 await page.getByRole("button", { name: "Stop" }).click();
 
 assert.deepEqual(complaints, []);

@@ -1,11 +1,11 @@
 // The whole journey of a person, in real Chromium. Ends with exit code 0 and a line of JSON.
-// node journey.mjs ADDRESS FOLDER
+// node journey.mjs ADDRESS FOLDER CLIP
 import { execSync } from "node:child_process";
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { Hand, launch, watch } from "./browser.mjs";
 
-const [, , address, folder] = process.argv;
+const [, , address, folder, clip] = process.argv;
 const FIRST = 76; // a cyclist, and a sign
 const CYCLIST = [398, 52, 118, 218], SIGN = [265, 90, 58, 48];
 const WIDTH = 640, HEIGHT = 272;
@@ -251,8 +251,19 @@ await other.reload();
 await other.waitForFunction(() => document.querySelectorAll("#targets li").length === 19);
 await other.close();
 
+const drawn = await targets();
+
+// An upload becomes a project of its own.
+await page.goto(`${address}#/clips`);
+await page.setInputFiles("#file", clip);
+await page.waitForFunction(() => /^#\/p\//.test(location.hash) && document.querySelector("#stage").dataset.frame === "0");
+assert.equal(await page.textContent("#title"), "bikes.mp4");
+assert.equal(await targets(), 0);
+await page.goto(`${address}#/clips`);
+await page.waitForSelector("#projects button");
+
 const strange = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(text));
 assert.deepEqual(strange, []);
 assert.deepEqual([...asked].filter((host) => host && host !== new URL(address).host), []);
-console.log(JSON.stringify({ ok: true, targets: await targets() }));
+console.log(JSON.stringify({ ok: true, targets: drawn }));
 await browser.close();

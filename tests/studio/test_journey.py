@@ -102,8 +102,9 @@ class TestInBrowser:
         path = os.pathsep.join(path for path in sys.path if path)
         try:
             told = script(
-                "journey.mjs", f"http://127.0.0.1:{port}/", tmp_path, RESTART=again, PYTHONPATH=path
-            )
+                "journey.mjs", f"http://127.0.0.1:{port}/", tmp_path, demo_clip(),
+                RESTART=again, PYTHONPATH=path,
+            )  # fmt: skip
             assert told == {"ok": True, "targets": 19}
         finally:
             end(tmp_path)
