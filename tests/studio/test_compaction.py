@@ -256,3 +256,20 @@ def test_an_open_project_compacts_when_it_has_grown(client, project, monkeypatch
     client.app.state.sessions._open.clear()
     after = client.get(project).json()
     assert (after["targets"], after["undo"]) == (before["targets"], True)
+
+
+def test_a_project_that_has_grown_is_compacted_when_it_is_opened(
+    client, project, monkeypatch, tmp_path
+):
+    path = tmp_path / "projects" / project.rsplit("/", 1)[1] / NAME
+    for k in range(20):
+        client.post(project + "/edits", json={"do": "draw", "frame": 0, "box": [k, 1, 20, 20]})
+    before = client.get(project).json()
+    client.__exit__(None, None, None)
+    monkeypatch.setattr(journals, "LARGE", 100)
+    assert client.get(project).json()["targets"] == before["targets"]
+    short = path.read_bytes()
+    assert b'"do":"state"' in short
+    client.app.state.sessions.close()
+    assert client.get(project).json()["targets"] == before["targets"]
+    assert path.read_bytes() == short  # nothing new: it is left as it is

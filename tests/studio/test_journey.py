@@ -1,7 +1,7 @@
 """What a person does and sees in a real browser: journey.mjs, camera.mjs, reach.mjs.
 
-Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to its
-node_modules).
+Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to
+its node_modules).
 """
 
 import json

@@ -84,7 +84,7 @@ def test_forms_of_other_sites_are_not_read(client, project):
     assert send(client, b"x", **{"content-type": "text/plain"}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["{project}/live", "/api/camera"])
+@pytest.mark.parametrize("path", ["{project}/live", "{project}/exports", "/api/camera"])
 @pytest.mark.parametrize("headers", [{"origin": EVIL}, {"host": "evil.example"}, {"origin": None}])
 def test_websockets_of_other_sites(client, project, path, headers):
     with client.websocket_connect(SOCKETS + path.format(project=project)):

@@ -47,7 +47,7 @@ class Journal:
         self.path = path
         self._file, self._head = file, head
         self._lock = threading.Lock()
-        self._limit = LARGE
+        self._limit = max(LARGE, 2 * head.get("bytes", 0))
 
     @classmethod
     def create(cls, folder: Path, head: dict[str, Any]) -> Journal:
@@ -83,6 +83,8 @@ class Journal:
             lines = [parse_json(line) for line in data[:end].splitlines()]
             head = lines[0]
             version = head["studio"]
+            if type(head.get("bytes", 0)) is not int:
+                raise ValueError("its head says no size")
             if len(lines) < head.get("lines", 1):
                 raise ValueError(f"{len(lines)} lines of the {head['lines']} that it began with")
         except (ValueError, LookupError, TypeError) as error:
@@ -109,12 +111,13 @@ class Journal:
         """
         with self._lock:
             lines = [_line(event) for event in events]
-            head = {**self._head, "studio": FORMAT, "lines": len(lines) + 1}
+            size = sum(map(len, lines))
+            head = {**self._head, "studio": FORMAT, "lines": len(lines) + 1, "bytes": size}
             old = self._file
             self._file = _put(self.path, [_line(head), *lines], old)
             old.close()
             self._head = head
-            self._limit = max(LARGE, 2 * self._file.tell())
+            self._limit = max(LARGE, 2 * size)
 
     def write(self, event: dict[str, Any]) -> None:
         """Add an event. Edits reach the disk before this returns; tracked rows soon after."""
