@@ -2,6 +2,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the studio needs the extra studio")
 
+import socket
 import warnings
 
 with warnings.catch_warnings():
@@ -97,3 +98,11 @@ def wait():
         raise AssertionError(f"still {job}")
 
     return until_idle
+
+
+@pytest.fixture
+def port():
+    """A free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -7,12 +7,8 @@ its node_modules).
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -23,6 +19,8 @@ from siamtrack.data.importing import import_annotations
 from siamtrack.data.manifest import read_manifest
 from siamtrack.video import open_video
 from tests.helpers import clip
+from tests.studio import process
+from tests.studio.process import end, start
 from tests.studio.streams import Stream
 
 HERE = Path(__file__).parent
@@ -40,26 +38,6 @@ def missing():
     return None
 
 
-def start(folder, port, *options):
-    """Start a studio on the clip and wait until it answers."""
-    command = [
-        sys.executable, "-c", "from siamtrack.cli import main; main()", "studio", str(demo_clip()),
-        "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
-        "--threads", "1", *options,
-    ]  # fmt: skip
-    log = (folder / "log").open("ab")
-    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    (folder / "pid").write_text(str(process.pid))
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studio", timeout=5).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return process
-    raise AssertionError("the studio does not start")
-
-
 def script(name, *arguments, **environment):
     """Run a script in the browser and return the last line that it prints."""
     known = {**os.environ, "PATIENCE": "90000", **environment}
@@ -72,19 +50,6 @@ def script(name, *arguments, **environment):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.fixture
-def port():
-    """A free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def end(folder):
-    """Kill the studio that was started last."""
-    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
-
-
 in_browser = [
     pytest.mark.slow,
     pytest.mark.skipif(missing() is not None, reason=f"in the browser: {missing()}"),
@@ -95,10 +60,9 @@ class TestInBrowser:
     pytestmark = in_browser
 
     def test_journey(self, tmp_path, port):
-        process = start(tmp_path, port)
-        again = (
-            f"kill -9 $(cat '{tmp_path}/pid'); '{sys.executable}' '{__file__}' '{tmp_path}' {port}"
-        )
+        server = start(tmp_path, port)
+        command = f"'{sys.executable}' '{process.__file__}' '{tmp_path}' {port}"
+        again = f"kill -9 $(cat '{tmp_path}/pid'); {command}"
         path = os.pathsep.join(path for path in sys.path if path)
         try:
             told = script(
@@ -108,29 +72,29 @@ class TestInBrowser:
             assert told == {"ok": True, "targets": 19}
         finally:
             end(tmp_path)
-            process.wait(10)
+            server.wait(10)
         read_back(tmp_path)
 
     def test_camera(self, tmp_path, port):
         stream = Stream(clip(1)[0].repeat(2, axis=0))
-        process = start(tmp_path, port, "--camera", stream.address)
+        server = start(tmp_path, port, "--camera", stream.address)
         try:
             base = stream.address.rsplit("/", 1)[0] + "/"
             assert script("camera.mjs", f"http://127.0.0.1:{port}/", base) == {"ok": True}
         finally:
             end(tmp_path)
-            process.wait(10)
+            server.wait(10)
             stream.close()
 
     def test_everything_can_be_seen_and_reached(self, tmp_path, port):
-        process = start(tmp_path, port)
+        server = start(tmp_path, port)
         try:
             shots = os.environ.get("SCREENSHOTS", "")
             told = script("reach.mjs", f"http://127.0.0.1:{port}/", *filter(None, [shots]))
             assert told == {"ok": True}
         finally:
             end(tmp_path)
-            process.wait(10)
+            server.wait(10)
 
 
 def read_back(folder):
@@ -146,7 +110,3 @@ def read_back(folder):
     assert {entry.label for entry in read_manifest(done.manifest)} >= {"cyclist"}
     with open_video(folder / "bikes_mp4.mp4") as video:
         assert sum(1 for _ in video) == 250
-
-
-if __name__ == "__main__":
-    start(Path(sys.argv[1]), int(sys.argv[2]))

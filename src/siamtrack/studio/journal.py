@@ -99,7 +99,7 @@ class Journal:
     def large(self) -> bool:
         """Whether it is time to compact: it is large, and has doubled since the last time."""
         with self._lock:
-            return self._file.tell() > self._limit
+            return bool(self._file.tell() > self._limit)
 
     def compact(self, events: Iterable[dict[str, Any]]) -> None:
         """Put these events in place of all that were written so far.
