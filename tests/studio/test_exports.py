@@ -304,6 +304,27 @@ def test_no_such_export(hello, word, client, project):
         assert (told["state"], word in told["error"]) == ("failed", True), told
 
 
+def test_a_data_set_without_a_frame_is_refused_at_once(client, drawn):
+    found = client.app.state.sessions.get(drawn.rsplit("/", 1)[1]).project
+    found.known(0, "lite").rows[:, 5] = 2  # lost wherever it is known
+    found.known(0, "lite").owner[-2:] = -1
+    with client.websocket_connect(SOCKETS + drawn + "/exports") as page:
+        page.send_json({"format": "yolo"})
+        told = page.receive_json()
+    assert (told["state"], "a target is lost" in told["error"]) == ("failed", True), told
+
+
+def test_an_export_that_cannot_be_written_says_why_and_not_where(client, drawn, tmp_path):
+    folder = tmp_path / "projects" / drawn.rsplit("/", 1)[1]
+    with client.websocket_connect(SOCKETS + drawn + "/exports") as page:
+        (folder / "exports").write_bytes(b"in the way")
+        page.send_json({"format": "csv"})
+        while (told := page.receive_json())["state"] == "working":
+            pass
+    assert told["state"] == "failed"
+    assert str(tmp_path) not in told["error"]
+
+
 def test_exports_are_fetched_once_and_by_their_id(client, drawn):
     with client.websocket_connect(SOCKETS + drawn + "/exports") as page:
         page.send_json({"format": "csv"})

@@ -32,7 +32,7 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.studio.asking import session_of
 from siamtrack.studio.exports import FORMATS, result_of, write_export
 from siamtrack.studio.session import Session
-from siamtrack.studio.yolo import zip_pieces
+from siamtrack.studio.yolo import split, zip_pieces
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,8 @@ class Export:
         self._format = format
         _, self._suffix, self.kind = FORMATS[format]
         self._result = result_of(session.project, model, session.clip.fps, session.name)
+        if format == "yolo":
+            split(self._result)  # says so now if there is no frame for it
         self._read = session.clip.reader()
         self._path = session.scratch / self.id / self.filename
         self._cancelled = threading.Event()
@@ -101,8 +103,8 @@ class Export:
         if self._format == "yolo":
             self.state = "ready"
             return
-        self._path.parent.mkdir(parents=True)
         try:
+            self._path.parent.mkdir(parents=True)
             write_export(self._format, self._path, self._result, self._read, self._tick)
             self._check()
             self.state = "ready"
@@ -143,8 +145,10 @@ class Export:
         shutil.rmtree(self._path.parent, ignore_errors=True)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, SiamtrackError | ValueError | OSError | CancelledError):
-            self.error = str(error)
+        if isinstance(error, SiamtrackError | ValueError | CancelledError):
+            self.error = str(error).replace(str(self._path), self.filename)
+        elif isinstance(error, OSError):  # whose text names a path, which is no page's business
+            self.error = f"the export cannot be written: {error.strerror}"
         elif isinstance(error, GeneratorExit):
             self.error = "the fetching broke off"
         else:
@@ -189,6 +193,7 @@ async def export(socket: WebSocket) -> None:
         gone.cancel()
         with contextlib.suppress(Exception):
             await work
+        made.cancel()  # it may have become ready in the same moment
 
 
 async def _report(socket: WebSocket, made: Export, gone: asyncio.Task[None]) -> None:
@@ -218,10 +223,10 @@ async def _say(socket: WebSocket, message: dict[str, Any]) -> bool:
 
 
 class _Abortable(StreamingResponse):
-    """A response that breaks off when its export is cancelled: the browser keeps no half file."""
+    """A response that breaks off when its export does: the browser keeps no half file."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with contextlib.suppress(CancelledError):
+        with contextlib.suppress(CancelledError, SiamtrackError):
             await super().__call__(scope, receive, send)
 
 
