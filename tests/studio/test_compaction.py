@@ -194,6 +194,7 @@ def test_cut_off_at_every_byte(compacted, tmp_path, quick):
         assert events == [json.loads(line) for line in lines[1:whole]]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a child of its own")
 def test_killed_between_any_two_steps(tmp_path, quick):
     """A child is killed before each line that compaction runs, in turn; nothing is ever lost."""

@@ -182,9 +182,9 @@ def long_movie(tmp_path_factory):
     """A clip whose export takes some seconds."""
     folder = tmp_path_factory.mktemp("long")
     frames, boxes = clip(12)
-    big = np.repeat(np.repeat(frames, 4, axis=1), 4, axis=2)
+    big = np.repeat(np.repeat(frames, 3, axis=1), 3, axis=2)
     write_video(folder / "clip.mp4", np.concatenate([big] * 10))
-    return folder, boxes * 4
+    return folder, boxes * 3
 
 
 @pytest.fixture
