@@ -158,8 +158,12 @@ def bare(clip: Path, frames: int) -> tuple[float, float]:
     return (seen - 1) / (time.perf_counter() - clock), cost
 
 
-def watched(studio: Studio, project: str, frames: int, watch: bool) -> tuple[float, int, float]:
-    """Frames per second of a job, how many pictures the page got of it, and their delay."""
+def watched(studio: Studio, project: str, frames: int, watch: bool) -> tuple[float, float, float]:
+    """Frames and processor seconds per frame of a job, and pictures per second that the page got.
+
+    They count from the first rows that the page hears to the last, as `bare` counts from the first
+    frame: neither the start of the target nor the opening of the file is in them.
+    """
     newest: list[int] = []
     done = threading.Event()
     shown = 0
@@ -186,12 +190,13 @@ def watched(studio: Studio, project: str, frames: int, watch: bool) -> tuple[flo
             message = json.loads(news.recv(timeout=300))
             if message["type"] == "rows":
                 newest.append(message["rows"][0][1][-1][0])
-                first = first or (time.perf_counter(), newest[-1])
-                last = (time.perf_counter(), newest[-1])
+                last = (time.perf_counter(), newest[-1], studio.cpu())
+                first = first or last
             elif message["type"] == "job" and message["state"] == "idle" and first:
                 break
     done.set()
-    return (last[1] - first[1]) / (last[0] - first[0]), shown, last[0] - first[0]
+    seconds, count = last[0] - first[0], last[1] - first[1]
+    return count / seconds, (last[2] - first[2]) / count, shown / seconds
 
 
 def round_trip(folder: Path, port: int, frames: int, turns: int) -> dict[str, Any]:
@@ -199,7 +204,10 @@ def round_trip(folder: Path, port: int, frames: int, turns: int) -> dict[str, An
     if not clip.exists():
         write(clip, 1280, 720, 60)
     studio = Studio(clip, folder / "projects-720p", port)
-    names = ("bare", "job", "watched", "share", "bare, processor", "job, processor")
+    names = [
+        "bare", "job", "watched", "share",
+        "bare, processor", "job, processor", "watched, processor", "job share, processor",
+    ]  # fmt: skip
     found: dict[str, list[float]] = {name: [] for name in names}
     pictures = []
     try:
@@ -209,13 +217,15 @@ def round_trip(folder: Path, port: int, frames: int, turns: int) -> dict[str, An
             speed, cost = bare(clip, frames)
             found["bare"].append(speed)
             found["bare, processor"].append(cost)
-            cpu = studio.cpu()
-            found["job"].append(watched(studio, project, frames, False)[0])
-            found["job, processor"].append((studio.cpu() - cpu) / frames)
-            speed, shown, seconds = watched(studio, project, frames, True)
+            speed, cost, _ = watched(studio, project, frames, False)
+            found["job"].append(speed)
+            found["job, processor"].append(cost)
+            found["job share, processor"].append(found["bare, processor"][-1] / cost)
+            speed, cost, shown = watched(studio, project, frames, True)
             found["watched"].append(speed)
+            found["watched, processor"].append(cost)
             found["share"].append(speed / found["bare"][-1])
-            pictures.append(shown / seconds)
+            pictures.append(shown)
     finally:
         studio.process.terminate()
         studio.process.wait()
@@ -229,7 +239,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--port", type=int, default=8931)
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ pytest.importorskip("starlette", reason="the studio needs the extra studio")
 
 from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head
 from siamtrack.studio.library import Library
-from siamtrack.studio.session import Models, Sessions
+from siamtrack.studio.models import Models
+from siamtrack.studio.sessions import Sessions
 from tests.fuzz.harness import CHANGES, case, changed, fuzz
 from tests.helpers import clip, write_video
 
@@ -32,13 +33,18 @@ def opened(tmp_path_factory):
     project.undo()
     project.draw(1, (50, 50, 20, 20))
     project.redo()
-    sessions.close()
     path = home / session.id / NAME
-    return library, session.id, path, path.read_bytes()
+    long = path.read_bytes()
+    session.journal.compact(project.compact())
+    project.rename(0, name="b")
+    sessions.close()
+    return library, session.id, path, (long, path.read_bytes())
 
 
-def test_journals(opened):
-    library, number, path, data = opened
+@pytest.mark.parametrize("compacted", [False, True])
+def test_journals(opened, compacted):
+    library, number, path, kinds = opened
+    data = kinds[compacted]
 
     @fuzz
     @given(changes=CHANGES)
@@ -76,7 +82,7 @@ EVENT = st.fixed_dictionaries(
 
 
 def test_events_of_any_form(opened):
-    library, number, path, data = opened
+    library, number, path, (_, data) = opened
 
     @fuzz
     @given(events=st.lists(EVENT, min_size=1, max_size=3))

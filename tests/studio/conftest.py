@@ -2,20 +2,37 @@ import pytest
 
 pytest.importorskip("starlette", reason="the studio needs the extra studio")
 
+import socket
 import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # newer Starlettes prefer another name of httpx
     from starlette.testclient import TestClient
 
-from siamtrack.studio.app import Access, Limits, Settings, make_app
+from siamtrack.studio.app import make_app
+from siamtrack.studio.asking import Access, Limits, Settings
 from siamtrack.studio.library import Library
-from siamtrack.studio.session import Models
+from siamtrack.studio.models import Models
 from tests.helpers import clip, write_video
 
 BASE = "http://127.0.0.1:8765"
 SOCKETS = "ws://127.0.0.1:8765"
 FRAMES = 16
+
+
+def exported(client, project, format, model="lite"):
+    """Export as the page does, and return the answer with the file."""
+    with client.websocket_connect(SOCKETS + project + "/exports") as socket:
+        socket.send_json({"format": format, "model": model})
+        while (news := socket.receive_json())["state"] == "working":
+            pass
+        assert news["state"] == "ready", news
+        answer = client.get(f"{project}/exports/{news['id']}")
+        assert answer.status_code == 200, answer.text
+        while (news := socket.receive_json())["state"] == "working":
+            pass
+        assert news["state"] == "sent", news
+    return answer
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +54,9 @@ def serve(tmp_path, models):
     """Return a function that opens folders and gives a client as a browser on the page is one."""
     clients = []
 
-    def start(*roots, limits=None, access=None, home=None):
+    def start(*roots, limits=None, access=None, home=None, cameras=()):
         library = Library(roots, home or tmp_path / "projects")
-        settings = Settings(limits or Limits(), access or Access(), cameras=False)
+        settings = Settings(limits or Limits(), access or Access(), cameras=tuple(cameras))
         client = TestClient(
             make_app(library, models, settings), base_url=BASE, raise_server_exceptions=False,
             headers={"origin": BASE},
@@ -81,3 +98,11 @@ def wait():
         raise AssertionError(f"still {job}")
 
     return until_idle
+
+
+@pytest.fixture
+def port():
+    """A free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -1,31 +1,22 @@
 // The whole journey of a person, in real Chromium. Ends with exit code 0 and a line of JSON.
-// node journey.mjs ADDRESS FOLDER    (playwright-core is found through NODE_PATH)
-import { createRequire } from "node:module";
+// node journey.mjs ADDRESS FOLDER CLIP
 import { execSync } from "node:child_process";
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { Hand, launch, watch } from "./browser.mjs";
 
-const require = createRequire(process.env.PLAYWRIGHT_FROM || import.meta.url);
-const { chromium } = require("playwright-core");
-const [, , address, folder] = process.argv;
+const [, , address, folder, clip] = process.argv;
 const FIRST = 76; // a cyclist, and a sign
 const CYCLIST = [398, 52, 118, 218], SIGN = [265, 90, 58, 48];
 const WIDTH = 640, HEIGHT = 272;
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch();
 const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true });
 const page = await context.newPage();
-page.setDefaultTimeout(Number(process.env.PATIENCE || 60000));
 const complaints = [], asked = new Set();
-page.on("pageerror", (error) => complaints.push(String(error.stack)));
-page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-page.on("request", (request) => asked.add(new URL(request.url()).host));
+watch(page, complaints, asked);
+const hand = new Hand(page, "#stage", WIDTH, HEIGHT);
+const place = (at) => hand.place(at), drag = (from, to) => hand.drag(from, to), draw = (box) => hand.draw(box);
 
 const shown = (frame) =>
   page.waitForFunction((at) => document.querySelector("#stage").dataset.frame === String(at), frame);
@@ -39,23 +30,6 @@ async function goto(frame) {
   await page.press("#frame", "Enter");
   await shown(frame);
 }
-
-async function place([x, y]) {
-  const stage = await page.locator("#stage").boundingBox();
-  const scale = Math.min(stage.width / WIDTH, stage.height / HEIGHT);
-  const left = stage.x + (stage.width - WIDTH * scale) / 2;
-  return [left + x * scale, stage.y + (stage.height - HEIGHT * scale) / 2 + y * scale];
-}
-
-async function drag(from, to) {
-  await page.mouse.move(...(await place(from)));
-  await page.mouse.down();
-  await page.mouse.move(...(await place([(from[0] + to[0]) / 2, (from[1] + to[1]) / 2])));
-  await page.mouse.move(...(await place(to)));
-  await page.mouse.up();
-}
-
-const draw = ([l, t, w, h]) => drag([l, t], [l + w, t + h]);
 
 // What the server knows of a target in a frame.
 const known = (frame, id = 0) =>
@@ -199,15 +173,41 @@ await page.waitForFunction(() => document.querySelector("#look-response").natura
 
 // Export.
 const saved = {};
-for (const format of ["csv", "cvat", "json"]) {
+const left = () => fs.readdirSync(`${folder}/projects`, { recursive: true }).filter((path) => path.includes("exports/"));
+for (const format of ["csv", "cvat", "json", "yolo", "mp4"]) {
   await page.click("#export");
   const waiting = page.waitForEvent("download");
-  await page.click(`#export-dialog a[href*="/export/${format}"]`);
+  await page.click(`#export-${format}`);
   const download = await waiting;
-  saved[format] = `${folder}/${format}`;
+  saved[format] = `${folder}/${download.suggestedFilename()}`;
   await download.saveAs(saved[format]);
   await page.waitForSelector("#export-dialog", { state: "hidden" });
+  assert.equal(await page.textContent("#export"), "Export");
 }
+
+// A long one tells how far it is, goes on while one works, and can be cancelled; no file stays.
+await page.click("#export");
+await page.click("#export-mp4");
+await page.waitForFunction(() => /^[1-9]\d* of 250 frames$/.test(document.querySelector("#export-words")?.textContent));
+assert.match(await page.textContent("#export"), /Export \d+ %/);
+await page.click("#export-cancel");
+await page.waitForSelector("#export-dialog", { state: "hidden" });
+assert.match(await page.textContent("#toast"), /Cancelled/);
+for (let k = 0; k < 100 && left().length; k++) await page.waitForTimeout(50);
+assert.deepEqual(left(), []);
+
+// So does closing the tab.
+const closed = await context.newPage();
+await closed.goto(page.url());
+await closed.waitForFunction(() => document.querySelectorAll("#targets li").length === 2);
+await closed.click("#export");
+await closed.click("#export-mp4");
+await closed.waitForFunction(() => /^[1-9]/.test(document.querySelector("#export-words")?.textContent));
+await closed.close();
+for (let k = 0; k < 100 && left().length; k++) await page.waitForTimeout(50);
+assert.deepEqual(left(), []);
+await page.bringToFront();
+
 const rows = fs.readFileSync(saved.csv, "utf8").trim().split("\n").slice(1).map((row) => row.split(","));
 const exported = rows.find((row) => row[0] === String(FIRST + 4) && row[2] === "0");
 assert.ok(near(exported.slice(3, 7).map(Number), fixed.slice(0, 4), 0.01));
@@ -226,17 +226,44 @@ assert.equal(await name(0).inputValue(), "cyclist");
 assert.equal(JSON.stringify([await known(FIRST + 2), await known(FIRST + 4), await known(FIRST - 1)]), all);
 assert.ok(!(await page.isDisabled("#undo")), "undo is still there");
 
-// A second tab sees what the first does.
+// A second tab sees what the first does; both draw at once, and nothing is lost.
 const other = await context.newPage();
+watch(other, complaints, asked);
 await other.goto(page.url());
 await other.waitForFunction(() => document.querySelectorAll("#targets li").length === 2);
 await goto(FIRST);
 await draw(SIGN.map((value, k) => value + (k === 1 ? 100 : k < 1 ? -200 : 0)));
 await other.waitForFunction(() => document.querySelectorAll("#targets li").length === 3);
+const both = (tab, first) => tab.evaluate(async (first) => {
+  const path = `/api/projects/${location.hash.split("/").pop()}/edits`;
+  for (let k = 0; k < 8; k++) {
+    const body = JSON.stringify({ do: "draw", frame: k, box: [first, 20, 40, 40], name: `${first}-${k}` });
+    await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body });
+  }
+}, first);
+await Promise.all([both(page, 10), both(other, 300)]);
+for (const tab of [page, other]) {
+  await tab.waitForFunction(() => document.querySelectorAll("#targets li").length === 19);
+}
+const names = (tab) => tab.locator("#targets input[type=text]").evaluateAll((all) => all.map((each) => each.value));
+assert.deepEqual(await names(page), await names(other));
+await other.reload();
+await other.waitForFunction(() => document.querySelectorAll("#targets li").length === 19);
 await other.close();
+
+const drawn = await targets();
+
+// An upload becomes a project of its own.
+await page.goto(`${address}#/clips`);
+await page.setInputFiles("#file", clip);
+await page.waitForFunction(() => /^#\/p\//.test(location.hash) && document.querySelector("#stage").dataset.frame === "0");
+assert.equal(await page.textContent("#title"), "bikes.mp4");
+assert.equal(await targets(), 0);
+await page.goto(`${address}#/clips`);
+await page.waitForSelector("#projects button");
 
 const strange = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(text));
 assert.deepEqual(strange, []);
 assert.deepEqual([...asked].filter((host) => host && host !== new URL(address).host), []);
-console.log(JSON.stringify({ ok: true, targets: await targets() }));
+console.log(JSON.stringify({ ok: true, targets: drawn }));
 await browser.close();

@@ -1,20 +1,27 @@
-"""The journey of a person in a real browser; see journey.mjs. Needs chromium, node and
-playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to its node_modules).
+"""What a person does and sees in a real browser: journey.mjs, camera.mjs, reach.mjs.
+
+Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to
+its node_modules).
 """
 
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from siamtrack.cli.demo import demo_clip
+from siamtrack.data.importing import import_annotations
+from siamtrack.data.manifest import read_manifest
+from siamtrack.video import open_video
+from tests.helpers import clip
+from tests.studio import process
+from tests.studio.process import end, start
+from tests.studio.streams import Stream
 
 HERE = Path(__file__).parent
 
@@ -31,50 +38,75 @@ def missing():
     return None
 
 
-def start(folder, port):
-    """Start a studio on the clip and wait until it answers."""
-    command = [
-        sys.executable, "-c", "from siamtrack.cli import main; main()", "studio", str(demo_clip()),
-        "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
-        "--threads", "1",
-    ]  # fmt: skip
-    log = (folder / "log").open("ab")
-    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    (folder / "pid").write_text(str(process.pid))
-    for _ in range(300):
+def script(name, *arguments, **environment):
+    """Run a script in the browser and return the last line that it prints."""
+    known = {**os.environ, "PATIENCE": "90000", **environment}
+    known.setdefault("CHROMIUM", shutil.which("chromium") or "")
+    done = subprocess.run(
+        ["node", str(HERE / name), *map(str, arguments)],
+        capture_output=True, text=True, check=False, env=known, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+in_browser = [
+    pytest.mark.slow,
+    pytest.mark.skipif(missing() is not None, reason=f"in the browser: {missing()}"),
+]
+
+
+class TestInBrowser:
+    pytestmark = in_browser
+
+    def test_journey(self, tmp_path, port):
+        server = start(tmp_path, port)
+        command = f"'{sys.executable}' '{process.__file__}' '{tmp_path}' {port}"
+        again = f"kill -9 $(cat '{tmp_path}/pid'); {command}"
+        path = os.pathsep.join(path for path in sys.path if path)
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studio", timeout=5).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return process
-    raise AssertionError("the studio does not start")
+            told = script(
+                "journey.mjs", f"http://127.0.0.1:{port}/", tmp_path, demo_clip(),
+                RESTART=again, PYTHONPATH=path,
+            )  # fmt: skip
+            assert told == {"ok": True, "targets": 19}
+        finally:
+            end(tmp_path)
+            server.wait(10)
+        read_back(tmp_path)
+
+    def test_camera(self, tmp_path, port):
+        stream = Stream(clip(1)[0].repeat(2, axis=0))
+        server = start(tmp_path, port, "--camera", stream.address)
+        try:
+            base = stream.address.rsplit("/", 1)[0] + "/"
+            assert script("camera.mjs", f"http://127.0.0.1:{port}/", base) == {"ok": True}
+        finally:
+            end(tmp_path)
+            server.wait(10)
+            stream.close()
+
+    def test_everything_can_be_seen_and_reached(self, tmp_path, port):
+        server = start(tmp_path, port)
+        try:
+            shots = os.environ.get("SCREENSHOTS", "")
+            told = script("reach.mjs", f"http://127.0.0.1:{port}/", *filter(None, [shots]))
+            assert told == {"ok": True}
+        finally:
+            end(tmp_path)
+            server.wait(10)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(missing() is not None, reason=f"the browser journey: {missing()}")
-def test_journey(tmp_path):
-    port = 8790 + os.getpid() % 100
-    process = start(tmp_path, port)
-    again = f"kill -9 $(cat '{tmp_path}/pid'); '{sys.executable}' '{__file__}' '{tmp_path}' {port}"
-    environment = {
-        **os.environ, "RESTART": again, "PATIENCE": "90000",
-        "CHROMIUM": os.environ.get("CHROMIUM") or shutil.which("chromium") or "",
-    }  # fmt: skip
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    script = [
-        "node", str(HERE / "journey.mjs"), f"http://127.0.0.1:{port}/", str(tmp_path),
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            script, capture_output=True, text=True, check=False, env=environment, timeout=600
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert json.loads(done.stdout.splitlines()[-1]) == {"ok": True, "targets": 3}
-    finally:
-        process.wait(10)
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    start(Path(sys.argv[1]), int(sys.argv[2]))
+def read_back(folder):
+    """Look at what the browser saved, with our own readers."""
+    with zipfile.ZipFile(folder / "bikes_yolo.zip") as file:
+        file.extractall(folder / "yolo")
+    done = import_annotations("yolo", folder / "yolo", folder / "yolo.jsonl")
+    assert done.found.summary() == ""
+    assert {entry.label for entry in read_manifest(done.manifest)} >= {"cyclist"}
+    (folder / "cvat").mkdir()
+    shutil.copy(folder / "bikes_cvat.xml", folder / "cvat" / "annotations.xml")
+    done = import_annotations("cvat", folder / "cvat", folder / "frames", demo_clip())
+    assert {entry.label for entry in read_manifest(done.manifest)} >= {"cyclist"}
+    with open_video(folder / "bikes_mp4.mp4") as video:
+        assert sum(1 for _ in video) == 250

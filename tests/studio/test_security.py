@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from siamtrack.studio.app import Access, Limits
+from siamtrack.studio.asking import Access, Limits
 from siamtrack.studio.guard import COOKIE
 from tests.helpers import clip, write_video
 from tests.studio.conftest import BASE, SOCKETS
@@ -67,7 +67,7 @@ def test_pictures_in_other_sites_pages(client, project):
         headers = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
         assert client.get(project + "/frames/0", headers=headers).status_code == 403
     headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
-    assert client.get(project + "/export/csv", headers=headers).status_code == 403
+    assert client.get(project + "/exports/x", headers=headers).status_code == 403
     assert client.get("/", headers=headers).status_code == 200  # a link to the page is no harm
     answer = client.get(project + "/frames/0", headers={"sec-fetch-site": "same-origin"})
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
@@ -84,7 +84,7 @@ def test_forms_of_other_sites_are_not_read(client, project):
     assert send(client, b"x", **{"content-type": "text/plain"}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["{project}/live", "/api/camera"])
+@pytest.mark.parametrize("path", ["{project}/live", "{project}/exports", "/api/camera"])
 @pytest.mark.parametrize("headers", [{"origin": EVIL}, {"host": "evil.example"}, {"origin": None}])
 def test_websockets_of_other_sites(client, project, path, headers):
     with client.websocket_connect(SOCKETS + path.format(project=project)):
@@ -166,7 +166,7 @@ def test_this_machine_alone_unless_told():
      "A" * 16, "0000000000000000/../..", "\\..\\.."],
 )  # fmt: skip
 def test_projects_cannot_be_named_by_path(client, name):
-    for rest in ("", "/tracks", "/frames/0", "/export/csv"):
+    for rest in ("", "/tracks", "/frames/0", "/exports/x"):
         assert client.get(f"/api/projects/{name}{rest}").status_code == 404
 
 

@@ -28,6 +28,9 @@ class Studio:
     """Port; by default 8765, or a free one if that is taken."""
     allow_host: UseAppendAction[tuple[str, ...]] = ()
     """Further name under which the page may be opened, such as that of a proxy."""
+    camera: UseAppendAction[tuple[str, ...]] = ()
+    """Camera of this machine that pages may use: its number, or the address of a stream such as
+    rtsp://10.0.0.7/yard. Repeat for more; without any, number 0."""
     max_upload: float = 8.0
     """Gigabytes that an upload may have."""
     runtime: str = AUTO
@@ -48,9 +51,13 @@ class Studio:
             raise MissingExtraError("the studio", error.name or "", "studio") from error
         if not self.max_upload > 0:
             raise ValueError(f"max-upload {self.max_upload}: expected gigabytes above 0")
+        for name in self.camera:
+            if not (name.isdecimal() or "://" in name):
+                raise ValueError(f"camera {name!r}: expected a number or the address of a stream")
         names = list(self.model) or model_names()
         serve(
             self.source, self.projects.expanduser(), names, host=self.host, port=self.port,
             names=self.allow_host, upload=int(self.max_upload * 1e9), runtime=self.runtime,
             threads=self.threads, browser=not self.no_browser,
+            cameras=[int(name) if name.isdecimal() else name for name in self.camera or ("0",)],
         )  # fmt: skip

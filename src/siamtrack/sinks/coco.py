@@ -17,6 +17,8 @@ from siamtrack.video import Frame
 class CocoSink(Sink):
     """COCO JSON for one video; boxes are 0-based, lost targets are left out.
 
+    Each label that targets have is a category; without labels there is one, "object".
+
     The file is JSON only after `close`. Until then annotations wait in a temporary file beside it
     that has no name, so that memory does not grow.
     """
@@ -35,9 +37,9 @@ class CocoSink(Sink):
         except BaseException:
             self._file.close()
             raise
-        videos, categories = [{"id": 1, "name": self.path.stem}], [{"id": 1, "name": "object"}]
-        self._file.write(f'{{"videos": {json.dumps(videos)},\n')
-        self._file.write(f'"categories": {json.dumps(categories)},\n"images": [')
+        self._categories: dict[str, int] = {}
+        videos = [{"id": 1, "name": self.path.stem}]
+        self._file.write(f'{{"videos": {json.dumps(videos)},\n"images": [')
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         height, width = frame.image.shape[:2]
@@ -49,7 +51,11 @@ class CocoSink(Sink):
             "width": width,
             "height": height,
         }
-        rows = [_row(self._images + 1, track) for track in tracks if is_there(track)]
+        rows = [
+            _row(self._images + 1, track, self._category(track))
+            for track in tracks
+            if is_there(track)
+        ]
         self._file.write(_item(image, self._images))
         self._images += 1
         for row in rows:
@@ -61,16 +67,22 @@ class CocoSink(Sink):
             self._file.write('\n],\n"annotations": [')
             self._waiting.seek(0)
             shutil.copyfileobj(self._waiting, self._file)
-            self._file.write("\n]}\n")
+            kinds = self._categories or {"object": 1}
+            categories = [{"id": kind, "name": name} for name, kind in kinds.items()]
+            self._file.write(f'\n],\n"categories": {json.dumps(categories)}}}\n')
+
+    def _category(self, track: TrackLike) -> int:
+        label = self.label(int(track.id))
+        return self._categories.setdefault(label, len(self._categories) + 1)
 
 
-def _row(image: int, track: TrackLike) -> dict[str, Any]:
+def _row(image: int, track: TrackLike, category: int) -> dict[str, Any]:
     box = box_of(track)
     return {
         "image_id": image,
         "video_id": 1,
         "track_id": int(track.id),
-        "category_id": 1,
+        "category_id": category,
         "bbox": [number(value) for value in box],
         "area": number(box[2] * box[3]),
         "iscrowd": 0,

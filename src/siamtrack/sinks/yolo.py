@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable, Iterable, Mapping
 
 from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
@@ -16,7 +17,8 @@ class YoloSink(Sink):
 
     A line is the class and the centre, width and height as shares of the frame; the part of a box
     outside the frame is cut off. Each label that targets have is a class. Frames in which nothing
-    is there have an empty file. Pictures are not included: put them into `images/train`.
+    is there have an empty file. Pictures are not included: put them into `images/train`. The
+    studio's export has them.
     """
 
     def _start(self, frame: Frame) -> None:
@@ -28,23 +30,55 @@ class YoloSink(Sink):
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         height, width = frame.image.shape[:2]
-        lines = []
-        for track in tracks:
-            if not is_there(track):
-                continue
-            left, top, wide, high = box_of(track)
-            right, bottom = min(left + wide, width), min(top + high, height)
-            left, top = max(left, 0.0), max(top, 0.0)
-            if right <= left or bottom <= top:
-                continue
-            label = self.label(int(track.id))
-            kind = self._classes.setdefault(label, len(self._classes))
-            x, y = (left + right) / 2 / width, (top + bottom) / 2 / height
-            w, h = (right - left) / width, (bottom - top) / height
-            lines.append(f"{kind} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
-        self._zip.writestr(f"labels/train/frame_{frame.index:06d}.txt", "".join(lines))
+        text = label_lines(
+            tracks,
+            (width, height),
+            lambda number: self._classes.setdefault(self.label(number), len(self._classes)),
+        )
+        self._zip.writestr(f"labels/train/frame_{frame.index:06d}.txt", text)
 
     def _finish(self) -> None:
         with self._zip as file:
-            names = "".join(f"  {n}: {json.dumps(name)}\n" for name, n in self._classes.items())
-            file.writestr("data.yaml", f"path: .\ntrain: images/train\nnames:\n{names}")
+            file.writestr("data.yaml", data_yaml(self._classes, "images/train"))
+
+
+def label_lines(
+    tracks: Iterable[TrackLike], size: tuple[int, int], kind: Callable[[int], int]
+) -> str:
+    """Return the label file of a frame; what is lost or outside the frame has no line.
+
+    Args:
+        tracks: What is in the frame.
+        size: Width and height of the frame.
+        kind: Number of a target to number of its class.
+    """
+    width, height = size
+    lines = []
+    for track in tracks:
+        if not is_there(track):
+            continue
+        left, top, wide, high = box_of(track)
+        right, bottom = min(left + wide, width), min(top + high, height)
+        left, top = max(left, 0.0), max(top, 0.0)
+        if right <= left or bottom <= top:
+            continue
+        x, y = (left + right) / 2 / width, (top + bottom) / 2 / height
+        w, h = (right - left) / width, (bottom - top) / height
+        lines.append(f"{kind(int(track.id))} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
+    return "".join(lines)
+
+
+def data_yaml(classes: Mapping[str, int], train: str, val: str | None = None) -> str:
+    """Return the `data.yaml` of a data set: where its images are, and what the classes are called.
+
+    Example:
+        >>> print(data_yaml({"dog": 0}, "images/train", "images/val"), end="")
+        path: .
+        train: images/train
+        val: images/val
+        names:
+          0: "dog"
+    """
+    names = "".join(f"  {number}: {json.dumps(name)}\n" for name, number in classes.items())
+    second = "" if val is None else f"val: {val}\n"
+    return f"path: .\ntrain: {train}\n{second}names:\n{names}"

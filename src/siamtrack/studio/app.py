@@ -3,69 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import secrets
-import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from siamtrack import __version__
-from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.studio import look
+from siamtrack.studio.asking import (
+    Settings,
+    TooLargeError,
+    json_of,
+    model_of,
+    session_of,
+    sessions_of,
+    settings_of,
+)
+from siamtrack.studio.camera import camera, camera_name
 from siamtrack.studio.clip import encode
 from siamtrack.studio.edits import change_of, order_of
-from siamtrack.studio.exports import FORMATS, write_export
+from siamtrack.studio.exporting import export, fetch
+from siamtrack.studio.exports import FORMATS
 from siamtrack.studio.guard import Guard
-from siamtrack.studio.library import Library, probe
-from siamtrack.studio.live import camera, live
-from siamtrack.studio.session import Models, Session, Sessions
+from siamtrack.studio.library import Library
+from siamtrack.studio.live import live
+from siamtrack.studio.models import Models
+from siamtrack.studio.sessions import Sessions
+from siamtrack.studio.uploads import take_upload
 
 STATIC = Path(__file__).parent / "static"
-MOST_JSON = 1 << 20
 WIDTHS = (0, 320, 640, 960, 1280, 1920)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What pages may do.
-
-    Attributes:
-        upload: Bytes of an upload at most.
-        spare: Bytes that stay free on the disk.
-    """
-
-    upload: int = 8 << 30
-    spare: int = 1 << 30
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may talk to the studio; see `siamtrack.studio.guard`."""
-
-    hosts: frozenset[str] = frozenset()
-    addresses: bool = False
-    token: str | None = None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that the application needs to know."""
-
-    limits: Limits = field(default_factory=Limits)
-    access: Access = field(default_factory=Access)
-    cameras: bool = True
 
 
 def make_app(library: Library, models: Models, settings: Settings | None = None) -> Starlette:
@@ -91,14 +66,15 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             Route("/", _page),
             Route("/api/studio", _studio),
             Route("/api/open", _open, methods=["POST"]),
-            Route("/api/uploads", _upload, methods=["POST"]),
+            Route("/api/uploads", take_upload, methods=["POST"]),
             Route(project, _summary),
             Route(project + "/tracks", _tracks),
             Route(project + "/frames/{frame:int}", _frame),
             Route(project + "/edits", _edit, methods=["POST"]),
             Route(project + "/job", _job, methods=["POST"]),
             Route(project + "/look/{frame:int}", _look),
-            Route(project + "/export/{format}", _export),
+            Route(project + "/exports/{export}", fetch),
+            WebSocketRoute(project + "/exports", export),
             WebSocketRoute(project + "/live", live),
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -120,10 +96,6 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
     return app
 
 
-class TooLargeError(Exception):
-    """More bytes than allowed."""
-
-
 def _failed(status: int) -> Any:
     async def handler(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error)}, status)
@@ -131,37 +103,14 @@ def _failed(status: int) -> Any:
     return handler
 
 
-def _sessions(request: Request) -> Sessions:
-    found: Sessions = request.app.state.sessions
-    return found
-
-
-def _session(request: Request) -> Session:
-    return _sessions(request).get(request.path_params["project"])
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    """Read a JSON object; other types of content, which forms can send, are refused."""
-    if request.headers.get("content-type", "").split(";")[0] != "application/json":
-        raise ValueError("expected the content type application/json")
-    data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MOST_JSON:
-            raise TooLargeError(f"more than {MOST_JSON} bytes of JSON")
-    value = parse_json(data)
-    if not isinstance(value, dict):
-        raise ValueError("expected a JSON object")
-    return value
-
-
 def _page(request: Request) -> Response:
     return FileResponse(STATIC / "index.html")
 
 
 def _studio(request: Request) -> Response:
-    """Tell what there is: clips, projects, models, formats."""
-    sessions = _sessions(request)
+    """Tell what there is: clips, projects, models, formats, cameras."""
+    settings = settings_of(request)
+    sessions = sessions_of(request)
     library = sessions.library
     clips = library.clips()
     projects = [
@@ -176,72 +125,30 @@ def _studio(request: Request) -> Response:
             "clips": [{"id": clip.id, "name": clip.name} for clip in clips],
             "projects": projects,
             "single": len(library.roots) == 1 and len(clips) == 1,
-            "upload": request.app.state.settings.limits.upload,
+            "upload": settings.limits.upload,
+            "cameras": [camera_name(camera) for camera in settings.cameras],
         }
     )
 
 
 async def _open(request: Request) -> Response:
-    values = await _json(request)
-    session = await run_in_threadpool(_sessions(request).open, str(values.get("clip")))
+    values = await json_of(request)
+    session = await run_in_threadpool(sessions_of(request).open, str(values.get("clip")))
     return JSONResponse({"project": session.id})
-
-
-async def _upload(request: Request) -> Response:
-    """Take a video as the body of the request; its name is for showing only."""
-    limits: Limits = request.app.state.settings.limits
-    sessions = _sessions(request)
-    if request.headers.get("content-type") != "application/octet-stream":
-        raise ValueError("expected the content type application/octet-stream")
-    room = min(limits.upload, sessions.library.room() - limits.spare)
-    if int(request.headers.get("content-length", 0)) > room:
-        raise TooLargeError(f"uploads may have {max(0, room)} bytes at most")
-    name = _shown_name(request.query_params.get("name", ""))
-    folder = sessions.library.new_folder()
-    try:
-        size = 0
-        with (folder / "upload.part").open("wb") as file:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > room:
-                    raise TooLargeError(f"uploads may have {max(0, room)} bytes at most")
-                await run_in_threadpool(file.write, chunk)
-        await run_in_threadpool(probe, folder / "upload.part")
-        (folder / "upload.part").rename(folder / "upload")
-        session = await run_in_threadpool(sessions.adopt, folder, name)
-    except ClientDisconnect:
-        shutil.rmtree(folder, ignore_errors=True)
-        return Response(status_code=400)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return JSONResponse({"project": session.id})
-
-
-def _shown_name(text: str) -> str:
-    clean = re.sub(r"[^\w .()\[\]-]", "", text.replace("\\", "/").rsplit("/", 1)[-1])
-    return clean.strip(". ")[:80] or "upload"
 
 
 def _summary(request: Request) -> Response:
-    return JSONResponse(_session(request).summary())
+    return JSONResponse(session_of(request).summary())
 
 
 def _tracks(request: Request) -> Response:
-    session = _session(request)
-    return JSONResponse(session.tracks(_model(request, session)))
-
-
-def _model(request: Request, session: Session) -> str:
-    name = request.query_params.get("model", session.models.names[0])
-    if name not in session.models.names:
-        raise ValueError(f"no model {name!r} here")
-    return name
+    session = session_of(request)
+    return JSONResponse(session.tracks(model_of(request, session)))
 
 
 def _frame(request: Request) -> Response:
     """Give a frame as JPEG; `w` is the width that it will be shown at."""
-    session = _session(request)
+    session = session_of(request)
     asked = int(request.query_params.get("w", 0))
     width = next((each for each in WIDTHS if each >= asked), 0) if asked else 0
     data = session.clip.jpeg(request.path_params["frame"], width)
@@ -250,8 +157,8 @@ def _frame(request: Request) -> Response:
 
 
 async def _edit(request: Request) -> Response:
-    values = await _json(request)
-    session = await run_in_threadpool(_session, request)
+    values = await json_of(request)
+    session = await run_in_threadpool(session_of, request)
     change = change_of(values)
     follow = order_of(values["follow"], session.models) if values.get("follow") else None
     result = await run_in_threadpool(session.edit, change, follow)
@@ -259,8 +166,8 @@ async def _edit(request: Request) -> Response:
 
 
 async def _job(request: Request) -> Response:
-    values = await _json(request)
-    session = await run_in_threadpool(_session, request)
+    values = await json_of(request)
+    session = await run_in_threadpool(session_of, request)
     action = values.get("do")
     if action == "start":
         order = order_of(values, session.models)
@@ -274,8 +181,8 @@ async def _job(request: Request) -> Response:
 
 def _look(request: Request) -> Response:
     """Give the template (`what=template`) or the response of a target in a frame, as JPEG."""
-    session, index = _session(request), request.path_params["frame"]
-    model = _model(request, session)
+    session, index = session_of(request), request.path_params["frame"]
+    model = model_of(request, session)
     number = int(request.query_params["target"])
     with session.project.lock:
         target, known = session.project.target(number), session.project.known(number, model)
@@ -293,27 +200,3 @@ def _look(request: Request) -> Response:
     else:
         picture = look.response_picture(loaded, read, key, known, index)
     return Response(encode(picture), media_type="image/jpeg")
-
-
-def _export(request: Request) -> Response:
-    session, format = _session(request), request.path_params["format"]
-    if format not in FORMATS:
-        raise LookupError(f"format {format!r}: expected one of {', '.join(FORMATS)}")
-    session.settle()
-    _, suffix, kind = FORMATS[format]
-    folder = session.journal.path.parent / "exports"
-    folder.mkdir(exist_ok=True)
-    path = folder / (secrets.token_hex(8) + suffix)
-    try:
-        write_export(
-            format, path, session.project, _model(request, session), fps=session.clip.fps,
-            read=session.clip.reader(), name=session.name,
-        )  # fmt: skip
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    stem = re.sub(r"[^\w-]+", "_", Path(session.name).stem).strip("_") or "tracks"
-    return FileResponse(
-        path, media_type=kind, filename=f"{stem}_{format}{suffix}",
-        background=BackgroundTask(path.unlink, missing_ok=True),
-    )  # fmt: skip

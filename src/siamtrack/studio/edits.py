@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from siamtrack.studio.jobs import Order
+from siamtrack.studio.models import Models
 from siamtrack.studio.plan import Step
 from siamtrack.studio.project import Project
 from siamtrack.studio.scene import Box
-from siamtrack.studio.session import Models
 
 Change = Callable[[Project], Any]
 DIRECTIONS: dict[str, tuple[Step, ...]] = {"forward": (1,), "backward": (-1,), "both": (1, -1)}

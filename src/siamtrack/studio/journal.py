@@ -2,6 +2,10 @@
 
 A line that was half written when the power went is dropped when the file is opened again; all
 lines before it are whole. A lock keeps a second server from writing into the same project.
+
+`Journal.compact` puts a shorter file in its place. The new file is whole on the disk, and locked,
+before it gets the old one's name, so that a kill at any moment leaves one of the two; its head says
+how many lines it began with, so that one which lost some of them is not taken for whole.
 """
 
 from __future__ import annotations
@@ -11,14 +15,19 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
 
-FORMAT = 1
+FORMAT = 2
+READ = (1, FORMAT)
+"""Formats that are read; 1 was never compacted."""
 NAME = "project.jsonl"
+LARGE = 4 << 20
+"""Bytes from which a journal is compacted."""
 
 
 class ProjectError(SiamtrackError, ValueError):
@@ -31,12 +40,14 @@ class Journal:
     Args:
         path: The file.
         file: It, open to append, and locked.
+        head: Its first line.
     """
 
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
+    def __init__(self, path: Path, file: IO[bytes], head: dict[str, Any]) -> None:
         self.path = path
-        self._file = file
+        self._file, self._head = file, head
         self._lock = threading.Lock()
+        self._limit = max(LARGE, 2 * head.get("bytes", 0))
 
     @classmethod
     def create(cls, folder: Path, head: dict[str, Any]) -> Journal:
@@ -48,13 +59,8 @@ class Journal:
         path = folder / NAME
         if path.exists():
             raise FileExistsError(f"{path} exists")
-        part = folder / (NAME + ".part")
-        with part.open("wb") as file:
-            file.write(_line({"studio": FORMAT, **head}))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        return cls(path, _open_locked(path))
+        head = {"studio": FORMAT, **head}
+        return cls(path, _put(path, [_line(head)]), head)
 
     @classmethod
     def reopen(cls, folder: Path) -> tuple[Journal, dict[str, Any], list[dict[str, Any]]]:
@@ -77,13 +83,41 @@ class Journal:
             lines = [parse_json(line) for line in data[:end].splitlines()]
             head = lines[0]
             version = head["studio"]
+            if type(head.get("bytes", 0)) is not int:
+                raise ValueError("its head says no size")
+            if len(lines) < head.get("lines", 1):
+                raise ValueError(f"{len(lines)} lines of the {head['lines']} that it began with")
         except (ValueError, LookupError, TypeError) as error:
             file.close()
             raise ProjectError(f"{path} is damaged ({error}): restore it from a copy") from error
-        if version != FORMAT:
+        if version not in READ:
             file.close()
             raise ProjectError(f"{path} is of format {version}: this version reads {FORMAT}")
-        return cls(path, file), head, lines[1:]
+        return cls(path, file, head), head, lines[1:]
+
+    @property
+    def large(self) -> bool:
+        """Whether it is time to compact: it is large, and has doubled since the last time."""
+        with self._lock:
+            return bool(self._file.tell() > self._limit)
+
+    def compact(self, events: Iterable[dict[str, Any]]) -> None:
+        """Put these events in place of all that were written so far.
+
+        The caller sees to it that nothing is written meanwhile. A full disk leaves the old file.
+
+        Raises:
+            OSError: If the new file cannot be written; the old one goes on.
+        """
+        with self._lock:
+            lines = [_line(event) for event in events]
+            size = sum(map(len, lines))
+            head = {**self._head, "studio": FORMAT, "lines": len(lines) + 1, "bytes": size}
+            old = self._file
+            self._file = _put(self.path, [_line(head), *lines], old)
+            old.close()
+            self._head = head
+            self._limit = max(LARGE, 2 * size)
 
     def write(self, event: dict[str, Any]) -> None:
         """Add an event. Edits reach the disk before this returns; tracked rows soon after."""
@@ -114,24 +148,75 @@ def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _open_locked(path: Path) -> IO[bytes]:
-    file = path.open("r+b")
-    file.seek(0, os.SEEK_END)
+def _put(path: Path, lines: list[bytes], old: IO[bytes] | None = None) -> IO[bytes]:
+    """Write a file beside `path`, lock it, let it take the place of `path`, and return it, open.
+
+    Args:
+        path: The place.
+        lines: What to write.
+        old: The file that has been there, still open and locked.
+    """
+    part = path.with_name(NAME + ".part")
+    file = part.open("w+b")
     try:
-        _lock(file)
-    except OSError as error:
+        lock(file)
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+        if sys.platform == "win32":  # open files cannot be renamed or replaced there
+            file.close()
+            if old is not None:
+                old.close()
+            part.replace(path)
+            return _open_locked(path)
+        part.replace(path)
+    except BaseException:
         file.close()
-        raise ProjectError(
-            f"{path.parent.name} is open in another studio: close that one, or go on there"
-        ) from error
+        part.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
     return file
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let a new name reach the disk; not every file system can."""
+    with contextlib.suppress(OSError):
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def _open_locked(path: Path) -> IO[bytes]:
+    while True:
+        file = path.open("r+b")
+        file.seek(0, os.SEEK_END)
+        try:
+            lock(file)
+        except OSError as error:
+            file.close()
+            raise ProjectError(
+                f"{path.parent.name} is open in another studio: close that one, or go on there"
+            ) from error
+        if _is_at(path, file):
+            return file
+        file.close()  # it was compacted between open and lock
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    """Whether an open file is still the one that has the name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> None:
-        """Lock a byte far behind the end, so that the file can still be read."""
+    def lock(file: IO[bytes]) -> None:
+        """Lock a byte far behind the end, so that the file can still be read; OSError if it is."""
         file.seek(1 << 40)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         file.seek(0, os.SEEK_END)
@@ -139,6 +224,6 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> None:
-        """Lock the file; the lock ends with the process, however it ends."""
+    def lock(file: IO[bytes]) -> None:
+        """Lock the file until it is closed or the process ends; OSError if another has it."""
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

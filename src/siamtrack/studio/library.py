@@ -15,6 +15,7 @@ from av.error import FFmpegError
 
 from siamtrack.errors import VideoError
 from siamtrack.studio.journal import read_head
+from siamtrack.studio.partial import clear_uploads
 from siamtrack.video.decode import video_stream
 from siamtrack.video.images import IMAGE_SUFFIXES
 
@@ -59,6 +60,7 @@ class Library:
                 raise VideoError(f"{root} does not exist: give a video file or a folder")
         home.mkdir(parents=True, exist_ok=True)
         self.home = home.resolve()
+        clear_uploads(self.home)
 
     def clips(self) -> list[Entry]:
         """Return the clips in the opened folders and in the folders right below them."""

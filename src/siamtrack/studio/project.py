@@ -1,26 +1,20 @@
-"""A project: targets, keys, runs, undo and redo, as a sequence of events that can be played again.
-
-Every change is an event, a small dictionary. Applying all events in order gives the project, so the
-journal on disk is the project, and a server that was killed goes on where it was.
-"""
+"""A project: what people and the tracker may do to it. Each change is an event, see `events`."""
 
 from __future__ import annotations
 
 import math
 import re
-import threading
 from collections.abc import Callable
-from typing import Any
 
 from siamtrack.draw import colour
+from siamtrack.studio.events import Event, State
 from siamtrack.studio.plan import Segment
-from siamtrack.studio.scene import Box, Key, Row, Run, Table, Target, table
+from siamtrack.studio.scene import Box, Row, Run, Table, Target, table
 
-Event = dict[str, Any]
 NAME_LENGTH, MOST_TARGETS = 80, 200
 
 
-class Project:
+class Project(State):
     """What a person and the tracker said about one clip.
 
     All methods may be called from any thread.
@@ -37,16 +31,9 @@ class Project:
         size: tuple[int, int],
         record: Callable[[Event], None] = lambda event: None,
     ) -> None:
+        super().__init__()
         self.total, self.size = total, size
-        self.targets: dict[int, Target] = {}
-        self.runs: list[Run] = []
-        self.revision = 0
-        self.lock = threading.RLock()
         self._record = record
-        self._stamp = 0
-        self._done: list[tuple[list[Event], list[Event]]] = []
-        self._undone: list[tuple[list[Event], list[Event]]] = []
-        self._tables: dict[tuple[int, str], Table] = {}
 
     # what is there
 
@@ -70,20 +57,12 @@ class Project:
         with self.lock:
             found = self._tables.get((number, model))
             if found is None or len(found.owner) != self.total:
-                runs = [run for run in self.runs if run.target == number and run.model == model]
+                runs = [
+                    run for run in self.runs.values() if run.target == number and run.model == model
+                ]
                 found = table(self.targets[number], runs, self.total)
                 self._tables[number, model] = found
             return found
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
-        return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
-        return bool(self._undone)
 
     # what people do: each is one step of undo
 
@@ -170,19 +149,20 @@ class Project:
     def start_run(self, part: Segment, model: str) -> Run:
         """Open a run for what will be found in a segment."""
         with self.lock:
-            event = {
-                "do": "run", "run": len(self.runs), "target": part.target, "model": model,
+            number = self._next_run
+            event: Event = {
+                "do": "run", "run": number, "target": part.target, "model": model,
                 "origin": part.key.frame, "stamp": part.key.stamp, "first": part.first,
                 "step": part.step,
             }  # fmt: skip
             self._record(event)
             self.apply(event)
-            return self.runs[-1]
+            return self.runs[number]
 
     def add_rows(self, run: Run, rows: list[Row]) -> None:
-        """Add what was found in the next frames of a run."""
-        if rows:
-            with self.lock:
+        """Add what was found in the next frames of a run; nothing if it was forgotten."""
+        with self.lock:
+            if rows and run.number in self.runs:
                 event: Event = {"do": "rows", "run": run.number, "rows": rows}
                 self._record(event)
                 self.apply(event)
@@ -195,76 +175,6 @@ class Project:
                 return False
             wall = target.next_key(part.key.frame, part.step)
             return wall is None or (wall - frame) * part.step > 0
-
-    # events
-
-    def apply(self, event: Event) -> None:
-        """Let an event take effect, without recording it.
-
-        Raises:
-            KeyError: If it names what is not there, or is no event.
-        """
-        with self.lock:
-            kind = event["do"]
-            if kind == "rows":
-                run = self.runs[event["run"]]
-                run.append(event["rows"])
-                self._tables.pop((run.target, run.model), None)
-                return
-            if kind == "run":
-                names = ("run", "target", "model", "origin", "stamp", "first", "step")
-                if event["run"] != len(self.runs):
-                    raise KeyError(f"run {event['run']} out of order")
-                self.runs.append(Run(*(event[name] for name in names)))
-                return
-            self.revision += 1
-            if kind == "edit":
-                inverse = [self._apply_one(each) for each in event["events"]]
-                self._done.append((event["events"], inverse[::-1]))
-                self._undone.clear()
-            elif kind == "undo":
-                events, inverse = self._done.pop()
-                self._undone.append((events, inverse))
-                for each in inverse:
-                    self._apply_one(each)
-            elif kind == "redo":
-                events, inverse = self._undone.pop()
-                self._done.append((events, inverse))
-                for each in events:
-                    self._apply_one(each)
-            else:
-                raise KeyError(f"unknown event {kind!r}")
-
-    def _apply_one(self, event: Event) -> Event:
-        """Apply a part of an edit and return its inverse."""
-        kind, number = event["do"], event["target"]
-        for place in [place for place in self._tables if place[0] == number]:
-            del self._tables[place]
-        if kind == "target":
-            if number in self.targets:  # redone
-                self.targets[number].gone = False
-            else:
-                self.targets[number] = Target(number, event["name"], event["colour"])
-            return {"do": "gone", "target": number, "gone": True}
-        target = self.targets[number]
-        if kind == "gone":
-            old = {"do": "gone", "target": number, "gone": target.gone}
-            target.gone = event["gone"]
-        elif kind == "rename":
-            old = {"do": "rename", "target": number, "name": target.name, "colour": target.colour}
-            target.name, target.colour = event["name"], event["colour"]
-        elif kind in ("key", "unkey"):
-            old = _key_event(number, event["frame"], target.keys.get(event["frame"]))
-            if kind == "unkey":
-                target.keys.pop(event["frame"], None)
-            else:
-                box = None if event["box"] is None else tuple(event["box"])
-                key = Key(event["frame"], box, event["stamp"])
-                target.keys[key.frame] = key
-                self._stamp = max(self._stamp, key.stamp)
-        else:
-            raise KeyError(f"unknown edit {kind!r}")
-        return old
 
     def _edit(self, events: list[Event]) -> None:
         event: Event = {"do": "edit", "events": events}
@@ -299,13 +209,6 @@ class Project:
                 f"{self.size[0]}x{self.size[1]}"
             )
         return [round(value, 3) for value in (left, top, right - left, bottom - top)]
-
-
-def _key_event(number: int, frame: int, key: Key | None) -> Event:
-    if key is None:
-        return {"do": "unkey", "target": number, "frame": frame}
-    box = None if key.box is None else list(key.box)
-    return {"do": "key", "target": number, "frame": frame, "box": box, "stamp": key.stamp}
 
 
 def _name(text: str) -> str:

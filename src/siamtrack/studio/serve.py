@@ -14,9 +14,10 @@ from pathlib import Path
 import uvicorn
 
 from siamtrack.runtimes import AUTO
-from siamtrack.studio.app import Access, Limits, Settings, make_app
+from siamtrack.studio.app import make_app
+from siamtrack.studio.asking import Access, Limits, Settings
 from siamtrack.studio.library import Library
-from siamtrack.studio.session import Models
+from siamtrack.studio.models import Models
 
 PORT = 8765
 
@@ -33,6 +34,7 @@ def serve(
     runtime: str = AUTO,
     threads: int = 0,
     browser: bool = True,
+    cameras: Sequence[int | str] = (),
 ) -> None:
     """Serve the studio until it is interrupted.
 
@@ -47,6 +49,7 @@ def serve(
         runtime: Engine of the network.
         threads: Threads of the network; 0: as many as help.
         browser: Whether to open the page.
+        cameras: Cameras of the server that pages may use: numbers, or addresses of streams.
 
     Raises:
         OSError: If the address or the port cannot be had.
@@ -59,7 +62,7 @@ def serve(
     access = Access(frozenset(known), addresses=not local, token=token)
     loaded = Models(models, threads, runtime)
     loaded(loaded.names[0])
-    app = make_app(Library(roots, home), loaded, Settings(Limits(upload), access))
+    app = make_app(Library(roots, home), loaded, Settings(Limits(upload), access, tuple(cameras)))
     listener = _listen(host, port)
     where = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
     if token:

@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import contextlib
+import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from siamtrack.errors import SiamtrackError
-from siamtrack.runtimes import AUTO
-from siamtrack.studio.clip import Clip, open_clip
+from siamtrack.studio.clip import Clip
 from siamtrack.studio.hub import Hub
 from siamtrack.studio.jobs import Jobs, Order
 from siamtrack.studio.journal import Journal, ProjectError
-from siamtrack.studio.library import Library, clip_id
+from siamtrack.studio.models import Models
 from siamtrack.studio.plan import Step, stale
 from siamtrack.studio.project import Project
 from siamtrack.studio.scene import ABSENT, KEY, Table, Target
-from siamtrack.weights import DEFAULT, Model, load_model
-
-
-class Models:
-    """Loads each model once.
-
-    Args:
-        models: Names or folders of the models that pages may choose, the default one first.
-        threads: Threads of the network; 0: as many as help.
-        runtime: Engine of the network.
-
-    Attributes:
-        names: What pages call them.
-
-    Example:
-        >>> Models(["lite", "runs/a/model", "runs/b/model"]).names
-        ['lite', 'model', 'model 2']
-    """
-
-    def __init__(self, models: Iterable[str] = (), threads: int = 0, runtime: str = AUTO) -> None:
-        self._places: dict[str, str] = {}
-        for place in list(models) or [DEFAULT]:
-            name, count = Path(place).name, 1
-            while (shown := name if count == 1 else f"{name} {count}") in self._places:
-                count += 1
-            self._places[shown] = place
-        self.names, self._threads, self._runtime = list(self._places), threads, runtime
-        self._loaded: dict[str, Model] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, name: str) -> Model:
-        """Return a model.
-
-        Raises:
-            ValueError: If it is none of those that pages may choose.
-        """
-        if name not in self._places:
-            raise ValueError(f"no model {name!r} here: choose one of {', '.join(self.names)}")
-        with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = load_model(
-                    self._places[name], runtime=self._runtime, threads=self._threads
-                )
-            return self._loaded[name]
 
 
 class Session:
@@ -74,6 +29,12 @@ class Session:
         journal: Where events go.
         events: Those that are in the journal already.
         models: What can be tracked with.
+        name: How people call it.
+
+    Attributes:
+        hub: News for the pages.
+        scratch: Folder of exports under way.
+        exports: Id to `siamtrack.studio.exporting.Export`.
     """
 
     def __init__(
@@ -94,6 +55,10 @@ class Session:
                 self.project.apply(event)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ProjectError(f"{journal.path} is damaged: {error!r}") from error
+        self.tidy()
+        self.scratch = journal.path.parent / "exports"
+        shutil.rmtree(self.scratch, ignore_errors=True)  # of a server that was killed
+        self.exports: dict[str, Any] = {}
         self.models = models
         self.jobs = Jobs(self.project, clip, models, self.hub.publish)
 
@@ -105,6 +70,7 @@ class Session:
             follow: How to track again; its steps and bounds are found here. None: do not.
         """
         self.settle()
+        self.tidy()
         project = self.project
         with project.lock:
             model = follow.model if follow else self.models.names[0]
@@ -150,6 +116,14 @@ class Session:
         self.jobs.start(
             Order(tuple(steps), follow.frame, follow.model, tuple(targets), bounds, follow.redetect)
         )
+
+    def tidy(self) -> None:
+        """Compact the journal if it has grown large; if the disk is full, go on as before."""
+        if self.journal.large:
+            with self.project.lock, contextlib.suppress(OSError):
+                events = list(self.project.compact())
+                self.journal.compact(events)
+                self.project.forget(event["run"] for event in events if event["do"] == "run")
 
     def settle(self) -> None:
         """Take over the number of frames, once it is known.
@@ -198,89 +172,6 @@ class Session:
         self.jobs.stop()
         self.journal.close()
         self.clip.close()
-
-
-class Sessions:
-    """The open projects.
-
-    Args:
-        library: Where clips and projects are.
-        models: What can be tracked with.
-    """
-
-    def __init__(self, library: Library, models: Models) -> None:
-        self.library, self.models = library, models
-        self._open: dict[str, Session] = {}
-        self._lock = threading.Lock()
-
-    def get(self, project: str) -> Session:
-        """Return a project, opened if need be.
-
-        Raises:
-            LookupError: If there is none, or its clip may not be opened.
-            ProjectError: If it is damaged or open elsewhere.
-        """
-        with self._lock:
-            if project in self._open:
-                return self._open[project]
-            folder = self.library.folder(project)
-            journal, head, events = Journal.reopen(folder)
-            try:
-                path = self.library.path_of(project, head)
-                if path is None:
-                    raise LookupError("the clip of this project is not in the opened folders")
-                clip = open_clip(path)
-                if list(clip.size) != head["size"]:
-                    raise ProjectError(f"{path.name} is another video now: give the old one back")
-                session = Session(project, clip, journal, events, self.models, head["name"])
-            except BaseException:
-                journal.close()
-                raise
-            self._open[project] = session
-            return session
-
-    def open(self, number: str) -> Session:
-        """Return the newest project of a clip, or a new one.
-
-        Raises:
-            LookupError: If there is no such clip.
-            VideoError: If it cannot be read.
-        """
-        entry = self.library.clip(number)
-        for project, head in self.library.folders():
-            if head.get("clip") == entry.id:
-                return self.get(project)
-        head = {"clip": entry.id, "path": str(entry.path)}
-        return self._create(self.library.new_folder(), entry.path, entry.name, head)
-
-    def adopt(self, folder: Path, name: str) -> Session:
-        """Make a project of an upload, which is in `folder` already.
-
-        Raises:
-            VideoError: If it cannot be read.
-        """
-        path = folder / "upload"
-        return self._create(folder, path, name, {"clip": clip_id(path), "upload": True})
-
-    def close(self) -> None:
-        """Close all projects."""
-        with self._lock:
-            for session in self._open.values():
-                session.close()
-            self._open.clear()
-
-    def _create(self, folder: Path, path: Path, name: str, head: dict[str, Any]) -> Session:
-        try:
-            clip = open_clip(path)
-        except BaseException:
-            if not any(folder.iterdir()):
-                folder.rmdir()
-            raise
-        journal = Journal.create(folder, {**head, "name": name, "size": list(clip.size)})
-        with self._lock:
-            session = Session(folder.name, clip, journal, [], self.models, name)
-            self._open[folder.name] = session
-            return session
 
 
 def _target(target: Target) -> dict[str, Any]:

@@ -19,13 +19,15 @@ export const post = async (path, value) =>
   );
 
 // fetch tells nothing about how far an upload is; this does.
-export function upload(file, progress) {
+export function upload(file, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader("content-type", "application/octet-stream");
     request.upload.onprogress = (event) => progress(event.loaded / Math.max(1, event.total));
     request.onerror = () => reject(new Error("the upload broke off"));
+    request.onabort = () => reject(new Error("the upload was cancelled"));
+    signal.addEventListener("abort", () => request.abort());
     request.onload = () => {
       let value = {};
       try {

@@ -1,7 +1,7 @@
 // Tracking live: this browser's camera, or one of the server's.
 import { socketAddress } from "./api.js";
-import { $, fit, h, toast } from "./dom.js";
-import { between, clamp } from "./geometry.js";
+import { $, announce, fit, h, toast } from "./dom.js";
+import { between, clamp, drag, grow } from "./geometry.js";
 
 const COLOURS = ["#33d17a", "#ff8a3d", "#8f7bff", "#ffd23d", "#3dc8ff", "#ff5d8f"];
 
@@ -10,23 +10,24 @@ export class Camera {
     this.view = $("camera-view");
   }
 
-  show(models) {
-    this.canvas = h("canvas", { id: "camera-stage", tabIndex: 0, "aria-label": "Camera picture. Drag to draw a box." });
+  show(models, cameras) {
+    this.canvas = h("canvas", { id: "camera-stage", tabIndex: 0, role: "application", "aria-label": "Camera picture. Drag to draw a box, or press N and move it with the arrow keys." });
     this.model = h("select", { "aria-label": "Model" }, ...models.map((name) => h("option", {}, name)));
     this.source = h("select", { "aria-label": "Camera" },
       h("option", { value: "" }, "This browser's camera"),
-      ...[0, 1, 2].map((k) => h("option", { value: k }, `The server's camera ${k}`)));
+      ...cameras.map((name, k) => h("option", { value: k }, name)));
     this.rate = h("span", { className: "muted", role: "status" });
+    this.stall = h("p", { className: "hint", id: "stall", role: "status", hidden: true });
     this.view.replaceChildren(
       h("div", { className: "camera-bar" }, this.source, this.model,
         h("button", { className: "primary", onclick: () => this.start() }, "Start"),
         h("button", { onclick: () => this.stop() }, "Stop"),
         h("button", { onclick: () => this.send({ clear: true }) }, "Forget all boxes"), this.rate),
-      h("div", { className: "camera-stage" }, this.canvas));
+      h("div", { className: "camera-stage" }, this.canvas, this.stall));
     this.listen();
     this.tracks = [];
     this.picture = null;
-    this.rate.textContent = "Start, then drag a box around what to follow.";
+    this.rate.textContent = "Start, then drag a box around what to follow, or press N.";
   }
 
   async start() {
@@ -77,6 +78,10 @@ export class Camera {
     }
     const message = JSON.parse(data);
     if (message.error) toast(message.error);
+    this.stall.hidden = message.stalled === undefined;
+    if (message.stalled !== undefined) {
+      this.stall.textContent = `The camera has sent nothing for ${Math.round(message.stalled)} s; waiting …`;
+    }
     if (!message.tracks) return;
     this.tracks = message.tracks;
     this.size = message.size;
@@ -109,6 +114,7 @@ export class Camera {
     socket?.close();
     this.stream?.getTracks().forEach((track) => track.stop());
     this.stream = this.video = null;
+    if (this.stall) this.stall.hidden = true;
   }
 
   frame() {
@@ -138,7 +144,32 @@ export class Camera {
       if (this.draft && this.draft[2] > 4 && this.draft[3] > 4) this.send({ box: this.draft });
       this.from = this.draft = null;
     });
+    this.canvas.addEventListener("keydown", (event) => this.key(event) && event.preventDefault());
     this.canvas.addEventListener("pointercancel", () => (this.from = this.draft = null));
+  }
+
+  // As on the stage: N begins a box, arrows move it, with Ctrl size it, Enter keeps, Escape drops.
+  key(event) {
+    const { key } = event;
+    const [width, height] = this.size || [0, 0];
+    if (!width || this.from) return false;
+    if (key === "n" || key === "N") {
+      const side = Math.min(width, height) / 4;
+      this.draft = [(width - side) / 2, (height - side) / 2, side, side];
+    } else if (!this.draft) return false;
+    else if (key.startsWith("Arrow")) {
+      const step = event.shiftKey ? 10 : 1;
+      const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[key];
+      this.draft = clamp(drag(this.draft, event.ctrlKey || event.metaKey ? "se" : "", dx, dy), width, height);
+    } else if (key === "+" || key === "=" || key === "-") {
+      this.draft = clamp(grow(this.draft, key === "-" ? 1 / 1.05 : 1.05), width, height);
+    } else if (key === "Enter" || key === "Escape") {
+      if (key === "Enter") this.send({ box: this.draft });
+      this.draft = null;
+    } else return false;
+    announce(this.draft ? `Box ${this.draft.map(Math.round).join(", ")}` : "");
+    this.paint();
+    return true;
   }
 
   paint() {

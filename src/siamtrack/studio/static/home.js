@@ -34,21 +34,24 @@ export async function showHome(open) {
 function dropZone(go, limit) {
   const input = h("input", { type: "file", accept: "video/*,.mkv,.ts,.mts", hidden: true, id: "file", onchange: () => input.files[0] && send(input.files[0]) });
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
+  const cancel = h("button", { hidden: true, id: "upload-cancel" }, "Cancel");
   const gigabytes = Math.floor(limit / 1e9);
   const zone = h("section", { className: "drop", "aria-label": "Upload a video" },
     h("p", {}, "Drop a video here, or"),
     h("button", { className: "primary", onclick: () => input.click() }, "Choose a video"),
     h("p", { className: "muted" }, gigabytes ? `up to ${gigabytes} GB; it is copied into the studio's folder` : "it is copied into the studio's folder"),
-    bar, input);
+    bar, cancel, input);
   const send = async (file) => {
-    bar.hidden = false;
+    const abort = new AbortController();
+    cancel.onclick = () => abort.abort();
+    bar.hidden = cancel.hidden = false;
     try {
-      const found = await upload(file, (share) => (bar.value = share));
+      const found = await upload(file, (share) => (bar.value = share), abort.signal);
       go(found.project);
     } catch (error) {
       toast(error.message);
     } finally {
-      bar.hidden = true;
+      bar.hidden = cancel.hidden = true;
       input.value = "";
     }
   };

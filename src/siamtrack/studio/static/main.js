@@ -8,7 +8,7 @@ import { Player } from "./player.js";
 import { TargetList } from "./targets.js";
 import { Look } from "./look.js";
 import { Camera } from "./camera.js";
-import { showExports } from "./exports.js";
+import { Exports } from "./exports.js";
 import { showHome } from "./home.js";
 import { listen, shortcuts, showHelp } from "./keyboard.js";
 import { nextTheme } from "./theme.js";
@@ -37,6 +37,7 @@ const player = new Player(store, frames);
 const list = new TargetList(store);
 const look = new Look(store);
 const camera = new Camera();
+const exports = new Exports(store);
 
 const busy = () => store.job.state === "running" || store.job.state === "paused";
 
@@ -95,7 +96,7 @@ const actions = {
   look: () => {
     $("look").open = !$("look").open;
   },
-  export: () => showExports(store),
+  export: () => exports.show(),
   fit: () => stage.setZoom(1),
   help: () => showHelp(table),
 };
@@ -205,6 +206,7 @@ function show(view) {
   $("to-camera").classList.toggle("in-work", view === "work");
   if (view !== "work") {
     player.pause();
+    exports.end();
     store.close();
     $("title").textContent = $("saved").textContent = "";
     document.title = "siamtrack studio";
@@ -229,7 +231,8 @@ async function route() {
       update("project");
     } else if (location.hash === "#/camera") {
       show("camera");
-      camera.show((await showHome(openProject)).studio.models);
+      const found = (await showHome(openProject)).studio;
+      camera.show(found.models, found.cameras);
     } else {
       show("home");
       const found = await showHome(openProject);

@@ -1,6 +1,7 @@
 // The picture with its boxes; drawing and changing boxes by mouse, finger and keyboard.
 import { fit, token } from "./dom.js";
-import { between, clamp, drag, grow, handleAt, HANDLES, inside } from "./geometry.js";
+import { between, clamp, drag, grow, handleAt, inside } from "./geometry.js";
+import { paintBox } from "./paint.js";
 import { LOST, UNCERTAIN } from "./store.js";
 
 const CURSORS = { n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" };
@@ -69,11 +70,11 @@ export class Stage {
     if (drawn) context.drawImage(drawn, left, top, width * scale, height * scale);
     for (const target of this.store.targets) {
       if (this.draft?.id === target.id) continue;
-      this.paintTarget(context, target, scale, left, top);
+      this.paintTarget(context, target);
     }
     if (this.draft) {
       const target = this.store.target(this.draft.id);
-      this.paintBox(context, this.draft.box, target?.colour || token("accent"), scale, left, top, {
+      paintBox(context, this.draft.box, target?.colour || token("accent"), this.view(), {
         selected: true, label: this.sizeText(this.draft.box),
       });
     }
@@ -84,59 +85,18 @@ export class Stage {
     return `${Math.round(box[2])} × ${Math.round(box[3])}`;
   }
 
-  paintTarget(context, target, scale, left, top) {
+  paintTarget(context, target) {
     const tracks = this.store.tracks(target.id, this.model());
     const box = tracks?.box(this.shown);
     if (!box) return;
     const state = tracks.state[this.shown];
-    this.paintBox(context, box, target.colour, scale, left, top, {
+    paintBox(context, box, target.colour, this.view(), {
       selected: this.onBox && target.id === this.store.selected,
       dashed: state === LOST || state === UNCERTAIN,
       faint: state === LOST,
-      doubt: state === UNCERTAIN,
       key: this.store.isKey(target, this.shown),
       label: target.name + (state === LOST ? " · lost" : state === UNCERTAIN ? " ?" : ""),
     });
-  }
-
-  paintBox(context, box, colour, scale, left, top, look) {
-    const [x, y, w, h] = [box[0] * scale + left, box[1] * scale + top, box[2] * scale, box[3] * scale];
-    context.save();
-    context.globalAlpha = look.faint ? 0.75 : 1;
-    context.setLineDash(look.dashed ? [6, 5] : []);
-    context.lineWidth = look.selected ? 4.5 : 3.5; // a dark rim keeps the line visible on anything
-    context.strokeStyle = "rgb(0 0 0 / 55%)";
-    context.strokeRect(x, y, w, h);
-    context.lineWidth = look.selected ? 2.5 : 1.75;
-    context.strokeStyle = colour;
-    context.strokeRect(x, y, w, h);
-    context.setLineDash([]);
-    if (look.label) {
-      context.font = "600 12px system-ui, sans-serif";
-      const text = (look.key ? "◆ " : "") + look.label;
-      const wide = context.measureText(text).width + 12;
-      const high = y > 22 ? y - 21 : Math.min(y + h + 3, this.canvas.clientHeight - 20);
-      const from = Math.max(2, Math.min(x - 1, this.canvas.clientWidth - wide - 2));
-      context.fillStyle = "rgb(16 18 20 / 78%)";
-      context.beginPath();
-      context.roundRect(from, high, wide, 18, 5);
-      context.fill();
-      context.fillStyle = look.faint ? "#e6e6e6" : colour;
-      context.textBaseline = "middle";
-      context.fillText(text, from + 6, high + 9.5);
-    }
-    if (look.selected) {
-      context.fillStyle = "#fff";
-      context.strokeStyle = "rgb(0 0 0 / 60%)";
-      context.lineWidth = 1;
-      for (const [, fx, fy] of w > 44 && h > 44 ? HANDLES : HANDLES.filter((each) => each[0].length === 2)) {
-        context.beginPath();
-        context.arc(x + fx * w, y + fy * h, 4.5, 0, 7);
-        context.fill();
-        context.stroke();
-      }
-    }
-    context.restore();
   }
 
   // By pointer

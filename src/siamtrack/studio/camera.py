@@ -1,0 +1,227 @@
+"""Tracking live, with the camera of the page or with one of the server's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from siamtrack.config import parse_json
+from siamtrack.decoding import decode, stated_size
+from siamtrack.errors import SiamtrackError, VideoError
+from siamtrack.studio.asking import settings_of
+from siamtrack.studio.clip import encode
+from siamtrack.tracker import SiamTracker
+from siamtrack.tracks import Track
+from siamtrack.video import Frame, VideoSource, open_video
+
+SEND_TIMEOUT = 10.0
+MOST_PICTURE = 4 << 20
+MOST_SIDE = 4096
+STALL = 1.5
+"""Seconds without a picture after which the page is told, and told again."""
+
+
+def camera_name(target: int | str) -> str:
+    """Return what pages call a camera: of an address neither user nor password.
+
+    Example:
+        >>> camera_name(0), camera_name("rtsp://me:secret@10.0.0.7:554/yard?key=1")
+        ("The server's camera 0", '10.0.0.7/yard')
+    """
+    if isinstance(target, int):
+        return f"The server's camera {target}"
+    parts = urlsplit(target)
+    return f"{parts.hostname or ''}{parts.path}"
+
+
+async def camera(socket: WebSocket) -> None:
+    """Track live: pictures from the page's camera, or from one of the server's.
+
+    The page sends JSON: `{"model": ..., "source": ...}` once, the source null or the place of one
+    of the server's cameras, then `{"box": [l, t, w, h]}` to start a target on the next picture and
+    `{"clear": true}` to forget all. With its own camera it sends a JPEG for each answer that it
+    got, so that no queue builds up. Answers are JSON with the tracks; with the server's camera a
+    JPEG comes before each, and `{"stalled": seconds}` while no picture comes.
+    """
+    await socket.accept()
+    try:
+        hello = parse_json(await socket.receive_text())
+        models = socket.app.state.sessions.models
+        model = await run_in_threadpool(models, str(hello.get("model", models.names[0])))
+        tracker = SiamTracker(model, redetect=True)
+        cameras = settings_of(socket).cameras
+        source = hello.get("source")
+        if source is None:
+            await _from_page(socket, tracker)
+        elif type(source) is int and 0 <= source < len(cameras):
+            await _from_server(socket, Live(tracker), cameras[source])
+        else:
+            raise ValueError(f"source {source!r}: expected null or the place of a camera")
+    except (SiamtrackError, ValueError, TypeError, AttributeError) as error:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.send_text(json.dumps({"error": str(error)}))
+            await socket.close(1003)
+    except (WebSocketDisconnect, KeyError, RuntimeError, TimeoutError, asyncio.TimeoutError):
+        return
+
+
+class Live:
+    """A tracker and the boxes that wait for the next picture."""
+
+    def __init__(self, tracker: SiamTracker) -> None:
+        self._tracker = tracker
+        self.waiting: list[list[float]] = []
+
+    def order(self, text: str) -> None:
+        """Take a message of the page.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        message = parse_json(text)
+        if message.get("clear"):
+            self._tracker.clear()
+            self.waiting.clear()
+        elif "box" in message:
+            self.waiting = [*self.waiting, [float(value) for value in message["box"]]][-16:]
+
+    def step(self, picture: Any) -> str:
+        """Track one picture and return the answer; a box that does not fit is named in it."""
+        tracks: list[Track] = []
+        try:
+            tracks = self._tracker.update_all(picture) if self._tracker.ids else []
+        except ValueError:  # the camera was turned: other frames
+            self._tracker.clear()
+        answer: dict[str, Any] = {}
+        while self.waiting:
+            try:
+                tracks.append(self._tracker.add(picture, self.waiting.pop(0)))
+            except ValueError as error:
+                answer["error"] = str(error)
+        answer["tracks"] = [
+            {
+                "id": track.id,
+                "box": [round(float(value), 2) for value in track.box],
+                "score": round(track.score, 3),
+                "state": track.state.value,
+            }
+            for track in tracks
+        ]
+        answer["size"] = [picture.shape[1], picture.shape[0]]
+        return json.dumps(answer)
+
+
+async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
+    state = Live(tracker)
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if message.get("text") is not None:
+            state.order(message["text"])
+        elif message.get("bytes") is not None:
+            answer = await run_in_threadpool(_decode_and_step, state, message["bytes"])
+            await asyncio.wait_for(socket.send_text(answer), SEND_TIMEOUT)
+
+
+def _decode_and_step(state: Live, data: bytes) -> str:
+    if len(data) > MOST_PICTURE or data[:2] != b"\xff\xd8":
+        raise ValueError("expected a JPEG of at most 4 MiB")
+    size = stated_size(data)
+    picture = None
+    if size is not None and max(size) <= MOST_SIDE:
+        picture = decode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None or max(picture.shape) > MOST_SIDE:
+        raise ValueError("expected a JPEG of at most 4096 pixels a side")
+    return state.step(np.ascontiguousarray(picture[..., ::-1]))
+
+
+async def _from_server(socket: WebSocket, state: Live, target: int | str) -> None:
+    video = await run_in_threadpool(_opened, target)
+    listening = asyncio.create_task(_listen(socket, state))
+    frames = iter(video)
+    coming: asyncio.Task[Frame | None] | None = None
+    try:
+        while True:
+            coming = asyncio.create_task(run_in_threadpool(_next, frames, target))
+            if not await _there(socket, coming, listening):
+                return
+            frame, coming = coming.result(), None
+            if frame is None:
+                raise ValueError("the camera gives no more pictures")
+            answer = await run_in_threadpool(state.step, frame.image)
+            data = await run_in_threadpool(encode, frame.image, 1280)
+            await asyncio.wait_for(socket.send_bytes(data), SEND_TIMEOUT)
+            await asyncio.wait_for(socket.send_text(answer), SEND_TIMEOUT)
+    finally:
+        listening.cancel()
+        with contextlib.suppress(BaseException):
+            await listening
+        if coming is None or coming.done():
+            await run_in_threadpool(video.close)
+        else:  # a thread waits for the camera: nobody need wait for it
+            closing = asyncio.create_task(_close_later(video, coming))
+            _CLOSING.add(closing)
+            closing.add_done_callback(_CLOSING.discard)
+
+
+async def _there(
+    socket: WebSocket, coming: asyncio.Task[Frame | None], listening: asyncio.Task[None]
+) -> bool:
+    """Wait for a picture and tell the page if it is late; False if the page has gone away."""
+    since = time.monotonic()
+    while not coming.done():
+        waiting = asyncio.wait([coming, listening], timeout=STALL, return_when="FIRST_COMPLETED")
+        await waiting
+        if listening.done():
+            listening.result()  # what the page sent may have been nonsense
+            return False
+        if not coming.done():
+            stalled = {"stalled": round(time.monotonic() - since, 1)}
+            await asyncio.wait_for(socket.send_text(json.dumps(stalled)), SEND_TIMEOUT)
+    return True
+
+
+_CLOSING: set[asyncio.Task[None]] = set()
+
+
+async def _close_later(video: VideoSource, coming: asyncio.Task[Frame | None]) -> None:
+    with contextlib.suppress(ValueError):  # its iterator is running: only the reader is told
+        await run_in_threadpool(video.close)
+    with contextlib.suppress(Exception):
+        await coming
+    await run_in_threadpool(video.close)
+
+
+async def _listen(socket: WebSocket, state: Live) -> None:
+    while True:
+        state.order(await socket.receive_text())
+
+
+def _opened(target: int | str) -> VideoSource:
+    with _discreet(target):
+        return open_video(target, latest=True)
+
+
+def _next(frames: Iterator[Frame], target: int | str) -> Frame | None:
+    with _discreet(target):
+        return next(frames, None)
+
+
+@contextlib.contextmanager
+def _discreet(target: int | str) -> Iterator[None]:
+    """Call a camera in errors by its name for pages: its address may hold a password."""
+    try:
+        yield
+    except VideoError as error:
+        raise VideoError(str(error).replace(str(target), camera_name(target))) from None

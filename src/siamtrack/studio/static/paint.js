@@ -1,0 +1,44 @@
+// How a box looks.
+import { HANDLES } from "./geometry.js";
+
+// `view` says where frame pixels lie on the canvas, `look` what is to be seen of the box: selected,
+// dashed, faint, key, label.
+export function paintBox(context, box, colour, { scale, left, top }, look) {
+  const [x, y, w, h] = [box[0] * scale + left, box[1] * scale + top, box[2] * scale, box[3] * scale];
+  context.save();
+  context.globalAlpha = look.faint ? 0.75 : 1;
+  context.setLineDash(look.dashed ? [6, 5] : []);
+  context.lineWidth = look.selected ? 4.5 : 3.5; // a dark rim keeps the line visible on anything
+  context.strokeStyle = "rgb(0 0 0 / 55%)";
+  context.strokeRect(x, y, w, h);
+  context.lineWidth = look.selected ? 2.5 : 1.75;
+  context.strokeStyle = colour;
+  context.strokeRect(x, y, w, h);
+  context.setLineDash([]);
+  if (look.label) {
+    context.font = "600 12px system-ui, sans-serif";
+    const text = (look.key ? "◆ " : "") + look.label;
+    const wide = context.measureText(text).width + 12;
+    const high = y > 22 ? y - 21 : Math.min(y + h + 3, context.canvas.clientHeight - 20);
+    const from = Math.max(2, Math.min(x - 1, context.canvas.clientWidth - wide - 2));
+    context.fillStyle = "rgb(16 18 20 / 78%)";
+    context.beginPath();
+    context.roundRect(from, high, wide, 18, 5);
+    context.fill();
+    context.fillStyle = look.faint ? "#e6e6e6" : colour;
+    context.textBaseline = "middle";
+    context.fillText(text, from + 6, high + 9.5);
+  }
+  if (look.selected) {
+    context.fillStyle = "#fff";
+    context.strokeStyle = "rgb(0 0 0 / 60%)";
+    context.lineWidth = 1;
+    for (const [, fx, fy] of w > 44 && h > 44 ? HANDLES : HANDLES.filter((each) => each[0].length === 2)) {
+      context.beginPath();
+      context.arc(x + fx * w, y + fy * h, 4.5, 0, 7);
+      context.fill();
+      context.stroke();
+    }
+  }
+  context.restore();
+}

@@ -1,0 +1,43 @@
+"""A studio in a process of its own, to be killed and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from siamtrack.cli.demo import demo_clip
+
+
+def start(folder, port, *options):
+    """Start a studio on the clip and wait until it answers."""
+    command = [
+        sys.executable, "-c", "from siamtrack.cli import main; main()", "studio", str(demo_clip()),
+        "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
+        "--threads", "1", *options,
+    ]  # fmt: skip
+    log = (folder / "log").open("ab")
+    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    (folder / "pid").write_text(str(process.pid))
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studio", timeout=5).close()
+        except urllib.error.HTTPError:  # it wants the token
+            return process
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return process
+    raise AssertionError("the studio does not start")
+
+
+def end(folder):
+    """Kill the studio that was started last."""
+    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    start(Path(sys.argv[1]), int(sys.argv[2]))

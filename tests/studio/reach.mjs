@@ -1,0 +1,141 @@
+// Whether everything can be seen, reached and named: wide and on a phone, light and dark.
+// node reach.mjs ADDRESS [FOLDER for screenshots]
+import assert from "node:assert/strict";
+import { Hand, launch, watch } from "./browser.mjs";
+
+const [, , address, folder] = process.argv;
+const browser = await launch();
+const faults = [], complaints = [], asked = new Set();
+
+// Runs in the page: what is without a name, out of the window, too small for a finger, too pale.
+function examine(phone) {
+  const found = [];
+  const seen = (element) => element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })
+    && element.getBoundingClientRect().width > 1;
+  const say = (element, words) =>
+    found.push(`${element.tagName.toLowerCase()}#${element.id}.${element.className} "${element.textContent.trim().slice(0, 30)}": ${words}`);
+  const wide = document.documentElement.scrollWidth;
+  if (wide > window.innerWidth) found.push(`the page is ${wide} wide in a window of ${window.innerWidth}`);
+  const dialog = document.querySelector("dialog[open]");
+  const root = dialog || document.body;
+  for (const element of root.querySelectorAll("button, a, input, select, canvas, summary, progress")) {
+    if (!seen(element) || element.classList.contains("skip")) continue;
+    const label = element.getAttribute("aria-label") || element.textContent.trim()
+      || [...(element.labels || [])].map((each) => each.textContent.trim()).join("");
+    if (!label) say(element, "has no name");
+    const box = element.getBoundingClientRect();
+    if (box.left < -1 || box.right > window.innerWidth + 1) say(element, `lies outside the window: ${Math.round(box.left)} to ${Math.round(box.right)}`);
+    const small = Math.min(box.width, box.height);
+    if (phone && element.type !== "checkbox" && element.tagName !== "PROGRESS" && small < 24) say(element, `is ${Math.round(small)} pixels small`);
+  }
+  const numbers = (text) => (text.match(/[\d.]+/g) || []).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.slice(0, 3).map((value) => value / 255)
+      .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = numbers(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0.7) return colour;
+    }
+    return [255, 255, 255];
+  };
+  for (const element of root.querySelectorAll("*")) {
+    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!text || !seen(element) || element.disabled || element.closest("[disabled], .skip, .hidden")) continue;
+    const [a, b] = [light(numbers(getComputedStyle(element).color)), light(ground(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) say(element, `contrast ${ratio.toFixed(2)}`);
+  }
+  return found;
+}
+
+// Something to look at: a cyclist that was tracked, and a sign.
+const first = await browser.newPage();
+watch(first, complaints, asked);
+await first.goto(`${address}#/clips`);
+await first.click("#clips button");
+await first.waitForFunction(() => document.querySelector("#stage").dataset.frame === "0");
+await first.evaluate(async () => {
+  const path = `/api/projects/${location.hash.split("/").pop()}`;
+  const post = (to, value) => fetch(path + to, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(value),
+  });
+  await post("/edits", { do: "draw", frame: 0, box: [265, 90, 58, 48], name: "A sign with a rather long name" });
+  await post("/edits", { do: "draw", frame: 0, box: [398, 52, 118, 218], name: "Cyclist" });
+  await post("/job", { do: "start", direction: "forward", frame: 0, count: 60 });
+});
+await first.waitForFunction(() => /frames,/.test(document.querySelector("#job").textContent));
+await first.close();
+
+for (const phone of [false, true]) {
+  for (const scheme of ["light", "dark"]) {
+    const context = await browser.newContext({
+      viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 }, colorScheme: scheme,
+      hasTouch: phone, isMobile: phone, deviceScaleFactor: phone ? 2 : 1,
+    });
+    const page = await context.newPage();
+    watch(page, complaints, asked);
+    const look = async (what) => {
+      await page.waitForTimeout(250);
+      const name = `${what}-${phone ? "phone" : "wide"}-${scheme}`;
+      if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: phone });
+      faults.push(...(await page.evaluate(examine, phone)).map((words) => `${name}: ${words}`));
+    };
+    await page.goto(`${address}#/clips`);
+    await page.waitForSelector("#clips button");
+    await look("home");
+    await page.click("#clips button");
+    await page.waitForFunction(() => document.querySelector("#stage").dataset.frame === "0");
+    await page.waitForSelector("#targets li");
+    await look("work");
+    await page.locator("#targets li").first().click();
+    await page.locator("#look summary").click();
+    await look("selected");
+    await page.locator("#export").click();
+    await look("export");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.evaluate(() => window.scrollTo(0, 0));
+    if (phone) {
+      await page.locator("#stage").focus();
+      await page.keyboard.press("?");
+    } else await page.click("#help");
+    await look("help");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.goto(`${address}#/camera`);
+    await page.waitForSelector("#camera-stage");
+    await look("camera");
+    await context.close();
+  }
+}
+
+// By keyboard alone: Tab comes to everything, in the order of the page, and one sees where one is.
+const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+watch(page, complaints, asked);
+await page.goto(`${address}#/clips`);
+await page.click("#clips button");
+await page.waitForFunction(() => document.querySelector("#stage").dataset.frame === "0");
+await page.evaluate(() => document.activeElement.blur());
+const reached = new Set();
+for (let k = 0; k < 80; k++) {
+  await page.keyboard.press("Tab");
+  const [id, ring] = await page.evaluate(() => {
+    const at = document.activeElement;
+    return [at === document.body ? "BODY" : at.id || at.className || at.tagName, getComputedStyle(at).outlineStyle];
+  });
+  if (reached.has(id) && id === "skip") break;
+  reached.add(id);
+  if (id !== "BODY" && ring === "none") faults.push(`${id}: no ring when it has the focus`);
+}
+for (const id of ["to-home", "compare", "to-camera", "theme", "help", "stage", "play", "frame", "track-back", "track-both", "track-on", "timeline", "new"]) {
+  if (!reached.has(id)) faults.push(`${id}: Tab does not come there`);
+}
+await page.locator("#timeline").focus();
+await page.keyboard.press("ArrowRight");
+await page.waitForFunction(() => document.querySelector("#timeline").getAttribute("aria-valuenow") === "1");
+
+assert.deepEqual(faults, []);
+assert.deepEqual(complaints, []);
+console.log(JSON.stringify({ ok: true }));
+await browser.close();

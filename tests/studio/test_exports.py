@@ -1,0 +1,349 @@
+"""Exports: progress, cancelling, and that our own readers read what is written."""
+
+import contextlib
+import csv
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+import urllib.request
+import zipfile
+
+import av
+import numpy as np
+import pytest
+import uvicorn
+from starlette.websockets import WebSocketDisconnect
+from websockets.sync.client import connect
+
+from siamtrack.data.importing import import_annotations
+from siamtrack.data.manifest import read_manifest
+from siamtrack.studio.exports import FORMATS, Result, result_of
+from siamtrack.studio.project import Project
+from siamtrack.studio.scene import Run
+from siamtrack.studio.yolo import split, zip_pieces
+from tests.helpers import clip, write_video
+from tests.studio.conftest import FRAMES, SOCKETS, exported
+
+NAME = "A & <B>"
+
+
+@pytest.fixture
+def drawn(client, project, movie):
+    """Key frames in all frames: tracks that hang on no network. Absent in the last two."""
+    for index in range(FRAMES - 2):
+        box = movie[1][index].tolist()
+        change = {"do": "key", "target": 0} if index else {"do": "draw", "name": NAME}
+        change |= {"frame": index, "box": box}
+        assert client.post(project + "/edits", json=change).status_code == 200
+    change = {"do": "absent", "target": 0, "frame": FRAMES - 2}
+    client.post(project + "/edits", json=change)
+    return project
+
+
+def leftovers(tmp_path):
+    return [path for path in (tmp_path / "projects").glob("*/exports/*/*")]
+
+
+# read back
+
+
+@pytest.mark.parametrize(("format", "form", "name"), [
+    ("cvat", "cvat", "annotations.xml"), ("coco", "coco-video", "a.json"), ("mot", "mot", "gt.txt"),
+])  # fmt: skip
+def test_our_own_importers_read_it(format, form, name, client, drawn, movie, tmp_path):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / name).write_bytes(exported(client, drawn, format).content)
+    done = import_annotations(form, folder / name, tmp_path / "out", movie[0] / "clip.mp4")
+    entries = list(read_manifest(done.manifest))
+    assert [entry.frame for entry in entries] == list(range(FRAMES - 2))
+    boxes = np.array([entry.box for entry in entries])
+    np.testing.assert_allclose(boxes, movie[1][: FRAMES - 2], atol=0.01)
+    assert done.tracks == 1
+    if format != "mot":  # which knows no names
+        assert {entry.label for entry in entries} == {NAME}
+
+
+def test_tables_say_what_is_known(client, drawn, movie):
+    want = movie[1][: FRAMES - 2]
+    rows = list(csv.DictReader(io.StringIO(exported(client, drawn, "csv").text)))
+    assert [int(row["frame"]) for row in rows] == list(range(FRAMES - 2))
+    sides = ("left", "top", "width", "height")
+    np.testing.assert_allclose([[float(row[s]) for s in sides] for row in rows], want, atol=0.01)
+    document = exported(client, drawn, "json").json()
+    (target,) = document["targets"]
+    assert target["name"] == NAME
+    np.testing.assert_allclose([row["box"] for row in target["track"]], want, atol=0.01)
+    assert target["keys"][-1] == {"frame": FRAMES - 2, "box": None}
+    lines = exported(client, drawn, "jsonl").text.splitlines()
+    assert len(lines) == FRAMES - 2
+    json.loads(lines[0])
+
+
+def test_a_video_has_all_frames_and_the_boxes_in_them(client, drawn, movie):
+    data = exported(client, drawn, "mp4").content
+    with av.open(io.BytesIO(data)) as written, av.open(str(movie[0] / "clip.mp4")) as source:
+        pairs = list(zip(written.decode(video=0), source.decode(video=0), strict=True))
+        shown = [
+            np.abs(a.to_ndarray(format="rgb24").astype(int) - b.to_ndarray(format="rgb24"))
+            for a, b in pairs
+        ]
+    assert len(shown) == FRAMES
+    left, top, width, _ = movie[1][3].astype(int)
+    assert shown[3][top - 1 : top + 2, left : left + width].mean() > 20
+    assert shown[FRAMES - 1].mean() < 5  # absent: nothing is drawn
+
+
+def test_yolo_has_the_pictures_and_is_read_back(client, drawn, movie, tmp_path):
+    with zipfile.ZipFile(io.BytesIO(exported(client, drawn, "yolo").content)) as file:
+        assert file.testzip() is None
+        file.extractall(tmp_path / "yolo")
+    found = {}
+    for part in ("train", "val"):
+        if part == "val":  # the importer reads train alone where there is one
+            for kind in ("images", "labels"):
+                for path in (tmp_path / "yolo" / kind / "train").iterdir():
+                    path.unlink()
+                (tmp_path / "yolo" / kind / "train").rmdir()
+        done = import_annotations("yolo", tmp_path / "yolo", tmp_path / f"{part}.jsonl")
+        assert done.found.summary() == ""
+        for entry in read_manifest(done.manifest):
+            assert f"images/{part}/" in entry.image
+            assert entry.label == NAME
+            found[int(entry.image[-10:-4])] = entry.box
+            picture = av.open(entry.image)
+            assert next(picture.decode(video=0)).to_ndarray(format="rgb24").shape == (192, 256, 3)
+    assert sorted(found) == list(range(FRAMES - 2))
+    boxes = np.array([found[index] for index in sorted(found)])
+    np.testing.assert_allclose(boxes, movie[1][: FRAMES - 2], atol=0.01)
+    files = sorted(path.name for path in (tmp_path / "yolo" / "images" / "val").iterdir())
+    assert f"frame_{FRAMES - 1:06d}.jpg" in files  # absent: a picture of which nothing is there
+
+
+def result(total, lost=(), unknown=()):
+    project = Project(total, (64, 48))
+    project.draw(0, (1, 1, 20, 20))
+    run = Run(0, 0, "lite", 0, 1, 1, 1)
+    for index in range(1, total):
+        run.append([(1.0, 1.0, 20.0, 20.0, 0.5, 2 if index in lost else 0)])
+    project.runs[0] = run
+    found = result_of(project, "lite", 25.0)
+    found.tables[0].owner[list(unknown)] = -1
+    found.tables[0].rows[list(unknown)] = np.nan
+    return found
+
+
+def test_training_and_validation_are_stretches():
+    parts = split(result(100))
+    assert list(parts) == list(range(100))
+    changes = sum(parts[k] != parts[k + 1] for k in range(99))
+    assert changes == 3
+    assert list(parts.values()).count("val") == 20
+    assert {parts[k] for k in range(40, 50)} == {"val"}
+
+
+@pytest.mark.parametrize("total", range(1, 25))
+def test_short_clips_have_both_parts(total):
+    parts = list(split(result(total)).values())
+    assert len(parts) == total
+    assert "train" in parts
+    assert ("val" in parts) == (total > 1)
+
+
+def test_frames_that_would_teach_wrong_are_left_out():
+    parts = split(result(20, lost=(3, 4), unknown=(8, 9, 10)))
+    assert sorted(parts) == [k for k in range(20) if k not in (3, 4, 8, 9, 10)]
+
+
+def test_a_zip_is_made_piece_by_piece():
+    picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+    read, ticks = [], []
+
+    def take(index, backwards):
+        read.append(index)
+        return np.tile(picture, (8, 8, 1))
+
+    pieces = zip_pieces(result(40), take, lambda done, total: ticks.append((done, total)))
+    next(pieces)
+    assert 0 < len(read) < 10
+    rest = list(pieces)
+    assert len(rest) > 3
+    assert ticks == [(k + 1, 40) for k in range(40)]
+
+
+# cancelled
+
+
+@pytest.fixture(scope="module")
+def long_movie(tmp_path_factory):
+    """A clip whose export takes some seconds."""
+    folder = tmp_path_factory.mktemp("long")
+    frames, boxes = clip(12)
+    big = np.repeat(np.repeat(frames, 3, axis=1), 3, axis=2)
+    write_video(folder / "clip.mp4", np.concatenate([big] * 10))
+    return folder, boxes * 3
+
+
+@pytest.fixture
+def running(serve, long_movie, tmp_path):
+    """A studio behind a real server, whose connections break as real ones do: address, project."""
+    client = serve(long_movie[0])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(client.app, port=port, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    (entry,) = client.get("/api/studio").json()["clips"]
+    name = client.post("/api/open", json={"clip": entry["id"]}).json()["project"]
+    draw = {"do": "draw", "frame": 0, "box": long_movie[1][0].tolist()}
+    client.post(f"/api/projects/{name}/edits", json=draw)
+    for frame in range(1, 120):
+        session = client.app.state.sessions.get(name)
+        session.project.apply({"do": "edit", "events": [
+            {"do": "key", "target": 0, "frame": frame, "box": [9, 9, 90, 90], "stamp": 9 + frame},
+        ]})  # fmt: skip
+    yield f"127.0.0.1:{port}", f"/api/projects/{name}"
+    server.should_exit = True
+    thread.join()
+
+
+@contextlib.contextmanager
+def begin(running, format):
+    host, project = running
+    with connect(f"ws://{host}{project}/exports", origin=f"http://{host}") as news:
+        news.send(json.dumps({"format": format}))
+        yield news
+
+
+def until(tmp_path, what, seconds=10):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, leftovers(tmp_path)
+        time.sleep(0.02)
+
+
+def test_a_cancelled_export_leaves_no_file(running, tmp_path):
+    """Cancel and the end of the tab are the same: the socket closes."""
+    with begin(running, "mp4") as news:
+        while not leftovers(tmp_path):  # the encoder keeps the first pictures to itself
+            told = json.loads(news.recv(timeout=20))
+            assert told["state"] == "working"
+        assert 0 < told["done"] < told["total"] == 120
+    until(tmp_path, lambda: not leftovers(tmp_path))
+
+
+def test_a_ready_export_that_nobody_fetches_leaves_no_file(running, tmp_path):
+    host, project = running
+    with begin(running, "csv") as news:
+        while (told := json.loads(news.recv(timeout=20)))["state"] != "ready":
+            pass
+        assert leftovers(tmp_path)
+    until(tmp_path, lambda: not leftovers(tmp_path))
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://{host}{project}/exports/{told['id']}")
+
+
+def test_a_data_set_that_is_cancelled_breaks_off(running):
+    """The browser sees a broken download, of which it keeps nothing, not a short zip."""
+    host, project = running
+    with begin(running, "yolo") as news:
+        told = json.loads(news.recv(timeout=20))
+        while told["state"] != "ready":
+            told = json.loads(news.recv(timeout=20))
+        answer = urllib.request.urlopen(f"http://{host}{project}/exports/{told['id']}")
+        answer.read(1000)
+        while told["done"] == 0:
+            told = json.loads(news.recv(timeout=20))
+        assert told["done"] < told["total"] == 120
+    with pytest.raises((OSError, ValueError, http.client.HTTPException)):
+        answer.read()
+
+
+def test_a_page_that_stops_fetching_ends_the_export(running):
+    host, project = running
+    with begin(running, "yolo") as news:
+        while (told := json.loads(news.recv(timeout=20)))["state"] != "ready":
+            pass
+        answer = urllib.request.urlopen(f"http://{host}{project}/exports/{told['id']}")
+        answer.read(1000)
+        answer.close()
+        while told["state"] in ("ready", "working"):
+            told = json.loads(news.recv(timeout=20))
+        assert told["state"] == "failed"
+
+
+def test_what_killed_exports_left_is_removed(serve, client, project, movie, tmp_path):
+    client.__exit__(None, None, None)
+    folder = tmp_path / "projects" / project.rsplit("/", 1)[1] / "exports"
+    folder /= "0123"
+    folder.mkdir(parents=True)
+    (folder / "abc.mp4").write_bytes(b"half")
+    assert serve(movie[0], home=tmp_path / "projects").get(project).status_code == 200
+    assert not leftovers(tmp_path)
+
+
+# refused
+
+
+@pytest.mark.parametrize(
+    ("hello", "word"),
+    [({"format": "csv"}, "draw a box"), ({"format": "exe"}, "expected one of"),
+     ({"format": "csv", "model": "../x"}, "no model"), ({}, "expected one of"), ([], "list")],
+)  # fmt: skip
+def test_no_such_export(hello, word, client, project):
+    with client.websocket_connect(SOCKETS + project + "/exports") as page:
+        page.send_json(hello)
+        told = page.receive_json()
+        assert (told["state"], word in told["error"]) == ("failed", True), told
+
+
+def test_a_data_set_without_a_frame_is_refused_at_once(client, drawn):
+    found = client.app.state.sessions.get(drawn.rsplit("/", 1)[1]).project
+    found.known(0, "lite").rows[:, 5] = 2  # lost wherever it is known
+    found.known(0, "lite").owner[-2:] = -1
+    with client.websocket_connect(SOCKETS + drawn + "/exports") as page:
+        page.send_json({"format": "yolo"})
+        told = page.receive_json()
+    assert (told["state"], "a target is lost" in told["error"]) == ("failed", True), told
+
+
+def test_an_export_that_cannot_be_written_says_why_and_not_where(client, drawn, tmp_path):
+    folder = tmp_path / "projects" / drawn.rsplit("/", 1)[1]
+    with client.websocket_connect(SOCKETS + drawn + "/exports") as page:
+        (folder / "exports").write_bytes(b"in the way")
+        page.send_json({"format": "csv"})
+        while (told := page.receive_json())["state"] == "working":
+            pass
+    assert told["state"] == "failed"
+    assert str(tmp_path) not in told["error"]
+
+
+def test_exports_are_fetched_once_and_by_their_id(client, drawn):
+    with client.websocket_connect(SOCKETS + drawn + "/exports") as page:
+        page.send_json({"format": "csv"})
+        while (told := page.receive_json())["state"] != "ready":
+            pass
+        address = f"{drawn}/exports/{told['id']}"
+        assert client.get(address).status_code == 200
+        assert client.get(address).status_code == 404
+    for name in ("x", "%2e%2e%2fproject.jsonl", "0" * 32):
+        assert client.get(f"{drawn}/exports/{name}").status_code == 404
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect(SOCKETS + "/api/projects/" + "0" * 16 + "/exports"),
+    ):
+        pass
+
+
+def test_every_format_of_the_page_is_one(client):
+    text = client.get("/static/exports.js").text
+    for format in FORMATS:
+        assert f'["{format}",' in text or format == "otb"
+    assert isinstance(result(3), Result)

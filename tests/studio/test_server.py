@@ -1,0 +1,123 @@
+"""A real server in a process of its own: who gets in, and what a kill leaves."""
+
+import http.client
+import json
+import re
+import signal
+import socket
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.studio.process import start
+
+EVIL = "evil.example"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Start studios on the same projects; they are killed in the end."""
+    servers = []
+
+    def begin(port, *options):
+        servers.append(start(tmp_path, port, *options))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.kill()
+        server.wait(10)
+
+
+def ask(port, path, method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    answer = connection.getresponse()
+    text = answer.read().decode(errors="replace")
+    connection.close()
+    return answer.status, text
+
+
+@pytest.mark.slow
+def test_strangers_stay_outside(run, port, tmp_path):
+    """Open to the network: without the token nothing is told, under another name neither."""
+    run(port, "--host", "0.0.0.0")
+    token = re.search(r"token=(\S+)", (tmp_path / "log").read_text())[1]
+    bearer = {"authorization": f"Bearer {token}"}
+    assert ask(port, "/api/studio", **bearer)[0] == 200
+    assert ask(port, "/api/studio")[0] == 401
+    assert ask(port, "/")[0] == 401
+    assert ask(port, "/api/studio", authorization="Bearer wrong")[0] == 401
+    assert ask(port, "/api/studio", host=f"{EVIL}:{port}", **bearer)[0] == 421
+    assert ask(port, "/api/studio", origin=f"http://{EVIL}", **bearer)[0] == 403
+    assert ask(port, "/static/../../serve.py", **bearer)[0] == 404
+    assert ask(port, "/static/%2e%2e/app.py", **bearer)[0] == 404
+    status, text = ask(
+        port, "/api/uploads", "POST", content_type="application/octet-stream", **bearer
+    )
+    assert (status, "not a video" in text) == (422, True)
+    status, _ = ask(
+        port, "/api/uploads", "POST", content_type="application/octet-stream",
+        content_length=str(1 << 50), **bearer,
+    )  # fmt: skip
+    assert status == 413
+    address = f"ws://127.0.0.1:{port}/api/camera"
+    with connect(address, origin=f"http://127.0.0.1:{port}", additional_headers=bearer):
+        pass
+    for origin, headers in ((f"http://{EVIL}", bearer), (f"http://127.0.0.1:{port}", {})):
+        with (
+            pytest.raises(InvalidStatus),
+            connect(address, origin=origin, additional_headers=headers),
+        ):
+            pass
+
+
+@pytest.mark.slow
+def test_a_killed_upload_goes_at_the_next_start(run, port, tmp_path):
+    server = run(port)
+    with socket.create_connection(("127.0.0.1", port)) as page:
+        head = [
+            "POST /api/uploads?name=a.mp4 HTTP/1.1", f"host: 127.0.0.1:{port}",
+            f"origin: http://127.0.0.1:{port}", "content-type: application/octet-stream",
+            "content-length: 9000000",
+        ]  # fmt: skip
+        page.sendall("\r\n".join([*head, "", ""]).encode() + b"x" * 100_000)
+        parts = []
+        while not parts:
+            parts = list((tmp_path / "projects").glob("*/upload.part"))
+        second = run(port + 1)  # another studio starts meanwhile
+        assert parts[0].exists()
+        second.kill()
+        second.wait()
+        server.kill()
+        server.wait()
+    assert parts[0].exists()
+    run(port + 1)
+    assert list((tmp_path / "projects").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_while_an_export_is_under_way(run, port, tmp_path):
+    """The end is clean: no traceback, no file of the export."""
+    server = run(port)
+    base = f"http://127.0.0.1:{port}"
+    clip = json.loads(ask(port, "/api/studio")[1])["clips"][0]["id"]
+    project = post(port, "/api/open", {"clip": clip})["project"]
+    post(port, f"/api/projects/{project}/edits", {"do": "draw", "frame": 0, "box": [9, 9, 90, 90]})
+    with connect(f"ws://127.0.0.1:{port}/api/projects/{project}/exports", origin=base) as news:
+        news.send(json.dumps({"format": "mp4"}))
+        while json.loads(news.recv(timeout=20))["done"] == 0:
+            pass
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+    assert not list((tmp_path / "projects").glob("*/exports/*"))
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def post(port, path, value):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", path, json.dumps(value), {"content-type": "application/json"})
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
