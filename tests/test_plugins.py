@@ -200,6 +200,7 @@ def test_lists_of_everything_go_on_without_what_fails(bad, caplog):
 
 
 def test_every_group_serves_a_registry():
+    pytest.importorskip("torch")
     from siamtrack.data import DATASETS
     from siamtrack.evaluation.peers import PEERS
     from siamtrack.formats import FORMATS

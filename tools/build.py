@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -38,8 +39,8 @@ def checkout(root: Path, folder: Path) -> Path:
     archive = subprocess.run(
         ["git", "-C", str(root), "archive", "HEAD"], capture_output=True, check=True
     ).stdout
-    folder.mkdir(parents=True)
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="tar")
     return folder
 
 

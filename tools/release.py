@@ -3,11 +3,11 @@
 python tools/release.py 0.2.0 [--tests "COMMAND"] [--dry]
 
 In this order, and the first that fails ends it: the version is the same in pyproject.toml,
-siamtrack and CITATION.cff; the changelog has a dated section for it that says something, and nothing
-is left under Unreleased; everything is committed; the tag is free; the tests pass; both archives are
-built twice with the same bytes; the wheel works in an empty environment. Then the tag is made, with
-the section of the changelog as its message. Pushing it starts `.github/workflows/release.yml`, which
-builds again, compares with the hashes in the tag, and publishes.
+siamtrack and CITATION.cff; the changelog has a dated section for it that says something, and
+nothing is left under Unreleased; everything is committed; the tag is free; the tests pass; both
+archives are built twice with the same bytes; the wheel works in an empty environment. Then the tag
+is made, with the section of the changelog and the hashes as its message. Pushing it starts
+.github/workflows/release.yml, which builds again, compares with those hashes, and publishes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ class NotReadyError(Exception):
 def check_versions(root: Path, version: str) -> None:
     """Refuse a version that a file does not have."""
     if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
-        raise NotReadyError(
-            f"version {version!r}: expected three numbers, such as 0.2.0 or 0.2.0rc1"
-        )
+        raise NotReadyError(f"version {version!r}: expected three numbers, such as 0.2.0")
     for name, pattern in PLACES.items():
         match = re.search(pattern, (root / name).read_text(encoding="utf-8"), re.MULTILINE)
         if match is None or match[1] != version:
