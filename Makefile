@@ -8,6 +8,7 @@
 #                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
 # make dist       wheel and sdist, built twice and compared byte by byte, in dist/
 # make check-wheel  use the wheel in empty environments of Python 3.10 to 3.13, oldest versions too
+# make docs       the documentation site, in docs/_build/html; warnings are errors
 # make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
 PYTHON ?= python3
 DEV := .venv
@@ -20,7 +21,7 @@ OTB ?= data/OTB
 PEERS ?= data/peers
 FUZZ ?= 1500
 
-.PHONY: demo test test-all test-core dist check-wheel fuzz setup lint bench benchmark clean
+.PHONY: demo test test-all test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -58,6 +59,9 @@ lint: setup
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 
+docs: setup
+	$(DEV)/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
+
 benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)
 	$(BENCH)/bin/python benchmarks/readme_table.py
@@ -94,4 +98,4 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEV) $(DEMO) $(BENCH) $(DIST) $(CORE) siamtrack_demo.mp4
+	rm -rf $(DEV) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4

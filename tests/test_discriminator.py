@@ -94,6 +94,21 @@ def test_boxes_that_own_no_cell_do_no_harm(rng, box):
     assert np.isfinite(one.scores(cells(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32)))).all()
 
 
+def test_a_frame_of_every_three_weighs_as_three(rng):
+    first, later = (cells(rng.normal(size=(6, 7, 7)).astype(np.float32)) for _ in range(2))
+    box = np.array([40.0, 40.0, 32.0, 32.0])
+    often, seldom = (
+        Discriminator(OnlineSettings(weight=0.5, rate=0.1, every=every), 16, 113)
+        for every in (1, 3)
+    )
+    for each in (often, seldom):
+        each.learn(first, box)
+    for _ in range(3):
+        often.learn(later, box)
+    seldom.learn(later, box)
+    np.testing.assert_allclose(seldom.scores(later), often.scores(later), atol=1e-6)
+
+
 def test_scores_before_learning():
     with pytest.raises(ValueError, match="before learn"):
         Discriminator(OnlineSettings(), STRIDE, PATCH).scores(cells(np.zeros((8, 3, 3))))

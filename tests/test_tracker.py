@@ -5,6 +5,7 @@ import pytest
 
 import siamtrack
 from siamtrack.boxes import iou
+from siamtrack.discriminator import Discriminator
 from siamtrack.errors import NotInitialisedError, WeightsError
 from siamtrack.settings import OnlineSettings
 from siamtrack.tracks import TrackState
@@ -195,6 +196,27 @@ def test_online_classifier_learns_for_each_target_apart(tracker, frames):
     learning.add(pictures[0], (150, 90, 60, 30))
     both = [learning.update_all(picture)[0].box for picture in pictures[1:8]]
     np.testing.assert_allclose(both, [track.box for track in alone[1:]], atol=0.05)
+
+
+def test_learns_from_every_so_manieth_frame(tracker, frames, monkeypatch):
+    pictures, boxes = frames
+    settings = replace(
+        tracker.model.card.tracker,
+        online=OnlineSettings(weight=0.5, learn_from=0.0, every=3),
+        presence=replace(tracker.model.card.tracker.presence, lost_below=0.0),
+    )
+    model = Model(replace(tracker.model.card, tracker=settings), tracker.model.runtime)
+    learning = siamtrack.SiamTracker(model)
+    learning.init(pictures[0], boxes[0])
+    calls, learn = [], Discriminator.learn
+    monkeypatch.setattr(
+        Discriminator, "learn", lambda self, *given: calls.append(given) or learn(self, *given)
+    )
+    counts = []
+    for picture in pictures[1:8]:
+        learning.update(picture)
+        counts.append(len(calls))
+    assert counts == [1, 1, 1, 2, 2, 2, 3]
 
 
 def test_model_without_features_cannot_learn_online(tracker, frames):

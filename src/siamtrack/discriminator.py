@@ -88,15 +88,15 @@ class Discriminator:
         Args:
             seen: The cells of the search feature.
             box: The target in patch pixels, ltwh (4,).
-            share: Weight of this frame against all before it, in (0, 1]; the settings' rate if
-                None. The first frame always counts fully.
+            share: Weight of this frame against all before it, in (0, 1]; the settings' if None.
+                The first frame always counts fully.
         """
         truth, weight = self._labels(*seen.shape, box)
         moments, targets = _products(seen, weight), _sums(seen, weight * truth)
         if self._moments is None:
             self._moments, self._targets = moments, targets
         else:
-            rate = self.settings.rate if share is None else share
+            rate = self.settings.share if share is None else share
             self._moments *= 1 - rate
             self._moments += np.multiply(moments, rate, out=moments)
             self._targets = (1 - rate) * self._targets + rate * targets

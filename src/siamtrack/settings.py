@@ -40,12 +40,14 @@ class OnlineSettings:
         rate: Weight of a new frame against all before it, in [0, 1].
         ridge: Regularisation, as a share of the mean squared feature.
         learn_from: Score in [0, 1] from which on a frame is learned.
+        every: Learn from every so manieth frame, which then weighs as much as that many.
     """
 
     weight: float = 0.0
     rate: float = 0.02
     ridge: float = 0.1
     learn_from: float = 0.5
+    every: int = 1
 
     def __post_init__(self) -> None:
         for name in ("weight", "rate", "learn_from"):
@@ -53,6 +55,18 @@ class OnlineSettings:
                 raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
         if self.ridge <= 0:
             raise ValueError(f"ridge {self.ridge}: expected a number above 0")
+        if self.every < 1:
+            raise ValueError(f"every {self.every}: expected a number of frames from 1")
+
+    @property
+    def share(self) -> float:
+        """Weight of a frame that is learned against all before it, in [0, 1].
+
+        Example:
+            >>> round(OnlineSettings(rate=0.1, every=2).share, 6)
+            0.19
+        """
+        return 1 - (1 - self.rate) ** self.every
 
 
 @dataclass(frozen=True)

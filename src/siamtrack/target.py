@@ -181,7 +181,9 @@ class Target:
 
     def _learn(self, window: Window, seen: Cells, found: Found) -> None:
         """Let the online classifier learn from the window in which the target was surely found."""
-        if self._online is not None and found.score >= self._online.settings.learn_from:
+        if self._online is None or self._frames % self._online.settings.every:
+            return
+        if found.score >= self._online.settings.learn_from:
             self._online.learn(seen, window.to_patch(self.box))
 
     def _best(self, windows: Sequence[Window], response: Response) -> tuple[Found | None, int]:

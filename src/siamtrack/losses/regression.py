@@ -100,7 +100,7 @@ class IoULoss(_BoxLoss):
 class GIoULoss(_BoxLoss):
     """1 - GIoU, in [0, 2]: boxes that do not overlap are pulled together as well.
 
-    GIoU = IoU - |C minus (A or B)| / |C| with the smallest box C around both. Generalized
+    `GIoU = IoU - |C minus (A or B)| / |C|` with the smallest box C around both. Generalized
     Intersection over Union, Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630
     """
 
@@ -120,7 +120,7 @@ class GIoULoss(_BoxLoss):
 class SmoothL1Loss(_BoxLoss):
     """Squared near zero, linear beyond: the mean over boxes and their four `ltrb` numbers.
 
-    With the difference d: d^2 / (2 beta) where |d| < beta, else |d| - beta / 2. Fast R-CNN,
+    With the difference d: `d^2 / (2 beta)` where `|d| < beta`, else `|d| - beta / 2`. Fast R-CNN,
     Girshick 2015, equation 3, https://arxiv.org/abs/1504.08083
 
     Args:

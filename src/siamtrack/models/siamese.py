@@ -53,7 +53,7 @@ class Siamese(nn.Module):
         return features
 
     def distance(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return D_W = |G(first) - G(second)|, the Euclidean distance of Hadsell et al.
+        """Return D_W = `|G(first) - G(second)|`, the Euclidean distance of Hadsell et al.
 
         The gradient is zero, not infinite, where the two embeddings are equal.
 

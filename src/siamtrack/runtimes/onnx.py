@@ -9,7 +9,9 @@ import onnxruntime
 
 from siamtrack.errors import WeightsError
 from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
-from siamtrack.runtimes.graph import Feed, GraphRuntime, Input
+from siamtrack.runtimes.choose import cores
+from siamtrack.runtimes.graph import Feed, Graph, GraphRuntime, Input
+from siamtrack.runtimes.rows import SharedRows
 
 onnxruntime.disable_telemetry_events()  # for Windows; elsewhere the package has done it
 
@@ -23,7 +25,7 @@ class OnnxRuntime(GraphRuntime):
 
     Args:
         graphs: The model.
-        threads: Threads inside an operator; 0 lets ONNX Runtime choose.
+        threads: Threads inside an operator, or for the rows of a batch; 0 lets ONNX Runtime choose.
         provider: Execution provider; operators that it lacks run on the CPU.
 
     Raises:
@@ -38,11 +40,11 @@ class OnnxRuntime(GraphRuntime):
                 f"{onnxruntime.__version__} lacks: install onnxruntime-gpu in place of "
                 "onnxruntime, or take runtime 'onnx', which runs on the CPU"
             )
-        super().__init__(
-            _Session(graphs, "template", threads, provider),
-            _Session(graphs, "search", threads, provider),
-            graphs.folder,
-        )
+        search: Graph = _Session(graphs, "search", threads, provider)
+        if provider == CPU and search.inputs["search"].shape[0] is None:
+            single = partial(_Session, graphs, "search", 1, provider)
+            search = SharedRows(search, threads or cores(), single)
+        super().__init__(_Session(graphs, "template", threads, provider), search, graphs.folder)
 
 
 RUNTIMES.register("onnx-cuda")(partial(OnnxRuntime, provider=CUDA))
