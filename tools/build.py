@@ -47,11 +47,13 @@ def checkout(root: Path, folder: Path) -> Path:
 def hatch(source: Path, out: Path, target: str, epoch: str, **more: str) -> Path:
     """Build one target and return the file."""
     before = set(out.iterdir()) if out.is_dir() else set()
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)],
-        cwd=source, check=True, stdout=subprocess.DEVNULL,
+        cwd=source, check=False, capture_output=True, text=True,
         env={**os.environ, "SOURCE_DATE_EPOCH": epoch, **more},
     )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"{target}: hatchling failed\n{done.stderr}")
     (made,) = set(out.iterdir()) - before
     return made
 
