@@ -1,20 +1,27 @@
 # make demo   set up and track a real clip; says where the annotated video is
 # make test   set up and run every check that ends within minutes
 # make test-all   the long tests as well
+# make test-core  the tests that need no extra, in an environment that has none;
+#                 CONSTRAINTS=constraints-oldest.txt PYTHON=python3.10 with the least versions
 # make fuzz   100,000 and more damaged files, odd boxes and odd frames; FUZZ=cases of each test
 # make benchmark  run the default model and its peers over OTB sequences; writes the README's table
 #                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
+# make dist       wheel and sdist, built twice and compared byte by byte, in dist/
+# make check-wheel  use the wheel in empty environments of Python 3.10 to 3.13, oldest versions too
 # make docs       the documentation site, in docs/_build/html; warnings are errors
 # make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
 PYTHON ?= python3
 DEV := .venv
 DEMO := .venv-demo
 BENCH := .venv-bench
+DIST := .venv-dist
+CORE := .venv-core
+CONSTRAINTS ?= constraints.txt
 OTB ?= data/OTB
 PEERS ?= data/peers
 FUZZ ?= 1500
 
-.PHONY: demo test test-all fuzz setup lint docs bench benchmark clean
+.PHONY: demo test test-all test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -24,6 +31,25 @@ test: setup lint
 
 test-all: setup lint
 	$(DEV)/bin/python -m pytest -m "slow or not slow"
+
+test-core:
+	rm -rf $(CORE)
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/python -m pip install --quiet -c $(CONSTRAINTS) -e . pytest hypothesis
+	$(CORE)/bin/python -m pytest tests/video tests/sinks tests/data tests/evaluation \
+		tests/cli/test_track.py tests/cli/test_eval.py tests/test_association.py \
+		tests/test_boxes.py tests/test_config.py tests/test_crops.py tests/test_discriminator.py \
+		tests/test_draw.py tests/test_errors.py tests/test_follow.py tests/test_frames.py \
+		tests/test_motion.py tests/test_opencv.py tests/test_plugins.py tests/test_registry.py \
+		tests/test_response.py tests/test_tracker.py tests/test_weights.py \
+		--ignore tests/data/training --ignore tests/evaluation/test_trackers.py
+
+dist: $(DIST)/.done
+	$(DIST)/bin/python tools/build.py
+
+check-wheel: dist
+	$(DIST)/bin/python tools/check_wheel.py dist/*.whl
+	$(DIST)/bin/python tools/check_wheel.py dist/*.whl --python python3.10 --oldest
 
 fuzz: setup
 	SIAMTRACK_FUZZ=$(FUZZ) $(DEV)/bin/python -m pytest tests/fuzz
@@ -53,6 +79,11 @@ $(DEV)/.done: pyproject.toml constraints.txt
 	$(DEV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(DIST)/.done: constraints.txt
+	$(PYTHON) -m venv $(DIST)
+	$(DIST)/bin/python -m pip install --quiet -c constraints.txt hatchling
+	touch $@
+
 $(DEMO)/.done: pyproject.toml
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/python -m pip install --quiet '.[demo]'
@@ -67,4 +98,4 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEV) $(DEMO) $(BENCH) docs/_build docs/cards siamtrack_demo.mp4
+	rm -rf $(DEV) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4

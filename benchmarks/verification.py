@@ -3,7 +3,7 @@
     python benchmarks/verification.py data/mine --steps 400
 
 Writes benchmarks/verification.json, and the distances of the last seed to docs. What runs is
-`examples/verify_objects.py`.
+`benchmarks/verify_objects.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    verify = runpy.run_path(str(ROOT / "examples" / "verify_objects.py"))["verify"]
+    verify = runpy.run_path(str(ROOT / "benchmarks" / "verify_objects.py"))["verify"]
     objects = manifest_views(given.data)
     seen, unseen = objects.split()
     found: dict[str, list[float]] = {}

@@ -15,6 +15,7 @@ SAMPLES = [
     errors.ImageError("a.jpg", "missing"),
     errors.ResultsError("x"),
     errors.WorkerDiedError("x"),
+    errors.PluginError("x"),
     errors.WeightsError("x"),
     errors.MissingExtraError("training", "torch", "train"),
 ]
@@ -44,6 +45,7 @@ def test_errors_can_be_pickled_and_share_a_base(error):
         (errors.ResultsError, ValueError),
         (errors.WeightsError, ValueError),
         (errors.MissingExtraError, ImportError),
+        (errors.PluginError, ImportError),
     ],
 )
 def test_the_built_in_error_catches_them_too(kind, builtin):

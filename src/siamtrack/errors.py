@@ -75,6 +75,10 @@ class WorkerDiedError(SiamtrackError):
     """A process that worked for this one ended before its job was done."""
 
 
+class PluginError(SiamtrackError, ImportError):
+    """What another package adds cannot be used; the message names the package."""
+
+
 class MissingExtraError(SiamtrackError, ImportError):
     """A feature that needs an optional dependency which is not installed.
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from siamtrack.errors import UnknownNameError
+from siamtrack.errors import PluginError, UnknownNameError
+from siamtrack.plugins import Plugin, plugins
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -13,8 +17,12 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Names to things of one kind.
 
+    Those of other packages are found by their entry points and imported when they are asked for, so
+    that listing names imports nothing. A name of ours goes before the same name of theirs.
+
     Args:
         kind: What the registry holds, in the singular; used in messages.
+        group: Group of entry points that adds to it, see `siamtrack.plugins`; None: no such group.
 
     Example:
         >>> losses: Registry[object] = Registry("loss")
@@ -27,8 +35,8 @@ class Registry(Generic[T]):
         siamtrack.errors.UnknownNameError: unknown loss 'zeroo': did you mean 'zero'? Known: zero
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, group: str | None = None) -> None:
+        self.kind, self.group = kind, group
         self._items: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -46,16 +54,40 @@ class Registry(Generic[T]):
 
         return add
 
+    def loadable(self) -> Iterator[tuple[str, T]]:
+        """Import what other packages add, and yield all names and things.
+
+        What cannot be loaded is warned of and left out: for lists of everything there is.
+        """
+        for name in self:
+            try:
+                yield name, self[name]
+            except PluginError as error:
+                logger.warning("%s", error)
+
+    def _plugins(self) -> dict[str, Plugin]:
+        return {} if self.group is None else plugins(self.group)
+
     def __getitem__(self, name: str) -> T:
-        if name not in self._items:
-            raise UnknownNameError(self.kind, name, self._items)
-        return self._items[name]
+        """Return a thing.
+
+        Raises:
+            UnknownNameError: If nothing has this name.
+            PluginError: If it is another package's, and cannot be loaded.
+        """
+        if name in self._items:
+            return self._items[name]
+        plugin = self._plugins().get(name)
+        if plugin is None:
+            raise UnknownNameError(self.kind, name, self)
+        item: T = plugin.load()
+        return item
 
     def __contains__(self, name: object) -> bool:
-        return name in self._items
+        return name in self._items or name in self._plugins()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._items))
+        return iter(sorted({*self._items, *self._plugins()}))
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len({*self._items, *self._plugins()})

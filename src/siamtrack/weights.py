@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from siamtrack.config import from_dict, parse_json, to_dict
-from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
+from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
+from siamtrack.plugins import Plugin, plugins
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
 from siamtrack.settings import TrackerSettings
@@ -68,17 +70,31 @@ class Model:
 
 
 def model_names() -> list[str]:
+    """Return the names of the models in the package, the default first, then of those added to it.
+
+    Other packages add models by entry points, see docs/plug-ins.md; nothing of them is imported.
+    """
+    return [*packaged_names(), *_added()]
+
+
+def packaged_names() -> list[str]:
     """Return the names of the models in the package, the default one first."""
     names = [path.parent.name for path in PACKAGED.glob("*/card.json")]
     return sorted(names, key=lambda name: (name != DEFAULT, name))
 
 
+def _added() -> dict[str, Plugin]:
+    ours = packaged_names()
+    return {name: each for name, each in plugins("siamtrack.models").items() if name not in ours}
+
+
 def model_folder(name: str | Path) -> Path:
-    """Return the folder of a packaged model, or `name` itself where that is a model's folder.
+    """Return the folder of a model by its name, or `name` itself where that is a model's folder.
 
     Raises:
         WeightsError: If `name` is a path without a card.
         UnknownNameError: If there is no such model.
+        PluginError: If the model is another package's, and cannot be loaded.
     """
     path = Path(name)
     if isinstance(name, str) and (PACKAGED / name / "card.json").is_file() and name == path.name:
@@ -90,7 +106,16 @@ def model_folder(name: str | Path) -> Path:
             f"{path} is no model: expected a folder with card.json, template.onnx and search.onnx, "
             "as `siamtrack export` writes it"
         )
-    raise UnknownNameError("model", str(name), model_names())
+    plugin = _added().get(str(name))
+    if plugin is None:
+        raise UnknownNameError("model", str(name), model_names())
+    folder = plugin.load()
+    if not isinstance(folder, str | PathLike) or not (Path(folder) / "card.json").is_file():
+        raise PluginError(
+            f"model {name!r} of the package {plugin.package} is {folder!r}: expected the path of a "
+            "folder with card.json, template.onnx and search.onnx"
+        )
+    return Path(folder)
 
 
 def read_card(folder: Path) -> Card:

@@ -9,7 +9,7 @@ from pathlib import Path
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import open_tracker
 from siamtrack.evaluation.run import Runnable
-from siamtrack.weights import model_names
+from siamtrack.weights import packaged_names
 
 OPENCV = ("opencv:kcf", "opencv:csrt", "opencv:mil")
 PEERS = {
@@ -52,7 +52,7 @@ def choose(asked: Sequence[str], peers: Path | None, threads: int) -> Chosen:
         if not peers.is_dir():
             raise ValueError(f"{peers}: no such folder; it holds {', '.join(PEERS.values())}")
         optional += [f"{kind}:{peers / folder}" for kind, folder in PEERS.items()]
-    for spec in [*(asked or model_names()), *optional]:
+    for spec in [*(asked or packaged_names()), *optional]:
         name, make = open_tracker(spec, threads=threads)
         if name in trackers:
             raise ValueError(f"two trackers are called {name!r}: put NAME= in front of one")

@@ -44,8 +44,9 @@ class Inspect:
         from siamtrack.models.backbones.find import build_backbone
 
         torch.set_num_threads(max(1, self.threads))
+        names = [n for n, _ in BACKBONES.loadable()] if self.name == "all" else [self.name]
         found = []
-        for name in BACKBONES if self.name == "all" else [self.name]:
+        for name in names:
             network = build_backbone(name, self.width)
             found.append(analyse(network, name, self.template, self.search, self.repeats))
         print(json.dumps([asdict(each) for each in found]) if self.json else table(found))

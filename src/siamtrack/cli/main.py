@@ -23,6 +23,7 @@ VERBS = {
     "demo": "Demo",
     "studio": "Studio",
     "models": "Models",
+    "plugins": "Plugins",
     "eval": "Eval",
     "bench": "Bench",
     "tune": "Tune",

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 
 from siamtrack.config import to_dict
+from siamtrack.errors import SiamtrackError
 from siamtrack.weights import (
     DEFAULT,
     model_files,
     model_folder,
     model_names,
+    packaged_names,
     read_card,
     read_graphs,
 )
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Models:
-    """List the models with size, sha256, training data and measured scores."""
+    """List all models with size, sha256, training data and measured scores."""
 
     json: bool = False
     """Print JSON."""
@@ -27,17 +32,24 @@ class Models:
         """Print one entry for each model, after its files were verified."""
         entries = []
         for name in model_names():
-            folder = model_folder(name)
-            card = read_card(folder)
-            read_graphs(folder, card)
+            try:
+                folder = model_folder(name)
+                card = read_card(folder)
+                read_graphs(folder, card)
+            except SiamtrackError as error:
+                if name in packaged_names():
+                    raise
+                logger.warning("model %s is left out: %s", name, error)
+                continue
             size = sum((folder / file).stat().st_size for file in model_files(card))
-            entries.append((card, size))
+            entries.append((name, card, size))
         if self.json:
-            print(json.dumps([to_dict(card) | {"bytes": size} for card, size in entries]))
+            rows = [to_dict(c) | {"name": n, "bytes": size} for n, c, size in entries]
+            print(json.dumps(rows))
             return
-        for card, size in entries:
-            mark = " (default)" if card.name == DEFAULT else ""
-            print(f"{card.name}{mark}: {card.summary}")
+        for name, card, size in entries:
+            mark = " (default)" if name == DEFAULT else ""
+            print(f"{name}{mark}: {card.summary}")
             print(
                 f"  {size / 1e6:.1f} MB, {card.licence}, patches {card.template}/{card.search} px"
             )

@@ -17,7 +17,7 @@ class Opener(Protocol):
         """Return the data set; `partial` accepts one that lacks sequences."""
 
 
-DATASETS: Registry[Opener] = Registry("data set")
+DATASETS: Registry[Opener] = Registry("data set", "siamtrack.datasets")
 
 
 def open_dataset(source: str, *, partial: bool = False) -> Dataset:

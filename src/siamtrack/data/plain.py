@@ -98,12 +98,13 @@ def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
     digits[1:] += digits[:-1] * np.uint8(10)  # each digit with the one before it, if there is one
     total = np.zeros(len(ends), np.int32 if longest + decimals <= 9 else np.int64)
     for place in range(0, decimals, 2):
-        total += digits[base - place :].take(ends) * total.dtype.type(10**place)
+        total += np.multiply(digits[base - place :].take(ends), 10**place, dtype=total.dtype)
     for place in range(0, longest, 2):
         pair = digits[base - point - decimals - place :].take(ends)
         if place:
             pair *= whole > place
-        total += pair * total.dtype.type(10 ** (place + decimals))
+        # with the type said: NumPy 1 would multiply bytes by small numbers as bytes
+        total += np.multiply(pair, 10 ** (place + decimals), dtype=total.dtype)
     values = total / 10.0**decimals
     if negative.any():
         np.negative(values, out=values, where=negative)

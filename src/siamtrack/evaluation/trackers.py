@@ -40,11 +40,7 @@ class ClassIn:
             SiamtrackError: If file, class or its methods are missing.
         """
         tracker: Any = self.maker()()
-        if not (hasattr(tracker, "init") and hasattr(tracker, "update")):
-            raise SiamtrackError(
-                f"{self.place}:{self.name} makes a {type(tracker).__name__}, which has no init and "
-                "update; see siamtrack.evaluation.Runnable"
-            )
+        _check(tracker, f"{self.place}:{self.name}")
         runnable: Runnable = tracker
         return runnable
 
@@ -71,6 +67,7 @@ def open_tracker(
             `FILE.py:CLASS` or `package.module:CLASS`; or `KIND:SOURCE` with a kind of
             `peers.PEERS`, such as
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
+            A tracker that another package adds (docs/plug-ins.md) may need no `:SOURCE`.
             `NAME=` before any of these is what it is called in files and tables.
         runtime: Engine of our models; the others have one of their own.
         precision: Of our models, see `siamtrack.load`.
@@ -95,7 +92,9 @@ def open_tracker(
     kind, colon, source = spec.partition(":")
     if colon and kind in PEERS:
         name = f"{kind}-{source}".lower() if kind == "opencv" else kind
-        return name, partial(PEERS[kind], source, threads=threads)
+        return name, partial(_peer, kind, source, threads)
+    if spec in PEERS and not Path(spec).is_dir():
+        return spec, partial(_peer, spec, "", threads)
     place, colon, attribute = spec.rpartition(":")
     if colon and attribute.isidentifier() and not Path(spec).is_dir():
         factory = ClassIn(place, attribute)
@@ -114,6 +113,21 @@ def _ours(name: str, runtime: str, precision: Precision, threads: int, redetect:
     from siamtrack.api import load
 
     return load(name, runtime=runtime, precision=precision, threads=threads, redetect=redetect)
+
+
+def _peer(kind: str, source: str, threads: int) -> Runnable:
+    tracker: Any = PEERS[kind](source, threads=threads)
+    _check(tracker, f"tracker {kind!r}")
+    runnable: Runnable = tracker
+    return runnable
+
+
+def _check(tracker: object, maker: str) -> None:
+    if not (hasattr(tracker, "init") and hasattr(tracker, "update")):
+        raise SiamtrackError(
+            f"{maker} makes a {type(tracker).__name__}, which has no init and update; see "
+            "siamtrack.evaluation.Runnable"
+        )
 
 
 def _module(place: str) -> ModuleType:

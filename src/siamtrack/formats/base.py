@@ -51,7 +51,7 @@ class Format(Protocol):
         ...
 
 
-FORMATS: Registry[Format] = Registry("export format")
+FORMATS: Registry[Format] = Registry("export format", "siamtrack.export_formats")
 """Formats beside ONNX, which every model has."""
 
 

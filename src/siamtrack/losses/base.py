@@ -24,7 +24,7 @@ class Loss(nn.Module):
         raise NotImplementedError
 
 
-LOSSES: Registry[Callable[..., Loss]] = Registry("loss")
+LOSSES: Registry[Callable[..., Loss]] = Registry("loss", "siamtrack.losses")
 
 
 def zero(prediction: Tensor) -> Tensor:

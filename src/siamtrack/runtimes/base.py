@@ -102,5 +102,5 @@ class Graphs:
                 )
 
 
-RUNTIMES: Registry[Callable[[Graphs, int], Runtime]] = Registry("runtime")
+RUNTIMES: Registry[Callable[[Graphs, int], Runtime]] = Registry("runtime", "siamtrack.runtimes")
 """Name of a runtime to a callable (graphs, threads) -> Runtime."""

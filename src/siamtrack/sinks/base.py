@@ -117,7 +117,7 @@ class TextSink(Sink):
         self._file.close()
 
 
-SINKS: Registry[Callable[..., Sink]] = Registry("output format")
+SINKS: Registry[Callable[..., Sink]] = Registry("output format", "siamtrack.sinks")
 """Name of a format to a callable like the class `Sink`."""
 
 

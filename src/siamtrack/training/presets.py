@@ -18,7 +18,7 @@ the stem keeps its ImageNet weights."""
 SIAMFC_PAIRS = PairConfig(template=127, search=255, shift=0.45, part=0.0)
 """Hard pairs whose target stays within the 17x17 cells of the response, 64 pixels either way."""
 
-PRESETS: Registry[Callable[[], TrainConfig]] = Registry("training preset")
+PRESETS: Registry[Callable[[], TrainConfig]] = Registry("training preset", "siamtrack.presets")
 """Functions without arguments that return a `TrainConfig`."""
 
 

@@ -69,6 +69,19 @@ def frame_count(container: InputContainer, stream: VideoStream) -> int | None:
     return round(seconds * rate) if seconds and rate else None
 
 
+def shown_at(frame: VideoFrame, stream: VideoStream) -> float | None:
+    """Return the time of a frame in seconds, by the clock of its stream where it has none itself.
+
+    What a decoder held back when data broke off has none in PyAV before 17, which divides by zero.
+    """
+    try:
+        return frame.time
+    except ZeroDivisionError:
+        if frame.pts is None or not stream.time_base:
+            return None
+        return float(frame.pts * stream.time_base)
+
+
 def rgb(frame: VideoFrame) -> Image:
     """Return a decoded frame as an upright RGB picture (H, W, 3).
 

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from siamtrack.errors import VideoError
-from siamtrack.video.decode import decoded, frame_count, frame_rate, rgb, video_stream
+from siamtrack.video.decode import decoded, frame_count, frame_rate, rgb, shown_at, video_stream
 from siamtrack.video.promised import promised_bytes
 from siamtrack.video.source import Frame, Span
 
@@ -69,10 +69,11 @@ class FileReader:
         with self._open() as container:
             stream = video_stream(container, self.name)
             for picture in decoded(container, stream, self.name, cut=self._missing > 0):
-                origin = picture.time if origin is None else origin
+                time = shown_at(picture, stream)
+                origin = time if origin is None else origin
                 if span.wants(count):
-                    time = None if picture.time is None else picture.time - (origin or 0.0)
-                    yield Frame(count, time, rgb(picture))
+                    since = None if time is None else time - (origin or 0.0)
+                    yield Frame(count, since, rgb(picture))
                     if span.is_last(count):
                         return
                 count += 1

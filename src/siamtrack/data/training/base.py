@@ -32,7 +32,7 @@ class Reader(Protocol):
         """
 
 
-TRAINING: Registry[Reader] = Registry("training data set")
+TRAINING: Registry[Reader] = Registry("training data set", "siamtrack.training_data")
 """Readers by name; a new one is a function in a file of its own, registered here."""
 
 _PREFIX = re.compile(r"([A-Za-z][\w.-]+)(?:/(\d+))?:(.*)", re.DOTALL)

@@ -30,7 +30,7 @@ class Peer(Protocol):
         """Return a tracker; `source` is a path or a name, `threads` 0 lets the engine choose."""
 
 
-PEERS: Registry[Peer] = Registry("tracker")
+PEERS: Registry[Peer] = Registry("tracker", "siamtrack.trackers")
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,4 +91,4 @@ def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
     return field, jump
 
 
-BACKBONES: Registry[Callable[..., Backbone]] = Registry("backbone")
+BACKBONES: Registry[Callable[..., Backbone]] = Registry("backbone", "siamtrack.backbones")

@@ -47,6 +47,6 @@ def check_feature(feature: Tensor, channels: int, smallest: int = 1) -> None:
         raise ValueError(f"expected features (B, {channels}, H, W){least}, got shape {shape}")
 
 
-HEADS: Registry[Callable[..., nn.Module]] = Registry("head")
+HEADS: Registry[Callable[..., nn.Module]] = Registry("head", "siamtrack.heads")
 """Heads, built as `HEADS[name](channels, template_cells, stride)`: the channels of the backbone's
 features, the cells along a side of the template feature, the stride of the backbone in pixels."""

@@ -1,6 +1,6 @@
 """Learn whether two crops show the same object, and test it on objects never seen in training.
 
-python examples/verify_objects.py --data data/mine --loss triplet --out distances.png
+python benchmarks/verify_objects.py --data data/mine --loss triplet --out distances.png
 
 Without --data, objects are generated.
 """

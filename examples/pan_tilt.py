@@ -1,0 +1,60 @@
+"""Turn a camera so that the target stays in the middle: error from the box, PI control.
+
+The camera is a small window that moves over a wide clip, as a pan-tilt head moves a real one.
+
+python examples/pan_tilt.py video.mp4 230 90 80 90 [first frame] [frame to stop at]
+"""
+
+import sys
+
+import numpy as np
+
+import siamtrack
+from siamtrack.boxes import centres
+
+GAIN, LEARN = 0.4, 0.15
+"""Shares of the error that go into the speed at once, and into what it keeps: without the second,
+a target that moves on is followed at a distance."""
+FASTEST = np.array([40.0, 20.0])
+"""Pixels per frame that pan and tilt can do."""
+
+
+class VirtualCamera:
+    """Shows a window of (width, height) of a larger picture, with its corner at `place`."""
+
+    def __init__(self, place: np.ndarray, size: tuple[int, int]) -> None:
+        self.place, self.size = place.astype(float), np.array(size)
+
+    def look(self, scene: np.ndarray) -> np.ndarray:
+        (left, top), (width, height) = np.rint(self.place).astype(int), self.size
+        return scene[top : top + height, left : left + width]
+
+    def turn(self, speed: np.ndarray, scene: np.ndarray) -> None:
+        limit = np.array(scene.shape[1::-1]) - self.size
+        self.place = np.clip(self.place + np.clip(speed, -FASTEST, FASTEST), 0, limit)
+
+
+def main(source: str, *numbers: str) -> None:
+    box = np.array([float(value) for value in numbers[:4]])
+    start, end = (int(value) for value in numbers[4:]) if numbers[4:] else (0, None)
+    tracker, camera, kept = siamtrack.load(), None, np.zeros(2)
+    with siamtrack.open_video(source, start=start, end=end) as video:
+        for frame in video:
+            height, width = frame.image.shape[:2]
+            if camera is None:
+                size = (width // 3, height * 2 // 3)
+                camera = VirtualCamera(centres(box) - np.array(size) / 2 - [40, 0], size)
+                camera.turn(np.zeros(2), frame.image)  # inside the picture
+                corner = np.rint(camera.place)
+                track = tracker.init(camera.look(frame.image), [*box[:2] - corner, *box[2:]])
+            else:
+                track = tracker.update(camera.look(frame.image))
+            error = centres(track.box) - camera.size / 2  # right and down are positive
+            lost = track.state is siamtrack.TrackState.LOST
+            kept = np.zeros(2) if lost else kept + LEARN * error  # stand still rather than guess
+            camera.turn(kept + GAIN * error * (not lost), frame.image)
+            print(f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px {track.state.value}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,26 @@
+"""Entry for `torch.hub`: `torch.hub.load(REPOSITORY, "lite")` returns a tracker.
+
+The trackers need no torch; this is for those who find models this way.
+"""
+
+import sys
+from pathlib import Path
+
+dependencies = ["av", "cv2", "numpy", "onnxruntime"]
+
+_SOURCE = str(Path(__file__).parent / "src")
+sys.path.insert(0, _SOURCE)
+try:
+    import siamtrack as _siamtrack
+finally:
+    sys.path.remove(_SOURCE)
+
+
+def lite(**options):
+    """Load the default tracker; `options` are those of `siamtrack.load`."""
+    return _siamtrack.load("lite", **options)
+
+
+def ciresnet22_slim(**options):
+    """Load SiamFC on a slim CIResNet-22; `options` are those of `siamtrack.load`."""
+    return _siamtrack.load("ciresnet22-slim", **options)
