@@ -17,6 +17,7 @@ from siamtrack.tracker import SiamTracker
 from siamtrack.tuning.clips import Clip
 from siamtrack.tuning.replay import Replay
 from siamtrack.tuning.space import Space, changed, value_of
+from siamtrack.tuning.storage import open_storage
 from siamtrack.weights import Model
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ class Tuned:
         tuning: Success AUC of the real tracker on the clips tuned on, before and after.
         held_out: The same on clips not tuned on.
         trials: Trials in the study: complete and pruned.
-        seconds: What the trials of this process took.
+        seconds: What the trials of this process took, since it was started last.
+        seconds_all: What all trials took, those of other processes and of earlier runs included,
+            added up.
+        passes: Passes over the clips tuned on that all trials amount to; a pruned one is a part.
         seconds_real: What one pass of the real tracker over the clips tuned on took, on average.
         hit_rate: Share of the windows of this process that the network had answered before.
     """
@@ -120,9 +124,16 @@ class Tuned:
     held_out: tuple[float, float]
     trials: tuple[int, int]
     seconds: float
+    seconds_all: float
+    passes: float
     seconds_real: float
     hit_rate: float
     sequences: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def cheaper(self) -> float:
+        """How many times less the trials took than as many passes of the real tracker would."""
+        return self.passes * self.seconds_real / max(self.seconds_all, 1e-9)
 
     @property
     def worse_held_out(self) -> bool:
@@ -158,6 +169,9 @@ def tune(
     clock = time.perf_counter()
     study = search(replay, model, tuning, space, plan)
     seconds = time.perf_counter() - clock
+    ended = study.get_trials(deepcopy=False, states=_ended())
+    passes = sum(len(trial.intermediate_values) for trial in ended) / len(tuning)
+    seconds_all = sum(trial.duration.total_seconds() for trial in ended if trial.duration)
     before, point = model.card.tracker, dict(study.best_params)
     asked = replay.store.hits + replay.store.misses - hits - misses
     rate = (replay.store.hits - hits) / max(1, asked)
@@ -166,11 +180,12 @@ def tune(
     clock = time.perf_counter()
     real = tuple(success(model, tuning, s) for s in (before, after))
     seconds_real = (time.perf_counter() - clock) / 2
-    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    states = [trial.state.name for trial in ended]
     tuned = Tuned(
         after, point, (old, new), (real[0], real[1]),
         (success(model, held_out, before), success(model, held_out, after)),
-        (states.count("COMPLETE"), states.count("PRUNED")), seconds, seconds_real, rate,
+        (states.count("COMPLETE"), states.count("PRUNED")), seconds, seconds_all, passes,
+        seconds_real, rate,
         {"tuned_on": names[0], "held_out": names[1]},
     )  # fmt: skip
     return tuned, study
@@ -205,11 +220,18 @@ def search(
 
     # in an order that mixes sequences, so that a pruned trial was not judged by one of them
     tuning = [tuning[k] for k in np.random.default_rng(plan.seed).permutation(len(tuning))]
-    states = (library.trial.TrialState.COMPLETE, library.trial.TrialState.PRUNED)
-    enough = library.study.MaxTrialsCallback(plan.trials, states=states)
-    if len(study.get_trials(deepcopy=False, states=states)) < plan.trials:
+    enough = library.study.MaxTrialsCallback(plan.trials, states=_ended())
+    waiting = study.get_trials(deepcopy=False, states=(library.trial.TrialState.WAITING,))
+    # what others have found is compared with the model's own settings, even if they found it all
+    own_waiting = plan.worker == 0 and len(waiting) > 0
+    if own_waiting or len(study.get_trials(deepcopy=False, states=_ended())) < plan.trials:
         study.optimize(objective, callbacks=[enough])
     return study
+
+
+def _ended() -> tuple[Any, Any]:
+    states = _optuna().trial.TrialState
+    return states.COMPLETE, states.PRUNED
 
 
 def success(model: Model, clips: Sequence[Clip], settings: TrackerSettings) -> float:
@@ -232,17 +254,28 @@ def _study(plan: Plan, start: Mapping[str, float], space: Space) -> optuna.Study
     library = _optuna()
     library.logging.set_verbosity(library.logging.WARNING)
     study: optuna.Study = library.create_study(
-        storage=plan.storage or None, study_name=plan.study, direction="maximize",
-        load_if_exists=True, pruner=PRUNERS[plan.pruner](),
+        storage=open_storage(plan.storage) if plan.storage else None, study_name=plan.study,
+        direction="maximize", load_if_exists=True, pruner=PRUNERS[plan.pruner](),
     )  # fmt: skip
     done = len(study.get_trials(deepcopy=False))
     # a resumed or another process goes on with other numbers, not with the same ones again
     seed = int(np.random.SeedSequence([plan.seed, plan.worker, done]).generate_state(1)[0])
     study.sampler = SAMPLERS[plan.sampler](seed)
-    if not done:
-        inside = {k: min(max(v, space[k].low), space[k].high) for k, v in start.items()}
-        study.enqueue_trial(inside)
+    # one process asks for the model's own settings, so that several that begin together try them
+    # once; again if it was killed while it tried them
+    own = {k: min(max(v, space[k].low), space[k].high) for k, v in start.items()}
+    if plan.worker == 0 and not _tried(study, own):
+        study.enqueue_trial(own)
     return study
+
+
+def _tried(study: optuna.Study, point: Mapping[str, float]) -> bool:
+    """Return whether a point has been or will be tried; a trial whose process died is none."""
+    states = _optuna().trial.TrialState
+    trials = study.get_trials(
+        deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.WAITING)
+    )
+    return any(point in (t.params, t.system_attrs.get("fixed_params")) for t in trials)
 
 
 def _optuna() -> Any:
