@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-optuna = pytest.importorskip("optuna")
+pytest.importorskip("optuna")
+
+import optuna
 
 from siamtrack.errors import SiamtrackError
 from siamtrack.tuning.storage import open_storage
@@ -90,7 +92,8 @@ def test_a_search_that_was_killed_goes_on(tmp_path):
     child = tune(data, out, 0, 200)
     end = time.monotonic() + 60
     while len(trials_of(out)) < 4:
-        assert time.monotonic() < end and child.poll() is None
+        assert time.monotonic() < end
+        assert child.poll() is None
         time.sleep(0.1)
     child.send_signal(signal.SIGKILL)
     child.communicate()

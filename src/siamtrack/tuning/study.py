@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ SAMPLERS: Registry[Any] = Registry("sampler")
 """Name to a function (seed) -> `optuna.samplers.BaseSampler`."""
 PRUNERS: Registry[Any] = Registry("pruner")
 """Name to a function () -> `optuna.pruners.BasePruner`."""
+REPORTS = 12
+"""How often at most a trial asks whether it shall be ended."""
 
 
 @SAMPLERS.register("tpe")
@@ -170,7 +173,8 @@ def tune(
     study = search(replay, model, tuning, space, plan)
     seconds = time.perf_counter() - clock
     ended = study.get_trials(deepcopy=False, states=_ended())
-    passes = sum(len(trial.intermediate_values) for trial in ended) / len(tuning)
+    parts = [max(t.intermediate_values, default=0) for t in ended if t.state.name == "PRUNED"]
+    passes = len(ended) - len(parts) + sum(parts) / len(tuning)
     seconds_all = sum(trial.duration.total_seconds() for trial in ended if trial.duration)
     before, point = model.card.tracker, dict(study.best_params)
     asked = replay.store.hits + replay.store.misses - hits - misses
@@ -213,11 +217,14 @@ def search(
         scores: list[float] = []
         for clip in tuning:
             scores.append(clip.success(replay.track(clip, changed(before, point))))
-            trial.report(float(np.mean(scores)), len(scores))
-            if trial.should_prune() and len(scores) < len(tuning):
-                raise library.TrialPruned
+            if prunes and len(scores) % often == 0 and len(scores) < len(tuning):
+                trial.report(float(np.mean(scores)), len(scores))
+                if trial.should_prune():
+                    raise library.TrialPruned
         return float(np.mean(scores))
 
+    # a report costs as much as dozens of frames whose responses are known
+    prunes, often = plan.pruner != "none", math.ceil(len(tuning) / REPORTS)
     # in an order that mixes sequences, so that a pruned trial was not judged by one of them
     tuning = [tuning[k] for k in np.random.default_rng(plan.seed).permutation(len(tuning))]
     enough = library.study.MaxTrialsCallback(plan.trials, states=_ended())
