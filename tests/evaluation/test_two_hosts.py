@@ -127,3 +127,13 @@ def test_bulk_tracking_loses_a_host(hosts, tmp_path):
     assert len(results(here)) == 6
     assert results(there) == results(here)
     assert not list(there.glob(".part*")), "nothing half done is left"
+
+
+def test_another_token_is_one_sentence(hosts, tmp_path):
+    head, _ = hosts
+    data = write_sequences(tmp_path / "data", 1, 3)
+    environment = ENVIRONMENT | {"RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    child = head.python("-m", "siamtrack", "eval", f"folder:{data}", "--ray", HEAD, **environment)
+    assert child.wait(60) == 2
+    assert "no Ray cluster at '10.77.0.1:6379'" in head.said(child)
+    assert "Traceback" not in head.said(child)

@@ -69,6 +69,23 @@ def test_a_host_that_is_lost_and_comes_back(how, hosts, place):
     second = launch(lost, 1, place, how)
     lost.finish(second)
     staying.finish(first)
+    same_as_whole(place, out)
+
+
+def test_without_the_host_of_the_rendezvous_all_start_again(hosts, place):
+    out = place / "restarted"
+    children = [launch(host, number, place, "restarted") for number, host in enumerate(hosts)]
+    wait_until(lambda: step(out) > 0, why="a first checkpoint")
+    hosts[0].kill()
+    assert 0 < step(out) < STEPS, "in the middle"
+    assert children[1].wait(120) != 0, "the other one cannot go on"
+    children = [launch(host, number, place, "restarted") for number, host in enumerate(hosts)]
+    for host, child in zip(hosts, children, strict=True):
+        host.finish(child)
+    same_as_whole(place, out)
+
+
+def same_as_whole(place, out):
     one, two = (torch.load(run / "checkpoint.pt", weights_only=True)
                 for run in (place / "whole", out))  # fmt: skip
     assert one["step"] == two["step"] == STEPS
