@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--minutes", type=float, default=5.5, help="begin no round that ends later")
+    parser.add_argument("--minutes", type=float, default=5.8, help="begin no round that ends later")
     parser.add_argument("--rounds", type=int, default=5, help="at most; one at least")
     parser.add_argument("--legs", default="train|eval|batch", help="regular expression")
     given = parser.parse_args()
