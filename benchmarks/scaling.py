@@ -109,7 +109,10 @@ class Legs:
         return self.frames / (time.perf_counter() - clock)
 
     def tune(self, processes: int) -> float:
-        """Trials per second, with the responses of the rounds before."""
+        """Trials per second, with the responses of runs before."""
+        if not (self.folder / "responses").exists():
+            (self.folder / "responses").mkdir()
+            self.tune(1)
         words = ["-m", "siamtrack", "tune", "lite", f"folder:{self.videos}", "--held-out", "0.25"]
         words += ["--starts", 1, "--frames", 40, "--trials", self.given.trials, "--pruner", "none"]
         words += ["--out", self._new(), "--cache", self.folder / "responses"]
