@@ -4,10 +4,12 @@ import pytest
 
 pytest.importorskip("optuna")
 
+from optuna.pruners import BasePruner
+
 from siamtrack.cli import main
 from siamtrack.errors import UnknownNameError
 from siamtrack.tuning import Plan, Range, Replay, ResponseStore, clips_of, split, tune
-from siamtrack.tuning.study import SAMPLERS
+from siamtrack.tuning.searching import PRUNERS, SAMPLERS
 from siamtrack.weights import load_model
 from tests.tuning.clips import dataset, write_dataset
 
@@ -47,6 +49,29 @@ def test_own_settings_come_first_and_the_best_is_no_worse(study, model):
     assert result.trials[0].params["window"] == model.card.tracker.window
     assert tuned.replayed[1] >= tuned.replayed[0]
     assert tuned.sequences == {"tuned_on": ["a", "c"], "held_out": ["b"]}
+
+
+@PRUNERS.register("odd")
+class Odd(BasePruner):
+    """Ends every other trial after its second clip."""
+
+    def prune(self, study, trial):
+        return trial.number % 2 == 1 and trial.last_step == 2
+
+
+@pytest.mark.slow
+def test_pruned_trials_are_parts_of_passes(model, tmp_path):
+    tuning, held_out = (clips_of(part, 2, 3) for part in split(dataset(3, 5), "b"))
+    assert len(tuning) == 4
+    replay = Replay(model, ResponseStore(tmp_path, model))
+    tuned, result = tune(replay, model, tuning, held_out, SPACE, Plan(4, pruner="odd"))
+    assert tuned.trials == (2, 2)
+    assert tuned.passes == 2 + 2 * 2 / 4
+    assert [len(trial.intermediate_values) for trial in result.trials] == [3, 2, 3, 2]
+    trials, real = tuned.processor
+    assert trials > 0
+    assert real > 0
+    assert tuned.cheaper == pytest.approx(tuned.passes * real / trials)
 
 
 def test_every_sampler_is_there():

@@ -50,10 +50,12 @@ class RayCluster:
             more: dict[str, Any] = {} if address else {"include_dashboard": False}
             try:
                 ray.init(address=address or "local", log_to_driver=False, **more)
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
                 raise SiamtrackError(
-                    f"no Ray cluster at {self.address!r} ({error}): start one with `ray start "
-                    "--head`, or give --ray local"
+                    f"no Ray cluster at {self.address!r} ({reason}): start one with `ray start "
+                    "--head`, give all of its machines and this one the same RAY_AUTH_TOKEN and "
+                    "RAY_AUTH_MODE, or give --ray local"
                 ) from error
         remote = ray.remote(num_cpus=self.cpus, max_retries=self.retries)(work)
         try:

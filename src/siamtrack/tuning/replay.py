@@ -86,14 +86,13 @@ class Replay:
         self.grid = Grid() if grid is None else grid
         self.runtime = _Starts(model.runtime)
         self._frames = _Recent[Image](FRAMES)
-        self._firsts: dict[str, Image] = {}
+        self._firsts = _Recent[Image](FRAMES)
 
     def track(self, clip: Clip, settings: TrackerSettings) -> Array:
         """Return the boxes (frames, 4) of a clip, the first of which is the true one."""
         model = Model(replace(self.card, tracker=settings), self.runtime)
-        if clip.name not in self._firsts:
-            self._firsts[clip.name] = clip.sequence[clip.start]
-        target = Target(model, self._firsts[clip.name], clip.truth[0])
+        first = self._firsts.get(clip.name, lambda: clip.sequence[clip.start])
+        target = Target(model, first, clip.truth[0])
         kernel = hashlib.blake2b(target.kernel.tobytes(), digest_size=8).hexdigest()
         boxes = [target.box]
         for index in range(clip.start + 1, clip.end):

@@ -111,8 +111,10 @@ class ResponseStore:
             self._file = os.open(base.with_suffix(".records"), flags, 0o644)
             self._keys = os.open(base.with_suffix(".keys"), flags, 0o644)
             self._open += [self._file, self._keys]
-            # the index appears last: whoever reads it finds the other two
-            base.with_suffix(".json").write_text(json.dumps(self._layout), encoding="utf-8")
+            # the index appears last and whole: whoever reads it finds the other two
+            part = base.with_suffix(".part")
+            part.write_text(json.dumps(self._layout), encoding="utf-8")
+            part.replace(base.with_suffix(".json"))
         features = response.features
         if features is not None:
             features = features.astype(np.float16).astype(np.float32)

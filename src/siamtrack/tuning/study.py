@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siamtrack.errors import MissingExtraError
-from siamtrack.registry import Registry
 from siamtrack.settings import TrackerSettings
 from siamtrack.tracker import SiamTracker
 from siamtrack.tuning.clips import Clip
 from siamtrack.tuning.replay import Replay
+from siamtrack.tuning.searching import PRUNERS, SAMPLERS, optuna_library
 from siamtrack.tuning.space import Space, changed, value_of
+from siamtrack.tuning.storage import open_storage
 from siamtrack.weights import Model
 
 if TYPE_CHECKING:
@@ -24,49 +25,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SAMPLERS: Registry[Any] = Registry("sampler")
-"""Name to a function (seed) -> `optuna.samplers.BaseSampler`."""
-PRUNERS: Registry[Any] = Registry("pruner")
-"""Name to a function () -> `optuna.pruners.BasePruner`."""
-
-
-@SAMPLERS.register("tpe")
-def _tpe(seed: int) -> Any:
-    """Tree-structured Parzen estimator, aware of trials that run elsewhere at the moment."""
-    return _optuna().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-
-
-@SAMPLERS.register("cma")
-def _cma(seed: int) -> Any:
-    """Evolution of a covariance matrix."""
-    return _optuna().samplers.CmaEsSampler(seed=seed)
-
-
-@SAMPLERS.register("genetic")
-def _genetic(seed: int) -> Any:
-    """The genetic algorithm NSGA-II, here with one objective."""
-    return _optuna().samplers.NSGAIISampler(seed=seed, population_size=20)
-
-
-@SAMPLERS.register("random")
-def _random(seed: int) -> Any:
-    return _optuna().samplers.RandomSampler(seed=seed)
-
-
-@PRUNERS.register("median")
-def _median() -> Any:
-    """Ends trials that are worse after the same clips than half of those before."""
-    return _optuna().pruners.MedianPruner(n_startup_trials=20, n_warmup_steps=3)
-
-
-@PRUNERS.register("halving")
-def _halving() -> Any:
-    return _optuna().pruners.SuccessiveHalvingPruner(min_resource=2)
-
-
-@PRUNERS.register("none")
-def _never() -> Any:
-    return _optuna().pruners.NopPruner()
+REPORTS = 12
+"""How often at most a trial asks whether it shall be ended."""
+PROCESSOR = "processor_seconds"
+"""Attribute of a trial."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +70,12 @@ class Tuned:
         tuning: Success AUC of the real tracker on the clips tuned on, before and after.
         held_out: The same on clips not tuned on.
         trials: Trials in the study: complete and pruned.
-        seconds: What the trials of this process took.
-        seconds_real: What one pass of the real tracker over the clips tuned on took, on average.
+        passes: Passes over the clips tuned on that all trials amount to, those of other processes
+            and of earlier runs included; a pruned one is a part.
+        processor: Processor seconds of all trials together, and of one pass of the real tracker
+            over the same clips, on average.
+        seconds: What the trials of this process took by the clock, since it was started last.
+        seconds_real: What one pass of the real tracker took by the clock.
         hit_rate: Share of the windows of this process that the network had answered before.
     """
 
@@ -119,10 +85,17 @@ class Tuned:
     tuning: tuple[float, float]
     held_out: tuple[float, float]
     trials: tuple[int, int]
+    passes: float
+    processor: tuple[float, float]
     seconds: float
     seconds_real: float
     hit_rate: float
     sequences: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def cheaper(self) -> float:
+        """How many times less work the trials were than as many passes of the real tracker."""
+        return self.passes * self.processor[1] / max(self.processor[0], 1e-9)
 
     @property
     def worse_held_out(self) -> bool:
@@ -158,19 +131,25 @@ def tune(
     clock = time.perf_counter()
     study = search(replay, model, tuning, space, plan)
     seconds = time.perf_counter() - clock
+    ended = study.get_trials(deepcopy=False, states=_ended())
+    parts = [max(t.intermediate_values, default=0) for t in ended if t.state.name == "PRUNED"]
+    passes = len(ended) - len(parts) + sum(parts) / len(tuning)
+    processor = sum(float(trial.user_attrs.get(PROCESSOR, 0.0)) for trial in ended)
     before, point = model.card.tracker, dict(study.best_params)
     asked = replay.store.hits + replay.store.misses - hits - misses
     rate = (replay.store.hits - hits) / max(1, asked)
     after = changed(before, point)
     old, new = (_mean(tuning, lambda c, s=s: replay.track(c, s)) for s in (before, after))
-    clock = time.perf_counter()
+    clock, worked = time.perf_counter(), time.process_time()
     real = tuple(success(model, tuning, s) for s in (before, after))
     seconds_real = (time.perf_counter() - clock) / 2
-    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    processor_real = (time.process_time() - worked) / 2
+    states = [trial.state.name for trial in ended]
     tuned = Tuned(
         after, point, (old, new), (real[0], real[1]),
         (success(model, held_out, before), success(model, held_out, after)),
-        (states.count("COMPLETE"), states.count("PRUNED")), seconds, seconds_real, rate,
+        (states.count("COMPLETE"), states.count("PRUNED")), passes, (processor, processor_real),
+        seconds, seconds_real, rate,
         {"tuned_on": names[0], "held_out": names[1]},
     )  # fmt: skip
     return tuned, study
@@ -185,7 +164,7 @@ def search(
         MissingExtraError: If Optuna is not installed.
         UnknownNameError: If there is no such sampler, pruner or setting.
     """
-    library = _optuna()
+    library = optuna_library()
     plan = Plan() if plan is None else plan
     before = model.card.tracker
     study = _study(plan, {name: value_of(before, name) for name in space}, space)
@@ -198,18 +177,33 @@ def search(
         scores: list[float] = []
         for clip in tuning:
             scores.append(clip.success(replay.track(clip, changed(before, point))))
-            trial.report(float(np.mean(scores)), len(scores))
-            if trial.should_prune() and len(scores) < len(tuning):
-                raise library.TrialPruned
+            if prunes and len(scores) % often == 0 and len(scores) < len(tuning):
+                trial.report(float(np.mean(scores)), len(scores))
+                if trial.should_prune():
+                    break
+        work.append(time.process_time())
+        trial.set_user_attr(PROCESSOR, work[-1] - work[-2])
+        if len(scores) < len(tuning):
+            raise library.TrialPruned
         return float(np.mean(scores))
 
+    work = [time.process_time()]  # at the ends of trials, so that choosing the next is in it
+    # a report costs as much as dozens of frames whose responses are known
+    prunes, often = plan.pruner != "none", math.ceil(len(tuning) / REPORTS)
     # in an order that mixes sequences, so that a pruned trial was not judged by one of them
     tuning = [tuning[k] for k in np.random.default_rng(plan.seed).permutation(len(tuning))]
-    states = (library.trial.TrialState.COMPLETE, library.trial.TrialState.PRUNED)
-    enough = library.study.MaxTrialsCallback(plan.trials, states=states)
-    if len(study.get_trials(deepcopy=False, states=states)) < plan.trials:
+    enough = library.study.MaxTrialsCallback(plan.trials, states=_ended())
+    waiting = study.get_trials(deepcopy=False, states=(library.trial.TrialState.WAITING,))
+    # what others have found is compared with the model's own settings, even if they found it all
+    own_waiting = plan.worker == 0 and len(waiting) > 0
+    if own_waiting or len(study.get_trials(deepcopy=False, states=_ended())) < plan.trials:
         study.optimize(objective, callbacks=[enough])
     return study
+
+
+def _ended() -> tuple[Any, Any]:
+    states = optuna_library().trial.TrialState
+    return states.COMPLETE, states.PRUNED
 
 
 def success(model: Model, clips: Sequence[Clip], settings: TrackerSettings) -> float:
@@ -229,25 +223,28 @@ def _mean(clips: Sequence[Clip], track: Any) -> float:
 
 
 def _study(plan: Plan, start: Mapping[str, float], space: Space) -> optuna.Study:
-    library = _optuna()
+    library = optuna_library()
     library.logging.set_verbosity(library.logging.WARNING)
     study: optuna.Study = library.create_study(
-        storage=plan.storage or None, study_name=plan.study, direction="maximize",
-        load_if_exists=True, pruner=PRUNERS[plan.pruner](),
+        storage=open_storage(plan.storage) if plan.storage else None, study_name=plan.study,
+        direction="maximize", load_if_exists=True, pruner=PRUNERS[plan.pruner](),
     )  # fmt: skip
     done = len(study.get_trials(deepcopy=False))
     # a resumed or another process goes on with other numbers, not with the same ones again
     seed = int(np.random.SeedSequence([plan.seed, plan.worker, done]).generate_state(1)[0])
     study.sampler = SAMPLERS[plan.sampler](seed)
-    if not done:
-        inside = {k: min(max(v, space[k].low), space[k].high) for k, v in start.items()}
-        study.enqueue_trial(inside)
+    # one process asks for the model's own settings, so that several that begin together try them
+    # once; again if it was killed while it tried them
+    own = {k: min(max(v, space[k].low), space[k].high) for k, v in start.items()}
+    if plan.worker == 0 and not _tried(study, own):
+        study.enqueue_trial(own)
     return study
 
 
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingExtraError("tuning", "optuna", "tune") from error
-    return optuna
+def _tried(study: optuna.Study, point: Mapping[str, float]) -> bool:
+    """Return whether a point has been or will be tried; a trial whose process died is none."""
+    states = optuna_library().trial.TrialState
+    trials = study.get_trials(
+        deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.WAITING)
+    )
+    return any(point in (t.params, t.system_attrs.get("fixed_params")) for t in trials)
