@@ -17,6 +17,7 @@ from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import polygons_to_ltwh, read_files, read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.matfile import read_mat_files
+from siamtrack.writing import no_room
 
 Lengths = Literal["strict", "align", "cut"]
 
@@ -112,8 +113,10 @@ def write_text(path: Path, text: str) -> None:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise no_room(path, error, "what was finished before stays") from error
         raise
 
 

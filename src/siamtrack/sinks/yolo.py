@@ -9,6 +9,9 @@ from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
 from siamtrack.video import Frame
 
+ENTRY = 100
+"""Bytes of a file's entry in the index of the zip, at its end."""
+
 
 @SINKS.register("yolo")
 class YoloSink(Sink):
@@ -43,6 +46,9 @@ class YoloSink(Sink):
             w, h = (right - left) / width, (bottom - top) / height
             lines.append(f"{kind} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
         self._zip.writestr(f"labels/train/frame_{frame.index:06d}.txt", "".join(lines))
+
+    def _needed(self, frame: Frame) -> int:
+        return ENTRY * (1 + len(self._zip.filelist)) if self._started else ENTRY
 
     def _finish(self) -> None:
         with self._zip as file:

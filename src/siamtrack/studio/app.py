@@ -31,6 +31,7 @@ from siamtrack.studio.guard import Guard
 from siamtrack.studio.library import Library, probe
 from siamtrack.studio.live import camera, live
 from siamtrack.studio.session import Models, Session, Sessions
+from siamtrack.writing import FULL
 
 STATIC = Path(__file__).parent / "static"
 MOST_JSON = 1 << 20
@@ -110,6 +111,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             LookupError: _failed(404),
             ValueError: _failed(400),
             TypeError: _failed(400),
+            OSError: _full,
             SiamtrackError: _failed(409),
             VideoError: _failed(422),
             TooLargeError: _failed(413),
@@ -129,6 +131,13 @@ def _failed(status: int) -> Any:
         return JSONResponse({"error": str(error)}, status)
 
     return handler
+
+
+async def _full(request: Request, error: Exception) -> Response:
+    """Tell of a full disk; other errors of the system are defects."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return JSONResponse({"error": str(error)}, 507)
+    raise error
 
 
 def _sessions(request: Request) -> Sessions:

@@ -11,11 +11,13 @@ import json
 import os
 import sys
 import threading
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
+from siamtrack.writing import append, no_room
 
 FORMAT = 1
 NAME = "project.jsonl"
@@ -33,7 +35,7 @@ class Journal:
         file: It, open to append, and locked.
     """
 
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
+    def __init__(self, path: Path, file: FileIO) -> None:
         self.path = path
         self._file = file
         self._lock = threading.Lock()
@@ -49,11 +51,15 @@ class Journal:
         if path.exists():
             raise FileExistsError(f"{path} exists")
         part = folder / (NAME + ".part")
-        with part.open("wb") as file:
-            file.write(_line({"studio": FORMAT, **head}))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        try:
+            with part.open("wb") as file:
+                file.write(_line({"studio": FORMAT, **head}))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise no_room(path, error, "there is no project") from error
         return cls(path, _open_locked(path))
 
     @classmethod
@@ -86,12 +92,18 @@ class Journal:
         return cls(path, file), head, lines[1:]
 
     def write(self, event: dict[str, Any]) -> None:
-        """Add an event. Edits reach the disk before this returns; tracked rows soon after."""
+        """Add an event. Edits reach the disk before this returns; tracked rows soon after.
+
+        Raises:
+            OSError: If it cannot be written, as on a full disk; the file is as it was before.
+        """
         with self._lock:
-            self._file.write(_line(event))
-            self._file.flush()
-            if event["do"] not in ("rows", "run"):
-                os.fsync(self._file.fileno())
+            try:
+                append(self._file, _line(event))
+                if event["do"] not in ("rows", "run"):
+                    os.fsync(self._file.fileno())
+            except OSError as error:
+                raise no_room(self.path, error, "what was done before is kept") from error
 
     def close(self) -> None:
         """Close the file and give up the lock."""
@@ -114,8 +126,8 @@ def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _open_locked(path: Path) -> IO[bytes]:
-    file = path.open("r+b")
+def _open_locked(path: Path) -> FileIO:
+    file = path.open("r+b", buffering=0)
     file.seek(0, os.SEEK_END)
     try:
         _lock(file)
@@ -130,7 +142,7 @@ def _open_locked(path: Path) -> IO[bytes]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: FileIO) -> None:
         """Lock a byte far behind the end, so that the file can still be read."""
         file.seek(1 << 40)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -139,6 +151,6 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: FileIO) -> None:
         """Lock the file; the lock ends with the process, however it ends."""
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
