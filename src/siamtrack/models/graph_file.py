@@ -12,6 +12,15 @@ import torch
 from torch import Tensor, nn
 
 OPSET = 17
+NOT_OURS: tuple[tuple[str, type[Warning]], ...] = (
+    # at each call: it has a newer exporter. Our graphs are made, tested and quantised with this one
+    ("You are using the legacy TorchScript-based ONNX export", DeprecationWarning),
+    # of a function that the exporter itself calls
+    ("The feature will be removed", DeprecationWarning),
+    # of slices with a step, which it leaves in the graph as they are
+    ("Constant folding - Only steps=1", UserWarning),
+)
+"""How warnings begin that torch's exporter gives of itself."""
 
 
 def write_graph(
@@ -37,16 +46,9 @@ def write_graph(
         OSError: If the file cannot be written.
     """
     with warnings.catch_warnings():
-        # torch says at each call that it has a newer exporter; our graphs are made, tested and
-        # quantised with this one
-        warnings.filterwarnings(
-            "ignore", "You are using the legacy TorchScript-based ONNX export", DeprecationWarning
-        )
-        # of slices with a step, which it leaves in the graph as they are
-        warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
-        graph: Any = (
-            io.BytesIO()
-        )  # on a full disk torch itself would raise what says nothing of disks
+        for words, kind in NOT_OURS:
+            warnings.filterwarnings("ignore", words, kind)
+        graph: Any = io.BytesIO()  # torch itself says nothing of disks where one is full
         torch.onnx.export(
             module, example, graph, input_names=list(inputs), output_names=list(outputs),
             dynamic_axes=None if free is None else {name: dict(of) for name, of in free.items()},

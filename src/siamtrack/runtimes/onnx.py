@@ -41,7 +41,8 @@ class OnnxRuntime(GraphRuntime):
                 "onnxruntime, or take runtime 'onnx', which runs on the CPU"
             )
         search: Graph = _Session(graphs, "search", threads, provider)
-        if provider == CPU and search.inputs["search"].shape[0] is None:
+        patches = search.inputs.get("search")  # another graph is refused below
+        if provider == CPU and patches is not None and patches.shape[:1] == (None,):
             single = partial(_Session, graphs, "search", 1, provider)
             search = SharedRows(search, threads or cores(), single)
         super().__init__(_Session(graphs, "template", threads, provider), search, graphs.folder)
