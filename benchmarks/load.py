@@ -1,8 +1,8 @@
 """Long runs and many at once: memory stays flat, speed steady, answers the same.
 
-    nohup python benchmarks/load.py --frames 100000 > load.log 2>&1 &     hours; 3000 by default
+    nohup python benchmarks/load.py --frames 100000 > load.log 2>&1 &     an hour or more
 
-Prints JSON: resident memory and processor time per frame by tenth of the run; 64 targets; eight
+3,000 frames are the default. Prints JSON: resident memory and processor time per frame by tenth of the run; 64 targets; eight
 trackers in eight threads of one process; the same in forked and spawned processes. Ends with code 1
 where memory grew by more than 5 % or 30 MB after the first tenth, the slowest tenth took half as
 long again as the middle one, or an answer differs.

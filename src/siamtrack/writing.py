@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
-from io import RawIOBase
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,22 +46,26 @@ def write_together(out: Path, last: str) -> Iterator[Path]:
     """
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory(prefix=".part-", dir=out) as part:
+        with (
+            naming(out, "what it held stays"),
+            TemporaryDirectory(prefix=".part-", dir=out) as part,
+        ):
             yield Path(part)
             for file in sorted(Path(part).iterdir(), key=lambda file: file.name == last):
                 file.replace(out / file.name)
-    except OSError as error:
+    except BaseException:
         with contextlib.suppress(OSError):
             out.rmdir()  # if it was made for this
-        raise no_room(out, error, "what it held stays") from error
+        raise
 
 
-def append(file: RawIOBase, data: bytes) -> None:
+def append(file: FileIO, data: bytes, *, sync: bool = False) -> None:
     """Add data to the end of a file without a buffer: all, or on a full disk nothing.
 
     Args:
         file: Opened with `buffering=0`. What is no file but a pipe may get a part.
         data: What to add.
+        sync: Whether it shall be on the disk, and not only with the system, before this returns.
 
     Raises:
         OSError: If it cannot be written; the file is as it was.
@@ -71,6 +75,8 @@ def append(file: RawIOBase, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[file.write(rest) or 0 :]
+        if sync:
+            os.fsync(file.fileno())
     except OSError:
         if end is not None:
             with contextlib.suppress(OSError):
@@ -78,20 +84,22 @@ def append(file: RawIOBase, data: bytes) -> None:
         raise
 
 
-def no_room(path: Path, error: OSError, kept: str) -> OSError:
-    """Return what to raise where a file cannot be written.
+@contextlib.contextmanager
+def naming(path: Path, kept: str) -> Iterator[None]:
+    """Name the file in the error, and say what to do, where the disk within this is full or broken.
 
     Args:
         path: The file.
-        error: What the system said.
         kept: What stands nevertheless, as half a sentence.
 
-    Returns:
-        An error that names the file and says what to do where the disk is full or broken; the same
-        one otherwise.
+    Raises:
+        OSError: In place of the one that the system gives, with its number; others pass.
     """
-    if error.errno not in FULL:
-        return error
-    told = OSError(f"{path} cannot be written ({error.strerror}); {kept}: make room")
-    told.errno = error.errno
-    return told
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        told = OSError(f"{path} cannot be written ({error.strerror}); {kept}: make room")
+        told.errno = error.errno
+        raise told from error

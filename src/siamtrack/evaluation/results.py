@@ -17,7 +17,7 @@ from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import polygons_to_ltwh, read_files, read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.matfile import read_mat_files
-from siamtrack.writing import no_room
+from siamtrack.writing import naming
 
 Lengths = Literal["strict", "align", "cut"]
 
@@ -110,13 +110,12 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.replace(path)
-    except BaseException as error:
+        with naming(path, "what was finished before stays"):
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            temporary.replace(path)
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise no_room(path, error, "what was finished before stays") from error
         raise
 
 

@@ -15,7 +15,7 @@ from typing import TextIO
 from siamtrack.draw import TrackLike
 from siamtrack.registry import Registry
 from siamtrack.video import Frame
-from siamtrack.writing import append, no_room
+from siamtrack.writing import append, naming
 
 MARGIN = 1 << 16
 """Bytes that stay free beside what finishing a file needs, for buffers."""
@@ -60,7 +60,7 @@ class Sink(ABC):
         """
         if self._closed:
             raise ValueError(f"{self.path} is closed: write before close, or open another sink")
-        try:
+        with naming(self.path, f"the frames before {frame.index} stay"):
             needed = self._needed(frame)
             if needed and shutil.disk_usage(self.path.parent).free < needed + MARGIN:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -68,18 +68,14 @@ class Sink(ABC):
                 self._start(frame)
                 self._started = True
             self._write(frame, list(tracks))
-        except OSError as error:
-            raise no_room(self.path, error, f"the frames before {frame.index} stay") from error
 
     def close(self) -> None:
         """Finish the file; further calls do nothing."""
         if not self._closed:
             self._closed = True
             if self._started:
-                try:
+                with naming(self.path, "it is not whole"):
                     self._finish()
-                except OSError as error:
-                    raise no_room(self.path, error, "it is not whole") from error
 
     def __enter__(self) -> Sink:
         return self

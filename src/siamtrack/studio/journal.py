@@ -17,7 +17,7 @@ from typing import Any
 
 from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
-from siamtrack.writing import append, no_room
+from siamtrack.writing import append, naming
 
 FORMAT = 1
 NAME = "project.jsonl"
@@ -52,14 +52,13 @@ class Journal:
             raise FileExistsError(f"{path} exists")
         part = folder / (NAME + ".part")
         try:
-            with part.open("wb") as file:
-                file.write(_line({"studio": FORMAT, **head}))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError as error:
+            with naming(path, "no project is begun"):
+                with part.open("wb", buffering=0) as file:
+                    append(file, _line({"studio": FORMAT, **head}), sync=True)
+                part.replace(path)
+        except OSError:
             part.unlink(missing_ok=True)
-            raise no_room(path, error, "there is no project") from error
+            raise
         return cls(path, _open_locked(path))
 
     @classmethod
@@ -97,13 +96,8 @@ class Journal:
         Raises:
             OSError: If it cannot be written, as on a full disk; the file is as it was before.
         """
-        with self._lock:
-            try:
-                append(self._file, _line(event))
-                if event["do"] not in ("rows", "run"):
-                    os.fsync(self._file.fileno())
-            except OSError as error:
-                raise no_room(self.path, error, "what was done before is kept") from error
+        with self._lock, naming(self.path, "what was done before is kept"):
+            append(self._file, _line(event), sync=event["do"] not in ("rows", "run"))
 
     def close(self) -> None:
         """Close the file and give up the lock."""

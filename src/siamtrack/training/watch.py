@@ -21,7 +21,7 @@ from siamtrack.training.config import TrainConfig
 from siamtrack.training.pictures import answers, write_picture
 from siamtrack.training.validation import excerpt, track_sequences
 from siamtrack.weights import Model
-from siamtrack.writing import append, no_room, write_whole
+from siamtrack.writing import append, naming, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -137,11 +137,8 @@ class Log:
         Raises:
             OSError: If it cannot be written; the lines before it stay whole.
         """
-        try:
+        with naming(self._path, "the last checkpoint is whole, resume the run after that"):
             append(self._file, json.dumps(line).encode() + b"\n")
-        except OSError as error:
-            kept = "the last checkpoint is whole, resume the run after that"
-            raise no_room(self._path, error, kept) from error
         if self._board is not None:
             for name, value in line.items():
                 if name != "step":
