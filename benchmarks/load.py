@@ -2,10 +2,10 @@
 
     nohup python benchmarks/load.py --frames 100000 > load.log 2>&1 &     an hour or more
 
-3,000 frames are the default. Prints JSON: resident memory and processor time per frame by tenth of the run; 64 targets; eight
-trackers in eight threads of one process; the same in forked and spawned processes. Ends with code 1
-where memory grew by more than 5 % or 30 MB after the first tenth, the slowest tenth took half as
-long again as the middle one, or an answer differs.
+3,000 frames are the default. Prints JSON: resident memory and processor time per frame by tenth of
+the run; 64 targets; eight trackers in eight threads of one process; the same in forked and spawned
+processes. Ends with code 1 where memory grew by more than 5 % or 30 MB after the first tenth, the
+slowest tenth took half as long again as the middle one, or an answer differs.
 
 A line on standard error tells of every hundredth of the long run. The JSON is written after each
 part and each tenth, so that a run that is killed leaves what it measured; `finished` in it says
