@@ -1,6 +1,9 @@
-"""Odd and hostile cases, ours and OpenCV's trackers side by side; writes benchmarks/odd_cases.json.
+"""Odd and hostile cases, ours and other trackers side by side; writes benchmarks/odd_cases.json.
 
-    python benchmarks/odd_cases.py
+    python benchmarks/odd_cases.py [--siamdw FOLDER]
+
+With the folder of a clone of SiamDW, a research repository, its tracker is a column as well; see
+`benchmarks/siamdw_peer.py` for how, and that its weights are random.
 
 Each case runs in a process of its own, because some end the process. An outcome is one of: `error`
 (an exception that says what is wrong), `box` (a finite box, no error), `not finite`, `crash` (the
@@ -20,7 +23,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-TRACKERS = ("siamtrack", "MIL", "KCF", "CSRT")
+SIAMDW = "SiamDW"
+TRACKERS = ("siamtrack", "MIL", "KCF", "CSRT", SIAMDW)
 NAN, INF = float("nan"), float("inf")
 
 
@@ -61,8 +65,15 @@ CASES = {
 }
 
 
-def make(name: str) -> Any:
-    """Return a tracker of OpenCV's shape."""
+def make(name: str, clone: Path | None = None) -> Any:
+    """Return a tracker of OpenCV's shape; None if it is not installed."""
+    if name == SIAMDW:
+        if clone is None:
+            return None
+        sys.path.insert(0, str(Path(__file__).parent))
+        from siamdw_peer import SiamDWTracker
+
+        return SiamDWTracker(clone)
     if name == "siamtrack":
         import siamtrack
 
@@ -76,9 +87,9 @@ def make(name: str) -> Any:
     return None
 
 
-def child(name: str, case: str) -> None:
+def child(name: str, case: str, clone: Path | None = None) -> None:
     """Run one case and print its outcome."""
-    tracker = make(name)
+    tracker = make(name, clone)
     _, first, box, following = CASES[case]
     if tracker is None:
         print("absent")
@@ -96,9 +107,10 @@ def child(name: str, case: str) -> None:
     print("box" if finite else "not finite", f"ok {good[-1][0]}")
 
 
-def outcome(name: str, case: str) -> str:
+def outcome(name: str, case: str, clone: Path | None = None) -> str:
     """Run one case in a process of its own."""
-    order = [sys.executable, __file__, "--child", name, "--case", case]
+    order = [sys.executable, "-W", "ignore", __file__, "--child", name, "--case", case]
+    order += ["--siamdw", str(clone)] if clone else []
     try:
         done = subprocess.run(order, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired:
@@ -114,12 +126,14 @@ def main() -> None:
     parser.add_argument("--child")
     parser.add_argument("--case")
     parser.add_argument("--out", default=str(Path(__file__).with_name("odd_cases.json")))
+    parser.add_argument("--siamdw", type=Path, help="clone of github.com/researchmm/SiamDW")
     chosen = parser.parse_args()
+    clone = chosen.siamdw
     if chosen.child:
-        child(chosen.child, chosen.case)
+        child(chosen.child, chosen.case, clone)
         return
-    names = [name for name in TRACKERS if name == "siamtrack" or make(name) is not None]
-    found = {case: {name: outcome(name, case) for name in names} for case in CASES}
+    names = [name for name in TRACKERS if name == "siamtrack" or make(name, clone) is not None]
+    found = {case: {name: outcome(name, case, clone) for name in names} for case in CASES}
     lines = [f"| case | expected | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
     right = dict.fromkeys(names, 0)
     for case, answers in found.items():
@@ -135,8 +149,16 @@ def main() -> None:
         f"| as expected | {len(CASES)} | {' | '.join(str(right[name]) for name in names)} |"
     )
     print("\n".join(lines))
-    about = {"opencv": cv2.__version__, "cases": found}
+    about = {"opencv": cv2.__version__, "siamdw": _commit(clone), "cases": found}
     Path(chosen.out).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _commit(clone: Path | None) -> str | None:
+    if clone is None:
+        return None
+    order = ["git", "-C", str(clone), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(order, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

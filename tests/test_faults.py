@@ -147,6 +147,74 @@ def test_trackers_in_many_threads_share_a_model_and_disturb_nobody():
             np.testing.assert_array_equal(found, alone)
 
 
+def test_eight_threads_with_a_tracker_each_do_as_one_alone():
+    pictures, boxes = clip(6)
+
+    def run(_):
+        tracker = siamtrack.load(threads=1)
+        tracker.init(pictures[0], boxes[0])
+        return np.array([tracker.update(picture).box for picture in pictures[1:]])
+
+    alone = run(0)
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(run, range(8)):
+            np.testing.assert_array_equal(found, alone)
+
+
+PROCESSES = """
+import multiprocessing, sys
+import numpy as np
+import siamtrack
+from tests.helpers import clip
+
+pictures, boxes = clip(6)
+
+def run(tracker):
+    tracker.init(pictures[0], boxes[0])
+    return np.array([tracker.update(picture).box for picture in pictures[1:]])
+
+def fresh(_):
+    return run(siamtrack.load(threads=1))
+
+def inherited(_):
+    return run(before)
+
+if __name__ == "__main__":
+    before = siamtrack.load(threads=int(sys.argv[2]))
+    alone = run(before)
+    for task in (fresh, inherited)[: 1 + (sys.argv[1] == "fork")]:
+        with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+            for found in pool.map_async(task, range(4)).get(90):
+                np.testing.assert_array_equal(found, alone)
+    np.testing.assert_array_equal(run(before), alone)
+    print("equal")
+"""
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["spawn", "fork"])
+def test_processes_with_a_tracker_before_and_after_do_as_one_alone(way, tmp_path):
+    """The parent has a tracker that ran; children load their own, or by fork inherit it."""
+    script = tmp_path / "run.py"
+    script.write_text(PROCESSES)
+    root = Path(__file__).parents[1]
+    path = os.pathsep.join([str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(script), way, "1"], env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "equal", done.stderr
+
+
+def test_nothing_reads_the_clock_of_the_day():
+    """Waits and durations are measured by clocks that nobody sets."""
+    for file in Path(siamtrack.__file__).parent.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        for word in ("time.time(", "import time as", "from time import", "datetime.now", "utcnow"):
+            assert word not in text, (file, word)
+
+
 def test_a_clock_that_jumps(tmp_path, monkeypatch):
     """A day that is set back costs no frame and gives no negative time."""
     import itertools

@@ -65,7 +65,6 @@ class Evil:
         return os.mkdir, ("was_run",)
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "nested"])
 def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")

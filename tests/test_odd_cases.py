@@ -1,6 +1,10 @@
 """The odd cases of `benchmarks/odd_cases.py` on our side, and the load script at a small size."""
 
+import json
 import runpy
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,3 +29,21 @@ def test_load(tmp_path, monkeypatch):
 
     monkeypatch.setattr("sys.argv", ["load.py", "--frames", "1000", "--out", str(tmp_path / "a")])
     load.main()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_load_that_is_killed_leaves_what_it_measured(tmp_path):
+    out = tmp_path / "load.json"
+    order = [sys.executable, str(SCRIPTS / "load.py"), "--frames", "2000", "--part", "long_run"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*order, "--out", str(out)], stderr=log)
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not out.exists():
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    found = json.loads(out.read_text())
+    assert found["finished"] is False
+    assert found["long_run"]["resident_mb"]
+    assert " frames, " in (tmp_path / "log").read_text()

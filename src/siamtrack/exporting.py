@@ -10,6 +10,7 @@ from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.formats import Source, add_formats, check_formats
 from siamtrack.settings import TrackerSettings
 from siamtrack.weights import GRAPHS, Card, write_card
+from siamtrack.writing import write_together
 
 try:
     import torch
@@ -17,6 +18,7 @@ try:
 except ImportError as error:  # pragma: no cover
     raise MissingExtraError("export", "torch", "train") from error
 
+from siamtrack.models.graph_file import write_graph
 from siamtrack.models.halves import Trackable, sides_of, split
 from siamtrack.models.heads.siamfc import SiamFCHead
 from siamtrack.models.siamese import Siamese
@@ -25,8 +27,6 @@ from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.objectives import Network, build_network
 from siamtrack.training.runtime import default_settings
-
-OPSET = 17
 
 
 def read_checkpoint(path: Path) -> tuple[Network, TrainConfig]:
@@ -80,6 +80,7 @@ def export(
         FileExistsError: If `out` holds a model and `overwrite` is not set.
         UnknownNameError: If there is no such format.
         MissingExtraError: If a format needs what is not installed.
+        OSError: If the disk is full; a model that was in `out` stays whole.
         ValueError: If `batch` is below 1.
     """
     out = Path(out)
@@ -100,25 +101,26 @@ def export(
         trained = f"{config.steps} steps of {config.batch} pairs"
         licence = "Apache-2.0"
     template, search = sides_of(model)
-    out.mkdir(parents=True, exist_ok=True)
-    _write_graphs(model, out, batch)
-    sha256 = {
-        which: hashlib.sha256((out / f"{which}.onnx").read_bytes()).hexdigest() for which in GRAPHS
-    }
-    card = Card(
-        name=name or out.name,
-        summary=summary,
-        kind="box" if isinstance(model, BoxTracker) else "response",
-        template=template,
-        search=search,
-        stride=model.backbone.stride,
-        sha256=sha256,
-        tracker=tracker or default_settings(model),
-        licence=licence,
-        trained_on=trained_on or trained,
-    )
-    write_card(out, card)
-    return add_formats(Source(out, model, original, batch), formats)
+    with write_together(out, "card.json") as folder:
+        _write_graphs(model, folder, batch)
+        sha256 = {
+            which: hashlib.sha256((folder / f"{which}.onnx").read_bytes()).hexdigest()
+            for which in GRAPHS
+        }
+        card = Card(
+            name=name or out.name,
+            summary=summary,
+            kind="box" if isinstance(model, BoxTracker) else "response",
+            template=template,
+            search=search,
+            stride=model.backbone.stride,
+            sha256=sha256,
+            tracker=tracker or default_settings(model),
+            licence=licence,
+            trained_on=trained_on or trained,
+        )
+        write_card(folder, card)
+        return add_formats(Source(folder, model, original, batch), formats)
 
 
 def _foreign(path: Path, reason: WeightsError) -> tuple[Siamese, dict[str, Tensor]]:
@@ -141,9 +143,8 @@ def _write_graphs(network: Trackable, out: Path, batch: int | None) -> None:
     """Export both halves; batch statistics are folded into the convolutions."""
     for name, half in zip(GRAPHS, split(network), strict=True):
         names = [*half.inputs, *half.outputs]
-        torch.onnx.export(
+        write_graph(
             half.module, tuple(torch.cat([part] * (batch or 1)) for part in half.example),
-            str(out / f"{name}.onnx"), input_names=list(half.inputs),
-            output_names=list(half.outputs), opset_version=OPSET, dynamo=False,
-            dynamic_axes=None if batch else {name: {0: "batch"} for name in names},
+            out / f"{name}.onnx", inputs=half.inputs, outputs=half.outputs,
+            free=None if batch else {name: {0: "batch"} for name in names},
         )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from numpy.typing import ArrayLike
 
+from siamtrack.errors import VideoError
 from siamtrack.tracker import SiamTracker
 from siamtrack.tracks import Track
 from siamtrack.video import Frame, Source, VideoSource, open_video
@@ -38,7 +39,8 @@ def follow(
         Iterator over every frame taken, with the tracks of all targets in it.
 
     Raises:
-        VideoError: If the source cannot be read; while iterating, what came before is yielded.
+        VideoError: If the source cannot be read, or its frames change their size and not every
+            target starts again there; while iterating, what came before is yielded.
         ValueError: If `starts` names a frame that is not taken, or a box does not fit its frame.
     """
     span = Span(start, end, stride)
@@ -56,10 +58,26 @@ def follow(
 def _follow(
     video: VideoSource, starts: Starts, tracker: SiamTracker
 ) -> Iterator[tuple[Frame, list[Track]]]:
+    before: tuple[int, int] | None = None
     with video:
         for frame in video:
-            tracks = tracker.update_all(frame.image) if tracker.ids else []
+            given = starts.get(frame.index, {})
+            size = (frame.image.shape[1], frame.image.shape[0])
+            changed = before is not None and before != size
+            if before is not None and changed and set(tracker.ids) - set(given):
+                raise _resized(video, frame, before)
+            before = size
+            tracks = tracker.update_all(frame.image) if tracker.ids and not changed else []
             found = {track.id: track for track in tracks}
-            for number, box in starts.get(frame.index, {}).items():
+            for number, box in given.items():
                 found[number] = tracker.add(frame.image, box, number)
             yield frame, list(found.values())
+
+
+def _resized(video: VideoSource, frame: Frame, before: tuple[int, int]) -> VideoError:
+    height, width, _ = frame.image.shape
+    return VideoError(
+        f"{video.name}: frame {frame.index} has {width}x{height} pixels, those before it "
+        f"{before[0]}x{before[1]}, so that targets cannot be followed into it; begin again at "
+        f"frame {frame.index} with boxes in it, or convert the video to one size"
+    )

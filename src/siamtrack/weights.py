@@ -16,6 +16,7 @@ from siamtrack.plugins import Plugin, plugins
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
 from siamtrack.settings import TrackerSettings
+from siamtrack.writing import write_whole
 
 PACKAGED = Path(__file__).parent / "pretrained"
 DEFAULT = "lite"
@@ -135,7 +136,7 @@ def read_card(folder: Path) -> Card:
 def write_card(folder: Path, card: Card) -> None:
     """Write `card.json` into a model's folder."""
     text = json.dumps(to_dict(card), indent=2) + "\n"
-    (folder / "card.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "card.json", text.encode())
 
 
 def model_files(card: Card) -> list[str]:

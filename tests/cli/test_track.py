@@ -7,6 +7,7 @@ import sys
 import time
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -133,6 +134,40 @@ def test_truncated_video_keeps_what_was_tracked(tmp_path, capsys):
     assert 5 < len(rows) < 41
     assert all(len(row.split(",")) == 9 for row in rows)
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_video_that_changes_its_size_midway(tmp_path, capsys):
+    """What was tracked is kept; both ways that the error names go on."""
+    pictures, boxes = clip(6)
+    large = np.stack([cv2.resize(each, (384, 288)) for each in pictures])
+    parts = [write_video(tmp_path / "a.ts", pictures), write_video(tmp_path / "b.ts", large)]
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    outs = [tmp_path / "a.mp4", tmp_path / "a.csv", tmp_path / "a.json"]
+    flags = [part for out in outs for part in ("--out", out)] + ["--quiet", "--overwrite"]
+    assert run("track", both, *box(boxes[0]), *flags) == 2
+    error = capsys.readouterr().err
+    assert "both.ts: frame 6 has 384x288 pixels, those before it 256x192" in error
+    assert "begin again at frame 6 with boxes in it" in error
+    assert "Traceback" not in error
+    with av.open(str(outs[0])) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 6
+    assert len(outs[1].read_text().splitlines()) == 7
+    assert len(json.loads(outs[2].read_text())["images"]) == 6
+    again = boxes[0] * 1.5
+    assert run("track", both, *box(again), "--start", 6, *flags) == 0
+    assert len(outs[1].read_text().splitlines()) == 7
+    starts = tmp_path / "boxes.txt"
+    starts.write_text("".join(
+        f"{frame} 0 {' '.join(map(str, values))}\n" for frame, values in ((0, boxes[0]), (6, again))
+    ))  # fmt: skip
+    assert run("track", both, "--boxes", starts, *flags) == 0
+    rows = list(csv.DictReader(outs[1].read_text().splitlines()))
+    assert [int(row["frame"]) for row in rows] == list(range(12))
+    found = [[float(row[k]) for k in ("left", "top", "width", "height")] for row in rows]
+    np.testing.assert_allclose(found[6], again, atol=1e-3)
+    assert iou(np.array(found[11]), boxes[5] * 1.5) > 0.3
+    capsys.readouterr()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

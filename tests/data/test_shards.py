@@ -51,6 +51,7 @@ def test_same_entries_same_bytes(tmp_path, entries):
     assert one == two
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # webdataset leaves it open
 def test_the_library_itself_reads_them(tmp_path, entries):
     (shard,) = pack(entries, tmp_path / "out").shards
     samples = list(webdataset.WebDataset(str(shard), shardshuffle=False))

@@ -27,9 +27,6 @@ from siamtrack.weights import load_model, model_folder, read_card  # noqa: E402
 from tests.fuzz.harness import CHANGES, case, changed, fuzz  # noqa: E402
 from tests.runtimes.small import write_checkpoint  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Detected pickle protocol", "ignore:You are using the legacy TorchScript"
-)
 LITTLE = {"backbone.a.weight": torch.ones(4, 3), "backbone.b": torch.arange(3)}
 
 

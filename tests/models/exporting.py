@@ -1,10 +1,13 @@
 """Run a module in ONNX Runtime, exported as the project exports: opset 17 and a free batch size."""
 
-import io
+import tempfile
+from pathlib import Path
 
 import onnx
 import onnxruntime
 import torch
+
+from siamtrack.models.graph_file import write_graph
 
 
 def export(module, inputs):
@@ -14,18 +17,11 @@ def export(module, inputs):
     outputs = module(*inputs)
     count = 1 if isinstance(outputs, torch.Tensor) else len(outputs)
     results = [f"out{i}" for i in range(count)]
-    file = io.BytesIO()
-    torch.onnx.export(
-        module,
-        inputs,
-        file,
-        input_names=names,
-        output_names=results,
-        dynamic_axes={name: {0: "batch"} for name in [*names, *results]},
-        opset_version=17,
-        dynamo=False,
-    )
-    return file.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "graph.onnx"
+        free = {name: {0: "batch"} for name in [*names, *results]}
+        write_graph(module, inputs, file, inputs=names, outputs=results, free=free)
+        return file.read_bytes()
 
 
 def operators(data):

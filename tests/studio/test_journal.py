@@ -21,7 +21,9 @@ def test_written_events_come_back(tmp_path):
     assert head["name"] == "a"
     again.write({"do": "undo"})
     again.close()
-    assert Journal.reopen(tmp_path)[2] == [*events, {"do": "undo"}]
+    last, _, found = Journal.reopen(tmp_path)
+    last.close()
+    assert found == [*events, {"do": "undo"}]
 
 
 def test_half_a_line_is_dropped_and_overwritten(tmp_path):
@@ -90,6 +92,7 @@ def test_kill_loses_nothing(tmp_path):
             break
     process.send_signal(signal.SIGKILL)
     rest = process.stdout.read().split()
+    process.stdout.close()
     process.wait()
     last = int(rest[-1]) if rest else last
     journal, _, events = Journal.reopen(tmp_path)

@@ -93,6 +93,6 @@ def test_killed_in_the_middle(tmp_path):
     Library([], tmp_path)  # a second studio starts meanwhile
     assert (going / "upload.part").exists()
     child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.communicate()
     Library([], tmp_path)
     assert not going.exists()

@@ -7,6 +7,7 @@ from torch import nn
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
+from siamtrack.models.graph_file import write_graph
 from siamtrack.training import train
 from siamtrack.training.teacher import IMAGENET_MEAN, IMAGENET_STD, Teacher
 from tests.training.manifest import write_manifest
@@ -19,10 +20,7 @@ def teacher_file(tmp_path_factory):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 6, 16, 16), nn.ReLU(), nn.Conv2d(6, 5, 1))
     path = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
-    torch.onnx.export(
-        network, (torch.zeros(1, 3, 64, 64),), str(path), input_names=["image"],
-        output_names=["features"], dynamo=False,
-    )  # fmt: skip
+    write_graph(network, (torch.zeros(1, 3, 64, 64),), path, inputs=["image"], outputs=["features"])
     return path
 
 

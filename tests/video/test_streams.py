@@ -9,14 +9,19 @@ import cv2
 import numpy as np
 import pytest
 
+import siamtrack
 from siamtrack.errors import VideoError
+from siamtrack.follow import follow
 from siamtrack.video import open_video, streams
 
 from .conftest import number_of, picture
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Motion JPEG; `server.plan` says how many frames each connection gives, and how slowly."""
+    """Motion JPEG; `server.plan` says how many frames each connection gives, and how slowly.
+
+    Fourth, a size other than 64 x 48, and the number of frames after which it holds from then on.
+    """
 
     def log_message(self, *_):
         pass
@@ -26,12 +31,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not plan:
             self.send_error(503)
             return
-        count, pause, hold = plan.pop(0)
+        count, pause, hold, *other = plan.pop(0)
+        other, after = other or ((64, 48), 0)
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
         for number in range(count):
-            jpeg = cv2.imencode(".jpg", picture(number % 25, 64, 48)[..., ::-1])[1].tobytes()
+            size = other if number >= after else (64, 48)
+            jpeg = cv2.imencode(".jpg", picture(number % 25, *size)[..., ::-1])[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + b"\r\n")
             self.wfile.flush()
@@ -82,6 +89,28 @@ def test_a_stream_that_breaks_off_is_opened_again_and_loses_no_frame(serve, capl
     assert "broke off after 11 frames and did not come back after 5 retries" in text
     assert "retry 5 of 5" in caplog.text
     assert np.abs(frames[0].image[2:8, 2:10].astype(int) - [230, 20, 20]).max() < 25
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [(5, 0.0, None), (4, 0.0, None, (96, 80), 0)],  # it comes back larger
+        [(9, 0.0, None, (96, 80), 5)],  # it changes while it runs
+        [(5, 0.0, None), (4, 0.0, None, (32, 24), 0)],
+    ],
+)
+def test_a_stream_that_changes_its_size_keeps_that_of_its_first_frame(serve, plan, caplog):
+    address, _ = serve(plan)
+    tracker = siamtrack.load(threads=1)
+    with open_video(f"{address}/live.mjpg", end=9) as video:
+        found = list(follow(video, {0: {0: (0, 0, 16, 12)}}, tracker))
+    assert {frame.image.shape for frame, _ in found} == {(48, 64, 3)}
+    numbers = [number_of(frame.image) for frame, _ in found]
+    assert numbers == [*range(5), *(range(5, 9) if len(plan) == 1 else range(4))]
+    assert all(np.isfinite(tracks[0].box).all() for _, tracks in found)
+    if len(plan) > 1:
+        width, height = plan[1][3]
+        assert f"now gives {width}x{height} pixels: scaled to 64x48" in caplog.text
 
 
 def test_start_end_and_stride_and_a_second_iteration_that_goes_on(serve):

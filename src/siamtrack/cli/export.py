@@ -11,6 +11,7 @@ from tyro.conf import Positional, UseAppendAction
 
 from siamtrack.formats import Source, add_formats, check_formats
 from siamtrack.weights import Card, model_files, model_folder, read_card, read_graphs, write_card
+from siamtrack.writing import write_together
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ def copy_model(source: Path, out: Path, name: str | None, overwrite: bool) -> Ca
     read_graphs(source, card)
     if (out / "card.json").exists() and not overwrite:
         raise FileExistsError(f"{out} holds a model: choose another folder, or allow to overwrite")
-    out.mkdir(parents=True, exist_ok=True)
-    for file in model_files(card):
-        shutil.copyfile(source / file, out / file)
     card = replace(card, name=name or out.name)
-    write_card(out, card)
+    with write_together(out, "card.json") as folder:
+        for file in model_files(card):
+            shutil.copyfile(source / file, folder / file)
+        write_card(folder, card)
     return card

@@ -11,9 +11,9 @@ from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.training.base import TRAINING, read_training
 from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import FORMATS, Pictures, VideoPictures
-from siamtrack.data.writing import write_whole
 from siamtrack.errors import DatasetError
 from siamtrack.video import open_video
+from siamtrack.writing import write_whole
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from siamtrack.data.faults import Faults
 from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.training.base import thinned
-from siamtrack.data.writing import write_whole
 from siamtrack.errors import DatasetError, ImageError
+from siamtrack.writing import write_whole
 
 logger = logging.getLogger(__name__)
 

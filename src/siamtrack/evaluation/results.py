@@ -17,6 +17,7 @@ from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import polygons_to_ltwh, read_files, read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.matfile import read_mat_files
+from siamtrack.writing import naming
 
 Lengths = Literal["strict", "align", "cut"]
 
@@ -109,9 +110,10 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.replace(path)
+        with naming(path, "what was finished before stays"):
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

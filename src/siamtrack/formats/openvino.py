@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from siamtrack.formats.base import FORMATS, Source
 from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.weights import GRAPHS
@@ -17,13 +19,20 @@ class OpenVinoIr:
         import_openvino()
 
     def write(self, source: Source) -> list[str]:
-        """Write into the folder and return the names of the files."""
+        """Write into the folder and return the names of the files.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
         openvino = import_openvino()
         core = openvino.Core()
         for name in GRAPHS:
             model = core.read_model(model=(source.folder / f"{name}.onnx").read_bytes())
             # its own default halves the weights to float16, which costs digits
-            openvino.save_model(model, source.folder / f"{name}.xml", compress_to_fp16=False)
+            try:
+                openvino.save_model(model, source.folder / f"{name}.xml", compress_to_fp16=False)
+            except RuntimeError as error:  # all that it says of a full disk
+                raise OSError(errno.EIO, f"OpenVINO: {error}") from error
         return [f"{name}.{ending}" for name in GRAPHS for ending in ("xml", "bin")]
 
 

@@ -27,6 +27,8 @@ class ExportedProgram:
 
     def write(self, source: Source) -> list[str]:
         """Write into the folder and return the names of the files."""
+        import io
+
         import torch
 
         from siamtrack.models.halves import split
@@ -40,7 +42,9 @@ class ExportedProgram:
             shapes = None if source.batch else tuple(free for _ in example)
             with traced(), torch.no_grad():
                 program = torch.export.export(half.module, example, dynamic_shapes=shapes)
-            torch.export.save(program, source.folder / f"{name}.pt2")
+            data = io.BytesIO()  # on a full disk torch itself says nothing of disks
+            torch.export.save(program, data)
+            (source.folder / f"{name}.pt2").write_bytes(data.getvalue())
         return [f"{name}.pt2" for name in GRAPHS]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -27,4 +28,7 @@ def load_tensors(path: Path) -> Any:
                     raise ValueError(
                         f"{part.filename} is compressed, as torch.save never writes it"
                     )
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        # what it cannot read it refuses, so that there is nothing to warn of
+        warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from io import FileIO
 from pathlib import Path
 from typing import TextIO
 
 from siamtrack.draw import TrackLike
 from siamtrack.registry import Registry
 from siamtrack.video import Frame
+from siamtrack.writing import append, naming
+
+MARGIN = 1 << 16
+"""Bytes that stay free beside what finishing a file needs, for buffers."""
 
 
 class Sink(ABC):
@@ -18,7 +26,8 @@ class Sink(ABC):
 
     The file is made, or replaced, with the first frame: a run that fails before it leaves what was
     there. After `close`, and also after an exception inside the `with` block, it is whole and holds
-    all frames so far.
+    all frames so far. Formats that are complete only after `close` take no further frame once the
+    disk has less room than that needs.
 
     Args:
         path: The file.
@@ -46,21 +55,27 @@ class Sink(ABC):
         Raises:
             ValueError: If the sink is closed.
             FileExistsError: If the file was made by another meanwhile and must not be replaced.
+            OSError: If the disk is full; the frames before stay.
             VideoError: If it is a video and FFmpeg cannot encode it.
         """
         if self._closed:
             raise ValueError(f"{self.path} is closed: write before close, or open another sink")
-        if not self._started:
-            self._start(frame)
-            self._started = True
-        self._write(frame, list(tracks))
+        with naming(self.path, f"the frames before {frame.index} stay"):
+            needed = self._needed(frame)
+            if needed and shutil.disk_usage(self.path.parent).free < needed + MARGIN:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if not self._started:
+                self._start(frame)
+                self._started = True
+            self._write(frame, list(tracks))
 
     def close(self) -> None:
         """Finish the file; further calls do nothing."""
         if not self._closed:
             self._closed = True
             if self._started:
-                self._finish()
+                with naming(self.path, "it is not whole"):
+                    self._finish()
 
     def __enter__(self) -> Sink:
         return self
@@ -84,6 +99,10 @@ class Sink(ABC):
     def _finish(self) -> None:
         """Complete the file after `_start`."""
 
+    def _needed(self, frame: Frame) -> int:
+        """Return how many bytes `_finish` will write at most, this frame included."""
+        return 0
+
     def _check(self, path: Path) -> None:
         """Raise unless `path` may be written."""
         if not path.parent.is_dir():
@@ -97,6 +116,11 @@ class Sink(ABC):
         self._check(path)
         return path.open("w" if self._overwrite else "x", encoding="utf-8", newline="\n")
 
+    def _open_lines(self, path: Path) -> FileIO:
+        """Open a file for `append`."""
+        self._check(path)
+        return path.open("wb" if self._overwrite else "xb", buffering=0)
+
 
 class TextSink(Sink):
     """A text file that is complete after every line."""
@@ -105,13 +129,12 @@ class TextSink(Sink):
     """First line; empty: none."""
 
     def _start(self, frame: Frame) -> None:
-        self._file = self._open_text(self.path)
+        self._file = self._open_lines(self.path)
         if self.header:
             self._lines([self.header])
 
     def _lines(self, lines: Iterable[str]) -> None:
-        self._file.write("".join(line + "\n" for line in lines))
-        self._file.flush()
+        append(self._file, "".join(line + "\n" for line in lines).encode())
 
     def _finish(self) -> None:
         self._file.close()

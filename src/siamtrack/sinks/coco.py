@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from siamtrack.draw import TrackLike
-from siamtrack.sinks.base import SINKS, Sink, box_of, is_there, number
+from siamtrack.sinks.base import MARGIN, SINKS, Sink, box_of, is_there, number
 from siamtrack.video import Frame
 
 
@@ -27,6 +27,7 @@ class CocoSink(Sink):
         super().__init__(path, overwrite=overwrite, fps=fps)
         self._images = 0
         self._annotations = 0
+        self._held = 0  # bytes that wait
 
     def _start(self, frame: Frame) -> None:
         self._file = self._open_text(self.path)
@@ -59,8 +60,13 @@ class CocoSink(Sink):
         self._file.write(_item(image, self._images))
         self._images += 1
         for row in rows:
-            self._waiting.write(_item({"id": self._annotations + 1, **row}, self._annotations))
+            item = _item({"id": self._annotations + 1, **row}, self._annotations)
+            self._waiting.write(item)
+            self._held += len(item)
             self._annotations += 1
+
+    def _needed(self, frame: Frame) -> int:
+        return self._held + MARGIN
 
     def _finish(self) -> None:
         with self._file, self._waiting:

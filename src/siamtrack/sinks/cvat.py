@@ -9,6 +9,9 @@ from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
 from siamtrack.video import Frame
 
+LINE = 200
+"""Bytes of a line at most."""
+
 
 @SINKS.register("cvat")
 class CvatSink(Sink):
@@ -32,6 +35,11 @@ class CvatSink(Sink):
                 left, top, width, height = box_of(track)
                 box = (left, top, left + width, top + height)
                 self._boxes.setdefault(int(track.id), {})[frame.index] = box
+
+    def _needed(self, frame: Frame) -> int:
+        if not self._started:
+            return LINE
+        return LINE * (1 + 2 * sum(map(len, self._boxes.values())))
 
     def _finish(self) -> None:
         width, height = self._size

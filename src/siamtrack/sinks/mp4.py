@@ -20,6 +20,11 @@ from siamtrack.video import Frame
 DEFAULT_FPS = 25.0
 """Rate of written videos where none is given."""
 
+PACKED = 0.1
+"""Bytes for a pixel of the frames that the encoder holds back, at least."""
+INDEX = 48
+"""Bytes of a frame in the index of the file, which is written at the end."""
+
 _BT601 = (
     6  # AVCOL_SPC_SMPTE170M: what the conversion from RGB uses, and players do not guess for HD
 )
@@ -31,6 +36,14 @@ class Mp4Sink(Sink):
 
     Frames of another size than the first are resized to it; odd sizes get one more row or column.
     """
+
+    _frames = _packets = _bytes = 0
+
+    def _needed(self, frame: Frame) -> int:
+        height, width = frame.image.shape[:2]
+        held_back = self._frames - self._packets + 1
+        each = max(PACKED * height * width, 2 * self._bytes / max(self._packets, 1))
+        return int(held_back * each) + INDEX * self._frames
 
     def _start(self, frame: Frame) -> None:
         self._check(self.path)
@@ -59,6 +72,7 @@ class Mp4Sink(Sink):
             draw_tracks(frame.image, tracks, labels=self.labels, colours=self.colours)
         )
         self._encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
+        self._frames += 1
 
     def _finish(self) -> None:
         try:
@@ -81,6 +95,7 @@ class Mp4Sink(Sink):
     def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
             for packet in self._stream.encode(picture):
+                self._packets, self._bytes = self._packets + 1, self._bytes + packet.size
                 self._container.mux(packet)
         except (FFmpegError, ValueError) as error:
             raise self._failed(error) from error

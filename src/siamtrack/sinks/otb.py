@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, decimals, one_based
 from siamtrack.video import Frame
+from siamtrack.writing import append
 
 _MISSING = decimals([math.nan] * 4) + "\n"
 
@@ -24,11 +25,11 @@ class OtbSink(Sink):
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         super().__init__(path, overwrite=overwrite, fps=fps)
-        self._files: dict[int, TextIO] = {}
+        self._files: dict[int, FileIO] = {}
         self._written = 0
 
     def _start(self, frame: Frame) -> None:
-        self._first = self._open_text(self.path)
+        self._first = self._open_lines(self.path)
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         present = {track.id: track for track in tracks}
@@ -37,20 +38,19 @@ class OtbSink(Sink):
                 self._files[number] = self._file_of_next()
         for number, file in self._files.items():
             track = present.get(number)
-            file.write(_MISSING if track is None else decimals(one_based(track)) + "\n")
-            file.flush()
+            line = _MISSING if track is None else decimals(one_based(track)) + "\n"
+            append(file, line.encode())
         if not self._files:
-            self._first.write(_MISSING)
-            self._first.flush()
+            append(self._first, _MISSING.encode())
         self._written += 1
 
-    def _file_of_next(self) -> TextIO:
+    def _file_of_next(self) -> FileIO:
         """Return the file for the next target, which was missing in all frames so far."""
         if not self._files:
             return self._first
         name = f"{self.path.stem}_{len(self._files) + 1}{self.path.suffix}"
-        file = self._open_text(self.path.with_name(name))
-        file.write(_MISSING * self._written)
+        file = self._open_lines(self.path.with_name(name))
+        append(file, (_MISSING * self._written).encode())
         return file
 
     def _finish(self) -> None:

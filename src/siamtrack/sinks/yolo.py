@@ -10,6 +10,9 @@ from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
 from siamtrack.video import Frame
 
+ENTRY = 100
+"""Bytes of a file's entry in the index of the zip, at its end."""
+
 
 @SINKS.register("yolo")
 class YoloSink(Sink):
@@ -36,6 +39,9 @@ class YoloSink(Sink):
             lambda number: self._classes.setdefault(self.label(number), len(self._classes)),
         )
         self._zip.writestr(f"labels/train/frame_{frame.index:06d}.txt", text)
+
+    def _needed(self, frame: Frame) -> int:
+        return ENTRY * (1 + len(self._zip.filelist)) if self._started else ENTRY
 
     def _finish(self) -> None:
         with self._zip as file:

@@ -38,6 +38,7 @@ from siamtrack.studio.live import live
 from siamtrack.studio.models import Models
 from siamtrack.studio.sessions import Sessions
 from siamtrack.studio.uploads import take_upload
+from siamtrack.writing import FULL
 
 STATIC = Path(__file__).parent / "static"
 WIDTHS = (0, 320, 640, 960, 1280, 1920)
@@ -86,6 +87,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             LookupError: _failed(404),
             ValueError: _failed(400),
             TypeError: _failed(400),
+            OSError: _full,
             SiamtrackError: _failed(409),
             VideoError: _failed(422),
             TooLargeError: _failed(413),
@@ -101,6 +103,13 @@ def _failed(status: int) -> Any:
         return JSONResponse({"error": str(error)}, status)
 
     return handler
+
+
+async def _full(request: Request, error: Exception) -> Response:
+    """Tell of a full disk; other errors of the system are defects."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return JSONResponse({"error": str(error)}, 507)
+    raise error
 
 
 def _page(request: Request) -> Response:

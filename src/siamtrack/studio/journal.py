@@ -16,11 +16,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
 from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
+from siamtrack.writing import append, naming
 
 FORMAT = 2
 READ = (1, FORMAT)
@@ -43,7 +45,7 @@ class Journal:
         head: Its first line.
     """
 
-    def __init__(self, path: Path, file: IO[bytes], head: dict[str, Any]) -> None:
+    def __init__(self, path: Path, file: FileIO, head: dict[str, Any]) -> None:
         self.path = path
         self._file, self._head = file, head
         self._lock = threading.Lock()
@@ -60,7 +62,8 @@ class Journal:
         if path.exists():
             raise FileExistsError(f"{path} exists")
         head = {"studio": FORMAT, **head}
-        return cls(path, _put(path, [_line(head)]), head)
+        with naming(path, "no project is begun"):
+            return cls(path, _put(path, [_line(head)]), head)
 
     @classmethod
     def reopen(cls, folder: Path) -> tuple[Journal, dict[str, Any], list[dict[str, Any]]]:
@@ -120,12 +123,13 @@ class Journal:
             self._limit = max(LARGE, 2 * size)
 
     def write(self, event: dict[str, Any]) -> None:
-        """Add an event. Edits reach the disk before this returns; tracked rows soon after."""
-        with self._lock:
-            self._file.write(_line(event))
-            self._file.flush()
-            if event["do"] not in ("rows", "run"):
-                os.fsync(self._file.fileno())
+        """Add an event. Edits reach the disk before this returns; tracked rows soon after.
+
+        Raises:
+            OSError: If it cannot be written, as on a full disk; the file is as it was before.
+        """
+        with self._lock, naming(self.path, "what was done before is kept"):
+            append(self._file, _line(event), sync=event["do"] not in ("rows", "run"))
 
     def close(self) -> None:
         """Close the file and give up the lock."""
@@ -148,7 +152,7 @@ def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _put(path: Path, lines: list[bytes], old: IO[bytes] | None = None) -> IO[bytes]:
+def _put(path: Path, lines: list[bytes], old: FileIO | None = None) -> FileIO:
     """Write a file beside `path`, lock it, let it take the place of `path`, and return it, open.
 
     Args:
@@ -157,12 +161,10 @@ def _put(path: Path, lines: list[bytes], old: IO[bytes] | None = None) -> IO[byt
         old: The file that has been there, still open and locked.
     """
     part = path.with_name(NAME + ".part")
-    file = part.open("w+b")
+    file = part.open("w+b", buffering=0)
     try:
         lock(file)
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
+        append(file, b"".join(lines), sync=True)
         if sys.platform == "win32":  # open files cannot be renamed or replaced there
             file.close()
             if old is not None:
@@ -188,9 +190,9 @@ def _flush_folder(folder: Path) -> None:
             os.close(place)
 
 
-def _open_locked(path: Path) -> IO[bytes]:
+def _open_locked(path: Path) -> FileIO:
     while True:
-        file = path.open("r+b")
+        file = path.open("r+b", buffering=0)
         file.seek(0, os.SEEK_END)
         try:
             lock(file)
@@ -204,7 +206,7 @@ def _open_locked(path: Path) -> IO[bytes]:
         file.close()  # it was compacted between open and lock
 
 
-def _is_at(path: Path, file: IO[bytes]) -> bool:
+def _is_at(path: Path, file: FileIO) -> bool:
     """Whether an open file is still the one that has the name."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
@@ -215,7 +217,7 @@ def _is_at(path: Path, file: IO[bytes]) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    def lock(file: IO[bytes]) -> None:
+    def lock(file: IO[bytes] | FileIO) -> None:
         """Lock a byte far behind the end, so that the file can still be read; OSError if it is."""
         file.seek(1 << 40)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -224,6 +226,6 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def lock(file: IO[bytes]) -> None:
+    def lock(file: IO[bytes] | FileIO) -> None:
         """Lock the file until it is closed or the process ends; OSError if another has it."""
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

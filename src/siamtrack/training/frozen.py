@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from siamtrack.models.graph_file import write_graph
 from siamtrack.training.objectives import Network
 
 
@@ -86,10 +87,9 @@ class FrozenFront:
         whole = torch.autocast(images.device.type, enabled=False)
         with tempfile.TemporaryDirectory() as folder, whole:
             file = Path(folder) / "front.onnx"
-            torch.onnx.export(
-                front.eval(), (images[:1],), str(file), input_names=["images"],
-                output_names=["features"], dynamic_axes={"images": free, "features": free},
-                opset_version=17, dynamo=False,
+            write_graph(
+                front.eval(), (images[:1],), file, inputs=["images"], outputs=["features"],
+                free={"images": free, "features": free},
             )  # fmt: skip
             graph = file.read_bytes()
         for module, mode in modes.items():

@@ -28,6 +28,7 @@ from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
 from siamtrack.training.sync_norm import sync_norms
 from siamtrack.training.teacher import Teacher
 from siamtrack.training.watch import Log, NoLog, Watch
+from siamtrack.writing import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def train(
         first = int(state["step"])
     if ranks.first:
         text = json.dumps(to_dict(config), indent=1)
-        (out / "config.json").write_text(text, encoding="utf-8")
+        write_whole(out / "config.json", text.encode())
     stages = list(model.backbone.stages())
     front = FrozenFront(model) if config.frozen == "onnx" else None
     kind, halved = torch.device(config.device).type, config.precision == "bfloat16"

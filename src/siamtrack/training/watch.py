@@ -21,6 +21,7 @@ from siamtrack.training.config import TrainConfig
 from siamtrack.training.pictures import answers, write_picture
 from siamtrack.training.validation import excerpt, track_sequences
 from siamtrack.weights import Model
+from siamtrack.writing import append, naming, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Log:
         self._board = _board(out) if watch.tensorboard else None
         file = out / "metrics.jsonl"
         _forget_after(file, first)
-        self._file = file.open("a", encoding="utf-8")
+        self._path, self._file = file, file.open("ab", buffering=0)
         self._sums: dict[str, float] = {}
         self._count, self._waited, self._began = 0, 0.0, time.monotonic()
         self._sequences = (
@@ -131,9 +132,13 @@ class Log:
         self._sums, self._count, self._waited, self._began = {}, 0, 0.0, now
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Append a line to the metrics; it has a `step`."""
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        """Append a line to the metrics; it has a `step`.
+
+        Raises:
+            OSError: If it cannot be written; the lines before it stay whole.
+        """
+        with naming(self._path, "the last checkpoint is whole, resume the run after that"):
+            append(self._file, json.dumps(line).encode() + b"\n")
         if self._board is not None:
             for name, value in line.items():
                 if name != "step":
@@ -201,9 +206,7 @@ def _forget_after(file: Path, step: int) -> None:
                 kept.append(line + "\n")
         except (ValueError, LookupError, TypeError):
             continue
-    part = file.with_suffix(".part")
-    part.write_text("".join(kept), encoding="utf-8")
-    part.replace(file)
+    write_whole(file, "".join(kept).encode())
 
 
 def _clock(seconds: float) -> str:

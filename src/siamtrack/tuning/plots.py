@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,10 @@ def importance(study: optuna.Study) -> dict[str, float]:
     if len(done) < FEWEST:
         return {}
     judge = _optuna.importance.PedAnovaImportanceEvaluator()
-    found = _optuna.importance.get_param_importances(study, evaluator=judge)
+    with warnings.catch_warnings():
+        # trials that are all alike have settings of the same importance, which the result says
+        warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)
+        found = _optuna.importance.get_param_importances(study, evaluator=judge)
     return {name: float(value) for name, value in found.items()}
 
 

@@ -28,8 +28,9 @@ TIMEOUT_MS = 10_000
 class CaptureReader:
     """A camera or a URL; `Reader` tells what the attributes mean.
 
-    A live stream that breaks off is opened again a few times; a camera is not. `close` may be
-    called while another thread iterates.
+    A live stream that breaks off is opened again a few times; a camera is not. All frames have the
+    size of the first: OpenCV scales them if it changes, and so does this if a stream comes back
+    with another. `close` may be called while another thread iterates.
 
     Args:
         target: Number of a camera, or a URL.
@@ -56,6 +57,8 @@ class CaptureReader:
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.size = (width, height) if width > 0 and height > 0 else None
+        self._first: tuple[int, int] | None = None  # width and height of the first frame
+        self._scaled: tuple[int, int] | None = None  # the other size that was last told of
         self._count = 0
         self._origin: float | None = None
         self._closed = threading.Event()
@@ -80,7 +83,7 @@ class CaptureReader:
             self._origin = now if self._origin is None else self._origin
             if span.wants(index):
                 seconds = now - self._origin if self.live or not self.fps else index / self.fps
-                yield Frame(index, seconds, as_rgb(picture[..., ::-1]))
+                yield Frame(index, seconds, as_rgb(self._fitted(picture)[..., ::-1]))
             if span.end is not None and index + 1 >= span.end:
                 return
 
@@ -101,6 +104,21 @@ class CaptureReader:
                 self._capture.release()
                 return None
         return np.asarray(picture, dtype=np.uint8) if good else None
+
+    def _fitted(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a picture in the size of the first one."""
+        size = (picture.shape[1], picture.shape[0])
+        self._first = self._first or size
+        if size == self._first:
+            return picture
+        if size != self._scaled:
+            self._scaled = size
+            logger.warning(
+                "%s now gives %dx%d pixels: scaled to %dx%d", self.name, *size, *self._first
+            )
+        smaller = size[0] > self._first[0]
+        way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(picture, self._first, interpolation=way), dtype=np.uint8)
 
     def _open(self) -> cv2.VideoCapture:
         if isinstance(self._target, int):

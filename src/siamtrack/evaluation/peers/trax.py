@@ -7,6 +7,7 @@ polygons.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import tempfile
@@ -67,8 +68,10 @@ class TraxPeer:
                 errors="replace",
             )
         except OSError as reason:
+            self._folder.cleanup()
             raise SiamtrackError(f"{shlex.join(self.command)}: does not start ({reason})") from None
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
         self._expect("hello")
         self._box: Array = np.array(box, np.float64)
         self._send("initialize", self._image(frame), ",".join(f"{v:.4f}" for v in self._box))
@@ -98,6 +101,12 @@ class TraxPeer:
         except (OSError, subprocess.TimeoutExpired):
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):  # what was not flushed has nobody to go to
+                process.stdin.close()
+        self._reader.join(1)
+        if process.stdout is not None and not self._reader.is_alive():
+            process.stdout.close()  # a child of the process may hold the other end open
         self._folder.cleanup()
 
     def __del__(self) -> None:

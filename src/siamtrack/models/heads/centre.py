@@ -95,8 +95,8 @@ class CentreHead(nn.Module):
                 )
         feature = self.template_neck(template)
         cells = F.normalize(feature.flatten(2), dim=1).transpose(1, 2)
-        quarter = template.shape[-1] // 4
-        centre = feature[:, :, quarter : template.shape[-2] - quarter, quarter : -quarter or None]
+        quarter = self.cells // 4
+        centre = feature[:, :, quarter : self.cells - quarter, quarter : self.cells - quarter]
         row = F.pad(size, (0, cells.shape[-1] - 2))
         return torch.cat([cells, centre.mean((2, 3))[:, None], row[:, None]], dim=1)
 

@@ -47,13 +47,14 @@ class RPNHead(Head):
         self.stride = stride
         self.classes = classes
         self.register_buffer("shapes", anchor_shapes(stride, ratios, scales), persistent=False)
+        self.count = len(self.shapes)  # a number also while the network is traced
 
     def anchors(self, count: int, patch: int) -> Tensor:
         """Return the anchors cxcywh (4, K, count, count) in pixels of a search patch's side."""
         return anchor_boxes(self.shapes, count, self.stride, patch)
 
     def _split(self, scores: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-        count, size = len(self.shapes), scores.shape[2:]
+        count, size = self.count, scores.shape[2:]
         return (
             scores.reshape(-1, self.classes, count, *size),
             offsets.reshape(-1, 4, count, *size),
