@@ -58,7 +58,7 @@ def test_commands_run(page, video, capsys):
             words = shlex.split(re.sub(r"\$\w+", "1", line).rstrip("& "), comments=True)
             if words[:1] != ["siamtrack"]:
                 continue
-            absent = ("rtsp:", "otb", "got10k", "runs/", "data/")
+            absent = ("studio", "rtsp:", "otb", "got10k", "runs/", "data/")
             here = not any(word.startswith(absent) or ":/data/" in word for word in words)
             with pytest.raises(SystemExit) as stop:
                 main(words[1:]) if here else sys.exit(0 if parse(words[1:]) else 1)
