@@ -58,8 +58,9 @@ def test_commands_run(page, video, capsys):
             words = shlex.split(re.sub(r"\$\w+", "1", line).rstrip("& "), comments=True)
             if words[:1] != ["siamtrack"]:
                 continue
+            words = words[3:] if words[1] == "--import" else words[1:]
             absent = ("studio", "rtsp:", "otb", "got10k", "runs/", "data/")
             here = not any(word.startswith(absent) or ":/data/" in word for word in words)
             with pytest.raises(SystemExit) as stop:
-                main(words[1:]) if here else sys.exit(0 if parse(words[1:]) else 1)
+                main(words) if here else sys.exit(0 if parse(words) else 1)
             assert stop.value.code == 0, f"{page.name}: {line}: {capsys.readouterr().err}"
