@@ -70,7 +70,7 @@ bench: $(BENCH)/.done
 	$(BENCH)/bin/siamtrack bench --tracker siamtrack-lite=lite --tracker opencv:kcf \
 		--tracker opencv:csrt --tracker opencv:mil $(if $(wildcard $(PEERS)),--peers $(PEERS)) \
 		--rounds 9 --targets 1 4 16 64 --accuracy benchmarks/results/dev20/report.json \
-		--json benchmarks/results/speed.json --picture benchmarks/results/speed.png --overwrite
+		--report benchmarks/results/speed.json --picture benchmarks/results/speed.png --overwrite
 
 setup: $(DEV)/.done
 

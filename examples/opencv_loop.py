@@ -13,7 +13,9 @@ import siamtrack
 def main(path: str, *box: str) -> None:
     tracker = siamtrack.OpenCVTracker(siamtrack.load())  # was: cv2.TrackerCSRT.create()
     video = cv2.VideoCapture(path)
-    _, frame = video.read()
+    more, frame = video.read()
+    if not more:
+        sys.exit(f"{path} cannot be read")
     tracker.init(frame, tuple(int(v) for v in box))
     while True:
         more, frame = video.read()
@@ -24,4 +26,4 @@ def main(path: str, *box: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:] or sys.exit(__doc__))

@@ -41,7 +41,11 @@ def same(tracker: siamtrack.SiamTracker, first: np.ndarray, second: np.ndarray) 
 
 
 def main(*files: str) -> None:
-    first, second = (as_rgb(cv2.imread(file)[..., ::-1]) for file in files)
+    if len(pictures := [cv2.imread(file) for file in files]) != 2 or any(
+        p is None for p in pictures
+    ):
+        sys.exit(f"expected two pictures that can be read, got {' '.join(files)}")
+    first, second = (as_rgb(picture[..., ::-1]) for picture in pictures)
     score = same(siamtrack.load(), first, second)
     verdict = (
         "the same object" if score >= 0.9 else "unsure" if score >= 0.5 else "different objects"
@@ -50,4 +54,4 @@ def main(*files: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:] or sys.exit(__doc__))

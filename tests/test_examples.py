@@ -41,6 +41,21 @@ def test_example_runs(name, tmp_path, capsys):
     assert "lost" not in lines[0]
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.py")), ids=lambda f: f.stem)
+def test_without_arguments_an_example_says_how(file, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(file)])
+    with pytest.raises(SystemExit, match=f"python examples/{file.name} "):
+        runpy.run_path(str(file), run_name="__main__")
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("opencv_loop", ["absent.mp4", 1, 2, 8, 6]), ("verify_pictures", ["absent.jpg", "b.jpg"]),
+])  # fmt: skip
+def test_a_missing_file_is_named(name, words):
+    with pytest.raises(SystemExit, match="absent"):
+        run(name, *words)
+
+
 def test_a_face_is_blurred_and_the_rest_is_not(tmp_path, frames, capsys):
     out = tmp_path / "blurred.mp4"
     run("blur_target", demo_clip(), out, *FACE, 30, 40)

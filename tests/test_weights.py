@@ -91,6 +91,11 @@ def test_path_without_a_model(tmp_path):
         load_model(tmp_path)
     with pytest.raises(WeightsError, match="is no model"):
         load_model(tmp_path / "absent")
+    (tmp_path / "checkpoint.pt").write_bytes(b"weights")
+    with pytest.raises(WeightsError, match=r"is a checkpoint: `siamtrack export"):
+        load_model(tmp_path / "checkpoint.pt")
+    with pytest.raises(WeightsError, match="does not exist"):
+        load_model(tmp_path / "absent.pt")
 
 
 def test_graph_with_other_outputs(folder):

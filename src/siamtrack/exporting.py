@@ -88,7 +88,10 @@ def export(
     if batch is not None and batch < 1:
         raise ValueError(f"batch {batch}: expected a number from 1, or none for any")
     if (out / "card.json").exists() and not overwrite:
-        raise FileExistsError(f"{out} holds a model: choose another folder, or allow to overwrite")
+        raise FileExistsError(
+            f"{out} holds a model: choose another folder, or give --overwrite "
+            "(in Python, overwrite=True)"
+        )
     model: Trackable
     original: dict[str, Tensor] | None = None
     try:

@@ -102,6 +102,12 @@ def model_folder(name: str | Path) -> Path:
         return PACKAGED / name
     if (path / "card.json").is_file():
         return path
+    if path.suffix == ".pt":
+        there = "is a checkpoint" if path.is_file() else "does not exist"
+        raise WeightsError(
+            f"{path} {there}: `siamtrack export CHECKPOINT FOLDER` makes a model of a checkpoint; "
+            "give that folder"
+        )
     if path.exists() or path.name != str(name):
         raise WeightsError(
             f"{path} is no model: expected a folder with card.json, template.onnx and search.onnx, "

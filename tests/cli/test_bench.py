@@ -25,7 +25,7 @@ def run(*arguments):
 
 def test_without_any_file(tmp_path, capsys):
     out, picture = tmp_path / "out" / "speed.json", tmp_path / "speed.svg"
-    assert run("--tracker", STILL, "--frames", 4, "--rounds", 1, "--threads", 1, "--json", out,
+    assert run("--tracker", STILL, "--frames", 4, "--rounds", 1, "--threads", 1, "--report", out,
                "--picture", picture, "--quiet") == 0  # fmt: skip
     title, head, still, decode, *_ = capsys.readouterr().out.splitlines()
     assert title.startswith("generated clip: 4 frames of 640x480, rounds in turn: 1, threads: 1")
@@ -81,6 +81,6 @@ def test_fewer_frames_than_asked_for(video, capsys):
 def test_files_are_not_replaced_unasked(tmp_path, capsys):
     file = tmp_path / "speed.json"
     file.write_text("mine")
-    assert run("--json", file) == 2
+    assert run("--report", file) == 2
     assert "give --overwrite" in capsys.readouterr().err
     assert file.read_text() == "mine"

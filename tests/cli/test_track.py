@@ -13,6 +13,7 @@ import pytest
 
 from siamtrack.boxes import iou
 from siamtrack.cli import main
+from siamtrack.sinks.csv import CsvSink
 from tests.helpers import clip, write_video
 
 
@@ -61,7 +62,7 @@ def test_without_outputs_csv_goes_to_stdout(video, capsys):
     path, boxes = video
     assert run("track", path, *box(boxes[3]), "--start", 3, "--end", 6, "--quiet") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("frame,id,left")
+    assert lines[0] == CsvSink.header
     assert [line.split(",")[0] for line in lines[1:]] == ["3", "4", "5"]
 
 
@@ -70,7 +71,7 @@ def test_boxes_from_a_file(video, tmp_path, capsys):
     file = tmp_path / "boxes.txt"
     file.write_text("\n".join(f"{k} {k + 4} " + " ".join(map(str, boxes[k])) for k in (0, 5)))
     assert run("track", path, "--boxes", file, "--quiet") == 0
-    rows = [line.split(",")[:2] for line in capsys.readouterr().out.splitlines()[1:]]
+    rows = [line.split(",")[:3:2] for line in capsys.readouterr().out.splitlines()[1:]]
     assert rows[0] == ["0", "4"]
     assert rows[-2:] == [["11", "4"], ["11", "9"]]
     file.write_text("1 2 3\n")
@@ -83,6 +84,7 @@ def test_boxes_from_a_file(video, tmp_path, capsys):
     [
         (["absent.mp4", "--box", "1", "1", "5", "5"], "absent.mp4 does not exist"),
         (["VIDEO"], "no target: give --box"),
+        (["VIDEO"], "`siamtrack studio VIDEO` draws boxes"),
         (["VIDEO", "--box", "1", "1", "0", "5"], "width and height must be above 0"),
         (["VIDEO", "--box", "1", "1", "nan", "5"], "must be finite"),
         (["VIDEO", "--box", "1000", "1", "5", "5"], "outside the frame of 256x192"),
@@ -98,7 +100,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(video, tmp_path, capsys, argu
     (tmp_path / "text.mp4").write_text("this is not a video")
     names = {"VIDEO": str(video[0]), "TEXT": str(tmp_path / "text.mp4")}
     assert run("track", *(names.get(word, word) for word in arguments), "--quiet") == 2
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
+    assert not out
     assert words in error
     assert "Traceback" not in error
 
@@ -117,7 +120,9 @@ def test_nothing_is_overwritten_unasked(video, tmp_path, capsys):
     common = ["track", path, *box(boxes[0]), "--out", other, "--out", out, "--quiet"]
     assert run(*common) == 2
     assert out.read_text() == "precious"
-    assert "a.csv exists" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "a.csv exists" in error
+    assert "--overwrite" in error
     assert run(*common, "--overwrite") == 0
     assert out.read_text().startswith("frame,")
 

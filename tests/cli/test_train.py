@@ -58,6 +58,10 @@ def test_siamfc_from_a_preset_to_a_model_that_tracks(tmp_path, capsys):
     assert run("track", video, "--box", 60, 70, 40, 40, *model) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     own = ["--data", data, "--out", tmp_path / "own", "--steps", 1, "--quiet"]
+    assert run("fine-tune", "lite", *own) == 2
+    assert "expected checkpoint.pt of a run" in capsys.readouterr().err
+    assert run("export", tmp_path / "absent.pt", tmp_path / "mine") == 2
+    assert "absent.pt does not exist" in capsys.readouterr().err
     assert run("fine-tune", out / "checkpoint.pt", *own, "--json") == 0
     assert json.loads(capsys.readouterr().out)["names"] == ["a"]
 

@@ -203,7 +203,8 @@ def test_a_benchmark_must_be_whole(tmp_path):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(DatasetError, match="no sequence found"):
+    (tmp_path / "MyCar").mkdir()
+    with pytest.raises(DatasetError, match=r"no sequence found: .* folder:PATH"):
         open_dataset(f"otb:{tmp_path}")
 
 

@@ -113,7 +113,7 @@ def test_bad_manifest(tmp_path, line, words):
 
 
 def test_missing_manifest(tmp_path):
-    with pytest.raises(DatasetError, match="no such manifest"):
+    with pytest.raises(DatasetError, match=r"no such manifest.*yolo:PATH"):
         read_manifest(tmp_path)
 
 

@@ -94,7 +94,7 @@ def test_metrics_and_config_are_written(pool, tmp_path):
 def test_a_run_is_not_overwritten(pool, tmp_path):
     config = replace(SMALL, steps=1)
     train(config, sampler(pool), tmp_path / "run")
-    with pytest.raises(FileExistsError, match="resume the run or give another folder"):
+    with pytest.raises(FileExistsError, match="give another folder, or --resume"):
         train(config, sampler(pool), tmp_path / "run")
     with pytest.raises(ValueError, match="another config"):
         train(replace(config, rate=0.5), sampler(pool), tmp_path / "run", resume=True)

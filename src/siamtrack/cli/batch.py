@@ -38,7 +38,8 @@ class Batch:
     ray: str | None = None
     """Run on Ray instead (extra `ray`): local, auto, or the address of a cluster."""
     runtime: str = AUTO
-    """Engine of the network."""
+    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
+    docs/runtimes.md."""
     threads: int = 1
     """Threads of the network in each process."""
     redetect: bool = False

@@ -35,16 +35,18 @@ class Bench:
     """Frames of a pass; by default as many as there are, at most 100."""
     targets: tuple[int, ...] = ()
     """Numbers of targets to follow in one tracker, against as many trackers: 1 4 16 64."""
-    json: Path | None = None
-    """File for everything that was measured, with the machine."""
+    report: Path | None = None
+    """File for everything that was measured, with the machine: .json."""
     picture: Path | None = None
     """File for bars of latency: .png, .svg or .pdf; needs the extra `plots`."""
     accuracy: Path | None = None
     """Report of `siamtrack eval` in JSON: the picture sets speed against its success."""
     overwrite: bool = False
     """Replace files that exist."""
+    json: bool = False
+    """Print everything as JSON."""
     quiet: bool = False
-    """No progress."""
+    """No progress bar."""
 
     def run(self) -> None:
         """Measure, write the files and print the table."""
@@ -68,17 +70,19 @@ class Bench:
                 threads=self.threads, rounds=self.rounds, frames=self.frames,
                 targets=self.targets, done=done,
             )  # fmt: skip
-        if self.json is not None:
-            write_text(self.json, report.to_json())
+        if self.report is not None:
+            write_text(self.report, report.to_json())
         if self.picture is not None:
             draw(report, self.picture, accuracy)
-        print(table(report))
+        print(report.to_json() if self.json else table(report))
 
     def _check_files(self) -> None:
         if self.picture is not None and self.picture.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise ValueError(f"--picture {self.picture}: expected an ending of .png, .svg or .pdf")
         if self.accuracy is not None and self.picture is None:
             raise ValueError("--accuracy is for the picture: give --picture FILE as well")
-        for path in (self.json, self.picture):
+        if self.report is not None and self.report.suffix.lower() != ".json":
+            raise ValueError(f"--report {self.report}: expected an ending of .json")
+        for path in (self.report, self.picture):
             if path is not None and path.exists() and not self.overwrite:
                 raise FileExistsError(f"{path} exists; give --overwrite to replace it")

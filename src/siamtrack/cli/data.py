@@ -91,7 +91,7 @@ class Prepare:
     crop: CropConfig = field(default_factory=CropConfig)
     """How to cut."""
     every: int = 1
-    """Take every so manieth box of a track."""
+    """Take every Nth box of a track."""
     workers: int = 0
     """Threads; 0: as many as there are processors."""
     json: bool = False

@@ -40,6 +40,10 @@ class Export:
 
     def run(self) -> None:
         """Export and print what was written."""
+        if Path(self.checkpoint).suffix in (".pt", ".pth") and not Path(self.checkpoint).is_file():
+            raise FileNotFoundError(
+                f"{self.checkpoint} does not exist: give checkpoint.pt of a run"
+            )
         if Path(self.checkpoint).is_file():
             from siamtrack.exporting import export
 
@@ -60,7 +64,7 @@ class Export:
         if self.int8:
             self._quantise(card)
         files = ", ".join(model_files(read_card(self.out)))
-        print(f"wrote {self.out}: model {card.name} ({files}), load it with --model {self.out}")
+        print(f"wrote {self.out} ({files}): load it with --model {self.out}")
 
     def _quantise(self, card: Card) -> None:
         from siamtrack.data.images import ImageCache
@@ -88,7 +92,10 @@ def copy_model(source: Path, out: Path, name: str | None, overwrite: bool) -> Ca
     card = read_card(source)
     read_graphs(source, card)
     if (out / "card.json").exists() and not overwrite:
-        raise FileExistsError(f"{out} holds a model: choose another folder, or allow to overwrite")
+        raise FileExistsError(
+            f"{out} holds a model: choose another folder, or give --overwrite "
+            "(in Python, overwrite=True)"
+        )
     card = replace(card, name=name or out.name)
     with write_together(out, "card.json") as folder:
         for file in model_files(card):

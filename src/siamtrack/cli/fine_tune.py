@@ -1,4 +1,4 @@
-"""`siamtrack fine-tune`: go on training a checkpoint on a few own videos, and say if it helped."""
+"""`siamtrack fine-tune`: go on training on a few videos of one's own, and say if it helped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siamtrack.cli.train import read_settings
 
 @dataclass(frozen=True)
 class FineTune:
-    """Go on training a checkpoint on a few own videos, in minutes; needs the extra `train`.
+    """Go on training a checkpoint on a few videos of your own, in minutes; needs the extra `train`.
 
     The last part of every video is held out, and tracked before and after.
     """
@@ -22,14 +22,15 @@ class FineTune:
     checkpoint: Positional[Path]
     """checkpoint.pt of a run."""
     data: UseAppendAction[tuple[str, ...]]
-    """Own videos: a manifest with tracks, or mot:PATH, cvat:PATH and so on. Repeat for more."""
+    """Videos of your own: a manifest with tracks, or mot:PATH, cvat:PATH and so on. Repeat for
+    more."""
     out: Path
     """Folder of the new run."""
     config: Path | None = None
     """JSON file with settings of `siamtrack.training.TrainConfig` that replace the defaults."""
     steps: int | None = None
-    """Optimiser steps; replaces the config's."""
-    hold_out: float = 0.3
+    """Optimiser steps; by default those of --config, else 300."""
+    held_out: float = 0.3
     """Share of each video, at its end, that is not trained on."""
     json: bool = False
     """Print the report as JSON."""
@@ -47,7 +48,7 @@ class FineTune:
         if self.steps is not None:
             changes["steps"] = self.steps
         helped = fine_tune(
-            self.checkpoint, read_all(self.data), self.out, changes=changes, share=self.hold_out,
+            self.checkpoint, read_all(self.data), self.out, changes=changes, share=self.held_out,
             watch=Watch(bar=not self.quiet and sys.stderr.isatty()),
         )  # fmt: skip
         report = self.out / "report.json"

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Union
 import tyro
 from tyro.conf import arg, subcommand
 
+from siamtrack import __version__
+from siamtrack.cli.own_files import import_files
 from siamtrack.errors import SiamtrackError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -35,24 +37,51 @@ VERBS = {
 }
 """The class of each verb; only that of the verb given is imported."""
 _MODULES = {"eval": "evaluate", "fine-tune": "fine_tune"}
+_SHORT = ("DisallowNone", "FlagCreatePairsOff", "PositionalMetavarFromFieldName")
+_STYLE = tuple(getattr(tyro.conf, name) for name in _SHORT if hasattr(tyro.conf, name))
+"""`--json` without `--no-json`, PATH without {None}, SOURCE for STR; older tyro has not all."""
+_DESCRIPTION = """Draw one box, follow the object: Siamese visual object tracking.
+
+Before a verb, --import FILE.py adds what a file of yours registers, and may be repeated; --version
+alone prints the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 2 bad input, 130 interrupted, 1 a defect of ours."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        print(f"siamtrack {__version__}")
+        sys.exit(0)
+    try:
+        words = import_files(words)
+    except ValueError as error:
+        print(f"siamtrack: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    sys.exit(run(parse(words)))
+
+
+def parse(words: Sequence[str]) -> Any:
+    """Return the command that the words give, without running it.
+
+    Raises:
+        SystemExit: If they give none, with 2; or ask for help, with 0.
+    """
+    words = _boxes_with_commas(words)
     if words and words[0] in VERBS:
         verb, *rest = words
-        command: Any = tyro.cli(_class(verb), args=rest, prog=f"siamtrack {verb}")
-    else:
-        verbs: Any = Union[tuple(map(_subcommand, VERBS))]
-        command = tyro.cli(
-            verbs,
-            args=words,
-            prog="siamtrack",
-            description="Draw one box, follow the object: Siamese visual object tracking.",
-        )
-    sys.exit(run(command))
+        return tyro.cli(_class(verb), args=rest, prog=f"siamtrack {verb}", config=_STYLE)
+    verbs: Any = Union[tuple(map(_subcommand, VERBS))]
+    return tyro.cli(verbs, args=words, prog="siamtrack", description=_DESCRIPTION, config=_STYLE)
+
+
+def _boxes_with_commas(words: Sequence[str]) -> list[str]:
+    """Take `--box 60,70,40,40`, as tables of boxes have it, for `--box 60 70 40 40`."""
+    split: list[str] = []
+    for word in words:
+        numbers = word.split(",") if split and split[-1] == "--box" else []
+        split += numbers if len(numbers) == 4 else [word]
+    return split
 
 
 def _class(verb: str) -> Any:

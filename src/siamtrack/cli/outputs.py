@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from siamtrack.sinks import Sink, open_sink
+from siamtrack.sinks.csv import CsvSink, csv_lines
 from siamtrack.tracks import Track
 from siamtrack.video import Frame
 
@@ -33,20 +33,18 @@ class Outputs:
                 for path, kind in files
             ]
             self._stack = stack.pop_all()
+        self._begun = False
 
     def write(self, frame: Frame, tracks: Sequence[Track]) -> None:
         """Write one frame; without any sink, lines of CSV go to standard output."""
         for sink in self._sinks:
             sink.write(frame, tracks)
         if not self._sinks:
-            for track in tracks:
-                box = ",".join(f"{value:.3f}" for value in track.box)
-                line = f"{frame.index},{track.id},{box},{track.score:.4f},{track.state.value}"
-                print(line, file=sys.stdout, flush=True)
+            lines = csv_lines(frame, tracks)
+            print("\n".join(lines if self._begun else [CsvSink.header, *lines]), flush=True)
+            self._begun = True
 
     def __enter__(self) -> Outputs:
-        if not self._sinks:
-            print("frame,id,left,top,width,height,score,state", flush=True)
         return self
 
     def __exit__(self, *error: object) -> None:

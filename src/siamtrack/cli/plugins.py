@@ -14,7 +14,7 @@ class Plugins:
     """List what other packages add: trackers, data sets, runtimes, models and more."""
 
     check: bool = False
-    """Import each, and say what cannot be used; exit code 2 if there is such a one."""
+    """Import each, and say what cannot be used; exit code 2 if there is one."""
     json: bool = False
     """Print JSON."""
 

@@ -42,15 +42,15 @@ class Track:
     out: UseAppendAction[tuple[Path, ...]] = ()
     """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO). Repeat for more."""
     mot: Path | None = None
-    """MOTChallenge text."""
+    """File to write as MOTChallenge text, 1-based."""
     otb: Path | None = None
-    """OTB text."""
+    """File to write as OTB text, 1-based."""
     start: int = 0
     """First frame to take, from 0."""
     end: int | None = None
     """Frame to stop before."""
     stride: int = 1
-    """Take every so manieth frame."""
+    """Take every Nth frame."""
     latest: bool = False
     """Cameras and streams: always take the newest frame and count the dropped ones."""
     runtime: str = AUTO
@@ -96,7 +96,10 @@ class Track:
         for box in self.box:
             first[next(free)] = list(box)  # type: ignore[assignment]
         if not starts:
-            raise ValueError("no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE")
+            raise ValueError(
+                "no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE; "
+                "`siamtrack studio VIDEO` draws boxes in the browser"
+            )
         return starts
 
 

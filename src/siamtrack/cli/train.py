@@ -25,15 +25,15 @@ class Train:
     """NAME:PATH of a public data set in its own layout, such as got10k:/data/GOT-10k, or a manifest
     (JSON Lines: image, box, track, frame, label) or its folder. Repeat for more."""
     out: Path | None = None
-    """Folder of the run."""
+    """Folder of the run; only with --sheet it may be left out."""
     preset: str = "box"
     """What to start from: box, cpu (slim SiamFC) or paper (SiamDW's recipe)."""
     config: Path | None = None
     """JSON file with settings of `siamtrack.training.TrainConfig` that replace the preset's."""
     steps: int | None = None
-    """Optimiser steps; replaces the config's."""
+    """Optimiser steps; by default those of --config, else the preset's."""
     resume: bool = False
-    """Go on with the run in `out`."""
+    """Go on with the run in --out."""
     validate: str | None = None
     """NAME:PATH of sequences, such as otb:/data/OTB, to track while training; never trained on."""
     validate_every: int = 500

@@ -49,7 +49,7 @@ class Tune:
     sequences: str = ""
     """Names of the only sequences to use, tuned on or held out; all if empty."""
     starts: int = 3
-    """Starts of each sequence."""
+    """Frames of each sequence at which a trial starts anew."""
     frames: int = 120
     """Frames from each start."""
     trials: int = 200

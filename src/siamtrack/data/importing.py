@@ -65,7 +65,9 @@ def import_annotations(
     place = Path(out)
     file = place if place.suffix == ".jsonl" else place / "manifest.jsonl"
     if file.exists() and not overwrite:
-        raise FileExistsError(f"{file} exists: choose another name, or allow to overwrite it")
+        raise FileExistsError(
+            f"{file} exists: choose another name, or give --overwrite (in Python, overwrite=True)"
+        )
     found = Findings()
     if images is None:
         entries = read_training(f"{form}:{source}", found)

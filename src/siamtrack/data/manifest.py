@@ -99,7 +99,10 @@ def read_manifest(path: str | Path, source: str | None = None) -> list[Entry]:
     if file.is_dir():
         file = file / "manifest.jsonl"
     if not file.is_file():
-        raise DatasetError(f"{file}: no such manifest; expected a .jsonl file, one object a line")
+        raise DatasetError(
+            f"{file}: no such manifest; expected a .jsonl file, one object a line, or NAME:PATH "
+            "of a data set or an annotation tool, such as yolo:PATH"
+        )
     folder, name = str(file.parent), file_stem(file.parent)
     entries: list[Entry] = []
     number = 0
@@ -170,7 +173,9 @@ def write_manifest(entries: Iterable[Entry], path: str | Path, overwrite: bool =
     """
     file = Path(path)
     if file.exists() and not overwrite:
-        raise FileExistsError(f"{file} exists: choose another name, or allow to overwrite it")
+        raise FileExistsError(
+            f"{file} exists: choose another name, or give --overwrite (in Python, overwrite=True)"
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     root = str(file.parent.resolve()) + os.sep
     part = file.with_name(file.name + ".part")

@@ -67,6 +67,11 @@ def otb_dataset(name: str, version: str, found: Mapping[str, Sequence], partial:
             "with partial=True (otb:PATH takes whatever is there)"
         )
     sequences = [found[target.name] for target in wanted if target.name in found]
+    if not sequences:
+        raise DatasetError(
+            f"{name}: no sequence found: expected folders with the names of OTB, such as "
+            f"{wanted[0].name}; folder:PATH takes sequences of any name"
+        )
     return Dataset(name, sequences, origin=1, aliases=ALIASES, missing=missing)
 
 

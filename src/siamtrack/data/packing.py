@@ -71,7 +71,10 @@ def pack(
     writer = library().tar_writer
     old = sorted(folder.glob("train-*.tar"))
     if old and not overwrite:
-        raise FileExistsError(f"{old[0]} exists: choose another folder, or allow to overwrite it")
+        raise FileExistsError(
+            f"{old[0]} exists: choose another folder, or give --overwrite "
+            "(in Python, overwrite=True)"
+        )
     by_image: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_image[entry.image].append(entry)

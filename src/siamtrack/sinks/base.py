@@ -110,7 +110,10 @@ class Sink(ABC):
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder: give the name of a file")
         if path.exists() and not self._overwrite:
-            raise FileExistsError(f"{path} exists: choose another name, or allow to overwrite it")
+            raise FileExistsError(
+                f"{path} exists: choose another name, or "
+                "give --overwrite (in Python, overwrite=True)"
+            )
 
     def _open_text(self, path: Path) -> TextIO:
         self._check(path)

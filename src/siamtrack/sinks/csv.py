@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, TextSink, box_of, decimals
 from siamtrack.video import Frame
@@ -14,9 +16,14 @@ class CsvSink(TextSink):
     header = "frame,time,id,left,top,width,height,score,state"
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
-        time = "" if frame.time is None else f"{frame.time:.6f}"
-        self._lines(
-            f"{frame.index},{time},{track.id},{decimals(box_of(track))},"
-            f"{track.score:.4f},{track.state.value}"
-            for track in tracks
-        )
+        self._lines(csv_lines(frame, tracks))
+
+
+def csv_lines(frame: Frame, tracks: Iterable[TrackLike]) -> list[str]:
+    """Return a line for each track of a frame."""
+    time = "" if frame.time is None else f"{frame.time:.6f}"
+    return [
+        f"{frame.index},{time},{track.id},{decimals(box_of(track))},"
+        f"{track.score:.4f},{track.state.value}"
+        for track in tracks
+    ]

@@ -106,6 +106,11 @@ def read(path: Path) -> State:
     Raises:
         WeightsError: If it is none.
     """
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} is no file: expected checkpoint.pt of a run of `siamtrack train`; the models "
+            "in the package are graphs, which cannot be trained on"
+        )
     try:
         state = load_tensors(path)
         known = {"step", "config", "model", "average"} <= set(state)

@@ -66,7 +66,9 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
-        raise FileExistsError(f"{path} exists: resume the run or give another folder")
+        raise FileExistsError(
+            f"{path} exists: give another folder, or --resume to go on (in Python, resume=True)"
+        )
     data = checkpoint.data_fingerprint(sampler.pool.entries)
     torch.manual_seed(config.seed)
     model, teacher = start(config)

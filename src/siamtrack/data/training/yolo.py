@@ -44,7 +44,7 @@ def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> It
     if not files:
         raise DatasetError(
             f"{path}: expected labels/*.txt and images/* (or train/labels, train/images) here, as "
-            "YOLO has them"
+            "YOLO has them; unpack a zip first"
         )
     names = _names(path)
     known: dict[Path, Pictures] = {}
