@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from siamtrack.crops import context_side
-from siamtrack.response import best_cell, boxes_of, cell_centres, change_penalty, cosine_window
+from siamtrack.response import best_cell, box_at, cell_centres, change_penalty, cosine_window
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 5), (17, 17), (4, 7)])
@@ -40,16 +40,14 @@ def test_cells_are_evenly_spaced_and_centred(count, stride, patch):
     assert centres.mean() == pytest.approx(patch / 2)
 
 
-def test_boxes_of_against_a_loop():
-    distances = np.random.default_rng(0).uniform(0, 40, (4, 3, 5)).astype(np.float32)
-    boxes = boxes_of(distances, 8, 65)
+def test_box_at_lies_around_the_centre_of_its_cell():
+    distances = np.random.default_rng(0).uniform(0, 40, (4, 3, 5))
     x, y = cell_centres(5, 8, 65), cell_centres(3, 8, 65)
-    assert boxes.shape == (3, 5, 4)
     for row in range(3):
         for column in range(5):
-            left, top, right, bottom = (float(d) for d in distances[:, row, column])
+            left, top, right, bottom = distances[:, row, column]
             expected = [x[column] - left, y[row] - top, left + right, top + bottom]
-            assert boxes[row, column].tolist() == pytest.approx(expected)
+            assert box_at(distances, row, column, 8, 65).tolist() == pytest.approx(expected)
 
 
 def penalty_oracle(box, width, height, strength):
@@ -67,16 +65,16 @@ length = st.floats(1, 300)
 
 @given(length, length, length, length, st.floats(0, 1))
 def test_penalty_agrees_with_the_formula(w, h, width, height, strength):
-    value = float(change_penalty(np.array([3.0, 4.0, w, h]), width, height, strength))
+    value = float(change_penalty(np.float64(w), np.float64(h), width, height, strength))
     assert value == pytest.approx(penalty_oracle([3, 4, w, h], width, height, strength), rel=1e-9)
     assert 0 <= value <= 1
-    same = change_penalty(np.array([0.0, 0.0, width, height]), width, height, strength)
+    same = change_penalty(np.float64(width), np.float64(height), width, height, strength)
     assert same == pytest.approx(1.0)
 
 
 def test_growing_and_shrinking_are_disfavoured_alike_and_empty_boxes_stay_finite():
-    boxes = np.array([[0, 0, 20, 20], [0, 0, 5, 5], [0, 0, 10, 10], [0, 0, 0, 0.0]])
-    twice, half, same, empty = change_penalty(boxes, 10, 10, 0.2)
+    sides = np.array([20.0, 5.0, 10.0, 0.0])
+    twice, half, same, empty = change_penalty(sides, sides, 10, 10, 0.2)
     assert twice == pytest.approx(half)
     assert same == 1.0
     assert 0 <= empty < twice < same

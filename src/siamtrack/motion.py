@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import numpy as np
 from siamtrack.boxes import Array, centres
 from siamtrack.crops import Window
 from siamtrack.registry import Registry
-from siamtrack.response import best_cell, boxes_of, change_penalty, cosine_window
+from siamtrack.response import best_cell, box_at, change_penalty, cosine_window
 from siamtrack.runtimes.base import Floats, Response
 
 if TYPE_CHECKING:
@@ -53,14 +54,15 @@ def best_box(
     window, settings = windows[0], card.tracker
     if response.distances is None:
         return None
-    score, distances = response.score[0], response.distances[0]
-    if not (np.isfinite(score).all() and np.isfinite(distances).all()):
+    score, distances = response.score[0], response.distances[0].astype(np.float64)
+    # one value that is not finite shows in the sum; of float32 it cannot overflow
+    if not (math.isfinite(score.sum(dtype=np.float64)) and math.isfinite(distances.sum())):
         return None
-    boxes = boxes_of(distances, card.stride, card.search)
-    width, height = window.to_patch(last)[2:]
-    penalty = change_penalty(boxes, width, height, settings.penalty)
+    left, top, right, bottom = distances
+    width, height = window.to_patch(last)[2:].tolist()
+    penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
     row, column = best_cell(score * penalty, cosine_window(*score.shape), settings.window)
-    box = window.to_frame(boxes[row, column])
+    box = window.to_frame(box_at(distances, row, column, card.stride, card.search))
     rate = settings.size_rate * float(score[row, column] * penalty[row, column])
     size = (1 - rate) * last[2:] + rate * box[2:]
     presence = 0.0 if response.presence is None else float(response.presence[0])

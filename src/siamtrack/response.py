@@ -45,28 +45,31 @@ def _fixed(array: NDArray[F]) -> NDArray[F]:
     return array
 
 
-def boxes_of(distances: Map, stride: int, patch: int) -> Array:
-    """Turn side distances (4, H, W) into boxes ltwh (H, W, 4), all in patch pixels."""
+def box_at(distances: Array, row: int, column: int, stride: int, patch: int) -> Array:
+    """Return the box ltwh (4,) of one cell of side distances (4, H, W), all in patch pixels."""
     _, rows, columns = distances.shape
-    x = cell_centres(columns, stride, patch)[None, :]
-    y = cell_centres(rows, stride, patch)[:, None]
-    left, top, right, bottom = distances.astype(np.float64)
-    return np.stack([x - left, y - top, left + right, top + bottom], axis=-1)
+    left, top, right, bottom = distances[:, row, column].tolist()
+    x = cell_centres(columns, stride, patch)[column]
+    y = cell_centres(rows, stride, patch)[row]
+    return np.array([x - left, y - top, left + right, top + bottom])
 
 
-def change_penalty(boxes: Array, width: float, height: float, strength: float) -> Array:
-    """Factor in (0, 1] that disfavours boxes (..., 4) whose size or aspect differs from the last.
+def change_penalty(
+    widths: Array, heights: Array, width: float, height: float, strength: float
+) -> Array:
+    """Factor in (0, 1] that disfavours boxes whose size or aspect differs from the last.
 
     exp(-strength * (r * s - 1)) with the change of aspect r and of size s, both at least 1. Li et
     al., "SiamRPN", CVPR 2018, section 4.3.
 
     Args:
-        boxes: Candidates ltwh (..., 4) in patch pixels.
+        widths: Of the candidates, in patch pixels, of any shape.
+        heights: Of the candidates, of the same shape.
         width: Width of the last box in patch pixels.
         height: Height of the last box in patch pixels.
         strength: 0 switches the penalty off.
     """
-    w, h = np.maximum(boxes[..., 2], 1e-3), np.maximum(boxes[..., 3], 1e-3)
+    w, h = np.maximum(widths, 1e-3), np.maximum(heights, 1e-3)
     margin = 0.5 * (w + h)
     size = np.sqrt((w + margin) * (h + margin)) / context_side(width, height)
     aspect = (w / h) / (width / height)
