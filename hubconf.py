@@ -24,3 +24,13 @@ def lite(**options):
 def ciresnet22_slim(**options):
     """Load SiamFC on a slim CIResNet-22; `options` are those of `siamtrack.load`."""
     return _siamtrack.load("ciresnet22-slim", **options)
+
+
+def ciresnet22_slim_contrastive(**options):
+    """Load the same, trained on with the contrastive loss."""
+    return _siamtrack.load("ciresnet22-slim-contrastive", **options)
+
+
+def ciresnet22_slim_triplet(**options):
+    """Load the same, trained on with the triplet loss."""
+    return _siamtrack.load("ciresnet22-slim-triplet", **options)

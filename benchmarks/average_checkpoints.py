@@ -2,9 +2,9 @@
 
     python benchmarks/average_checkpoints.py first.pt second.pt --share 0.6 --out mean.pt
 
-Weights of runs that began with the same ones lie in one valley, and their mean is often better than
-either (Wortsman et al., "Model soups", ICML 2022, https://arxiv.org/abs/2203.05482). The rest of the
-checkpoint is that of the second, without its optimiser's state.
+Weights of runs that began with the same ones lie in one valley; their mean is often better than
+either (Wortsman et al., "Model soups", ICML 2022, https://arxiv.org/abs/2203.05482). The rest of
+the checkpoint is that of the second, without its optimiser's state.
 """
 
 from __future__ import annotations

@@ -208,8 +208,12 @@ def test_processes_with_a_tracker_before_and_after_do_as_one_alone(way, tmp_path
 
 
 def test_nothing_reads_the_clock_of_the_day():
-    """Waits and durations are measured by clocks that nobody sets."""
-    for file in Path(siamtrack.__file__).parent.rglob("*.py"):
+    """Waits and durations are measured by clocks that nobody sets.
+
+    The age of a file has no other clock: what a killed upload left may go early or late.
+    """
+    files = set(Path(siamtrack.__file__).parent.rglob("*.py"))
+    for file in files - {Path(siamtrack.__file__).parent / "studio" / "partial.py"}:
         text = file.read_text(encoding="utf-8")
         for word in ("time.time(", "import time as", "from time import", "datetime.now", "utcnow"):
             assert word not in text, (file, word)

@@ -55,8 +55,10 @@ def best_box(
     if response.distances is None:
         return None
     score, distances = response.score[0], response.distances[0].astype(np.float64)
-    # one value that is not finite shows in the sum; of float32 it cannot overflow
-    if not (math.isfinite(score.sum(dtype=np.float64)) and math.isfinite(distances.sum())):
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        # one value that is not finite shows in the sum; of float32 it cannot overflow
+        total = score.sum(dtype=np.float64) + distances.sum()
+    if not math.isfinite(total):
         return None
     left, top, right, bottom = distances
     width, height = window.to_patch(last)[2:].tolist()

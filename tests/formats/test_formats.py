@@ -84,7 +84,7 @@ def test_formats_of_a_packaged_model(tmp_path, capsys):
         (("lite", tmp_path / "b", "--format", "openvin"), "unknown export format 'openvin'"),
         (("lite", tmp_path / "c", "--batch", 2), "are made already; give the checkpoint"),
         (("litte", tmp_path / "d"), "did you mean 'lite'"),
-        ((tmp_path / "none.pt", tmp_path / "e"), "is no model"),
+        ((tmp_path / "none.pt", tmp_path / "e"), "does not exist"),
     ):
         assert run("export", *arguments) == 2
         assert message in capsys.readouterr().err

@@ -254,9 +254,10 @@ def test_an_open_project_compacts_when_it_has_grown(client, project, monkeypatch
     assert b'"do":"state"' in path.read_bytes()
     before = client.get(project).json()
     client.__exit__(None, None, None)
-    client.app.state.sessions._open.clear()
+    client.app.state.sessions.close()
     after = client.get(project).json()
     assert (after["targets"], after["undo"]) == (before["targets"], True)
+    client.app.state.sessions.close()
 
 
 def test_a_project_that_has_grown_is_compacted_when_it_is_opened(
@@ -274,3 +275,4 @@ def test_a_project_that_has_grown_is_compacted_when_it_is_opened(
     client.app.state.sessions.close()
     assert client.get(project).json()["targets"] == before["targets"]
     assert path.read_bytes() == short  # nothing new: it is left as it is
+    client.app.state.sessions.close()
