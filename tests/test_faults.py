@@ -132,33 +132,28 @@ def test_again_is_the_same_to_the_bit():
     np.testing.assert_array_equal(boxes_with(1), boxes_with(1))
 
 
-def test_trackers_in_many_threads_share_a_model_and_disturb_nobody():
+def as_alone_in_threads(threads, make):
+    """Every tracker that `make` makes gives in a thread what one gives alone, to the bit."""
     pictures, boxes = clip(8)
-    model = load_model(threads=1)
 
     def run(_):
-        tracker = siamtrack.SiamTracker(model)
+        tracker = make()
         tracker.init(pictures[0], boxes[0])
         return np.array([tracker.update(picture).box for picture in pictures[1:]])
 
     alone = run(0)
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(run, range(6)):
+    with ThreadPoolExecutor(threads) as pool:
+        for found in pool.map(run, range(max(threads, 6))):
             np.testing.assert_array_equal(found, alone)
+
+
+def test_trackers_in_many_threads_share_a_model_and_disturb_nobody():
+    model = load_model(threads=1)
+    as_alone_in_threads(4, lambda: siamtrack.SiamTracker(model))
 
 
 def test_eight_threads_with_a_tracker_each_do_as_one_alone():
-    pictures, boxes = clip(6)
-
-    def run(_):
-        tracker = siamtrack.load(threads=1)
-        tracker.init(pictures[0], boxes[0])
-        return np.array([tracker.update(picture).box for picture in pictures[1:]])
-
-    alone = run(0)
-    with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(run, range(8)):
-            np.testing.assert_array_equal(found, alone)
+    as_alone_in_threads(8, lambda: siamtrack.load(threads=1))
 
 
 PROCESSES = """

@@ -53,10 +53,8 @@ def trees(tmp_path_factory):
     return tree
 
 
-@pytest.mark.parametrize("name", TRAINING)
-def test_training_data(name, trees):
-    source, files = trees(TRAINING[name])
-    read = read_manifest if name == "manifest" else read_training
+def with_changes(files, what, read_all):
+    """Read with one of the files damaged, again and again; each is put back afterwards."""
 
     @fuzz
     @given(which=st.integers(0, len(files) - 1), changes=CHANGES)
@@ -64,14 +62,25 @@ def test_training_data(name, trees):
         path, data = files[which]
         path.write_bytes(changed(data, changes))
         try:
-            with case(f"training data, {name}", DatasetError):
-                for entry in read(source):
-                    assert np.isfinite(entry.box).all()
-                    assert min(entry.box[2:]) > 0
+            with case(what, DatasetError):
+                read_all()
         finally:
             path.write_bytes(data)
 
     run()
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_training_data(name, trees):
+    source, files = trees(TRAINING[name])
+    read = read_manifest if name == "manifest" else read_training
+
+    def read_all():
+        for entry in read(source):
+            assert np.isfinite(entry.box).all()
+            assert min(entry.box[2:]) > 0
+
+    with_changes(files, f"training data, {name}", read_all)
 
 
 def _folder(root):
@@ -132,17 +141,9 @@ def test_evaluation_data(name, trees):
     source, files = trees(LAYOUTS[name])
     assert len(open_dataset(source, partial=True))
 
-    @fuzz
-    @given(which=st.integers(0, len(files) - 1), changes=CHANGES)
-    def run(which, changes):
-        path, data = files[which]
-        path.write_bytes(changed(data, changes))
-        try:
-            with case(f"evaluation data, {name}", DatasetError):
-                for sequence in open_dataset(source, partial=True):
-                    assert not np.isinf(sequence.boxes).any()
-                    assert len(sequence.boxes) == len(sequence)
-        finally:
-            path.write_bytes(data)
+    def read_all():
+        for sequence in open_dataset(source, partial=True):
+            assert not np.isinf(sequence.boxes).any()
+            assert len(sequence.boxes) == len(sequence)
 
-    run()
+    with_changes(files, f"evaluation data, {name}", read_all)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket
 
 from siamtrack.config import parse_json
+from siamtrack.errors import SiamtrackError
 from siamtrack.studio.session import Session
 from siamtrack.studio.sessions import Sessions
 
@@ -76,6 +79,17 @@ def session_of(request: HTTPConnection) -> Session:
         ProjectError: If it is damaged or open elsewhere.
     """
     return sessions_of(request).get(request.path_params["project"])
+
+
+async def accepted_session(socket: WebSocket) -> Session | None:
+    """Accept a socket and return its project; close it and return None where there is none."""
+    try:
+        session = await run_in_threadpool(session_of, socket)
+    except (LookupError, SiamtrackError):
+        await socket.close(1008)
+        return None
+    await socket.accept()
+    return session
 
 
 def model_of(request: HTTPConnection, session: Session) -> str:

@@ -29,7 +29,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
-from siamtrack.studio.asking import session_of
+from siamtrack.studio.asking import accepted_session, session_of
 from siamtrack.studio.exports import FORMATS, result_of, write_export
 from siamtrack.studio.session import Session
 from siamtrack.studio.yolo import split, zip_pieces
@@ -167,12 +167,9 @@ class Export:
 
 async def export(socket: WebSocket) -> None:
     """Make an export for a page; see above."""
-    try:
-        session = await run_in_threadpool(session_of, socket)
-    except (LookupError, SiamtrackError):
-        await socket.close(1008)
+    session = await accepted_session(socket)
+    if session is None:
         return
-    await socket.accept()
     try:
         hello = parse_json(await socket.receive_text())
         model = str(hello.get("model", session.models.names[0]))

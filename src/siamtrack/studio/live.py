@@ -10,8 +10,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from siamtrack.errors import SiamtrackError
-from siamtrack.studio.asking import session_of
+from siamtrack.studio.asking import accepted_session
 from siamtrack.studio.session import Session
 
 SEND_TIMEOUT = 10.0
@@ -20,12 +19,9 @@ SEND_TIMEOUT = 10.0
 
 async def live(socket: WebSocket) -> None:
     """Send the news of a project to a page until it goes away."""
-    try:
-        session = await run_in_threadpool(session_of, socket)
-    except (LookupError, SiamtrackError):
-        await socket.close(1008)
+    session = await accepted_session(socket)
+    if session is None:
         return
-    await socket.accept()
     subscriber = session.hub.subscribe()
     sender = asyncio.create_task(_send_news(socket, session, subscriber))
     try:
