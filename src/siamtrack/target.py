@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array, centres, check_box
-from siamtrack.crops import Window, context_side, cut, mean_colour, square_window
+from siamtrack.crops import Window, context_side, cut, mean_colour, square_window, whole_window
 from siamtrack.discriminator import Cells, Discriminator, cells
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.frames import Image
@@ -122,14 +122,15 @@ class Target:
         left, top, width, height = self.box.tolist()
         cx, cy = left + width / 2, top + height / 2
         side = context_side(width, height, settings.context) * card.search / card.template
-        probed = card.kind != "box" and self._frames % settings.scale_every == 0
-        count = settings.scales if probed else 1
-        windows = [
-            square_window(cx, cy, side * settings.scale_step**exponent, card.search)
-            for exponent in range(-(count // 2), count - count // 2)
-        ]
-        if self.redetect and card.kind == "box" and self._lost_for >= settings.presence.patience:
-            turn = self._lost_for - settings.presence.patience
+        if card.kind != "box":
+            count = settings.scales if self._frames % settings.scale_every == 0 else 1
+            return [
+                square_window(cx, cy, side * settings.scale_step**exponent, card.search)
+                for exponent in range(-(count // 2), count - count // 2)
+            ]
+        windows = [whole_window(cx, cy, side, card.search)]
+        turn = self._lost_for - settings.presence.patience
+        if self.redetect and turn >= 0:
             windows += extra_windows(windows[0], self.box, self.shape, turn, EXTRA_WINDOWS)
         return windows
 
