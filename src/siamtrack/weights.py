@@ -15,6 +15,7 @@ from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, Weig
 from siamtrack.plugins import Plugin, plugins
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
+from siamtrack.runtimes.sharing import shared
 from siamtrack.settings import TrackerSettings
 from siamtrack.writing import write_whole
 
@@ -221,6 +222,9 @@ def load_model(
 ) -> Model:
     """Load a model by name or folder.
 
+    What is loaded again while a tracker still uses it shares that one's network, if the runtime
+    allows (`onnx` does); its files are verified all the same.
+
     Args:
         name: One of `model_names()`, or a folder that `siamtrack export` wrote.
         runtime: Registered name of a runtime, or `auto`; see `choose_runtime`.
@@ -240,4 +244,6 @@ def load_model(
     card = read_card(folder)
     make = RUNTIMES[runtime]
     chosen = choose_precision(card, precision, runtime)
-    return Model(card, make(read_graphs(folder, card, chosen), threads), chosen)
+    graphs = read_graphs(folder, card, chosen)
+    key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
+    return Model(card, shared(key, lambda: make(graphs, threads)), chosen)

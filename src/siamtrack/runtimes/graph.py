@@ -57,6 +57,9 @@ class GraphRuntime:
         WeightsError: If a graph has other inputs or outputs.
     """
 
+    shareable = False
+    """Whether many threads may call it at once without waiting for each other."""
+
     def __init__(self, template: Graph, search: Graph, where: Path | str) -> None:
         self._template, self._search, self._where = template, search, where
         self._check("search", search, ({"kernel", "search"},), "kernel and search to score")

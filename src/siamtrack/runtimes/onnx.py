@@ -33,6 +33,8 @@ class OnnxRuntime(GraphRuntime):
         ValueError: If there is no such provider, or no device for it.
     """
 
+    shareable = True
+
     def __init__(self, graphs: Graphs, threads: int = 0, *, provider: str = CPU) -> None:
         if provider not in onnxruntime.get_available_providers():
             raise ValueError(
