@@ -92,6 +92,15 @@ def test_tensorboard_is_optional(pool, tmp_path):
     except ImportError:
         with pytest.raises(MissingExtraError, match=r"siamtrack\[tensorboard\]"):
             train(TINY, PairSampler(pool, TINY.pairs), tmp_path, watch=Watch(tensorboard=True))
+        return
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = replace(TINY, steps=3, save_every=99.0)
+    train(config, PairSampler(pool, config.pairs), tmp_path, watch=Watch(every=1, tensorboard=True))
+    events = EventAccumulator(str(tmp_path)).Reload()
+    written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    seen = [event.value for event in events.Scalars("loss")]
+    assert seen == pytest.approx([row["loss"] for row in written], rel=1e-6)
 
 
 @pytest.mark.parametrize("bad", [{"every": 0}, {"frames": 0}, {"pictures": -1}])
