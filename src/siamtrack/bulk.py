@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from siamtrack.data.starts import read_boxes
-from siamtrack.errors import DatasetError, SiamtrackError, UnknownNameError, WorkerDiedError
+from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
 from siamtrack.sinks import SINKS, open_sink
@@ -90,7 +90,7 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
             have the same name.
     """
     if format not in SINKS:
-        raise UnknownNameError("format", format, SINKS)
+        raise SINKS.unknown(format)
     ending = ENDINGS.get(format, ".txt")
     videos = []
     if place.is_dir():

@@ -12,6 +12,7 @@ from siamtrack.cli import main
 from siamtrack.cli.main import VERBS, parse
 from siamtrack.data.training import TRAINING
 from tests.cli.test_other_verbs import run
+from tests.helpers import clip, write_video
 
 OWN = """
 from siamtrack.data.manifest import Entry
@@ -61,6 +62,22 @@ def test_a_file_that_cannot_be_imported(text, words, tmp_path, capsys):
 def test_a_box_as_tables_have_it():
     command = parse(["track", "a.mp4", "--box", "60,70,40.5,40", "--box", "1", "2", "3", "4"])
     assert command.box == ((60, 70, 40.5, 40), (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "check", "mine:."],
+        ["track", "video.mp4", "--box", "60", "70", "40", "40", "--runtime", "mine"],
+        ["batch", ".", "--out", "tracks", "--format", "mine"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_an_unknown_name_says_how_ones_own_is_known(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "video.mp4", clip(3)[0])
+    assert run(*words) == 2
+    assert "--import FILE.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

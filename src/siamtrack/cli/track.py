@@ -31,7 +31,7 @@ class Track:
     Without any output, one line of CSV per target and frame goes to standard output.
     """
 
-    source: Positional[str]
+    source: Annotated[Positional[str], arg(metavar="SOURCE")]
     """Video file, folder or glob of images, rtsp:// or http:// address, or camera number."""
     box: Annotated[UseAppendAction[tuple[Box, ...]], arg(metavar="L T W H")] = ()
     """Target in the first frame: left, top, width, height in pixels, 0-based. Repeat for more."""

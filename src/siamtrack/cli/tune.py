@@ -7,8 +7,9 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from siamtrack.cli.train import read_settings
 from siamtrack.config import to_dict
@@ -27,6 +28,10 @@ from siamtrack.tuning import (
     tune,
 )
 from siamtrack.weights import load_model, model_folder, write_card
+from siamtrack.writing import write_text
+
+TUNED = "-tuned"
+"""Ending of the name of a model with new settings, so that reports tell it from the old one."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,9 @@ class Tune:
     `tune`.
     """
 
-    model: Positional[str]
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
-    dataset: Positional[str]
+    dataset: Annotated[Positional[str], arg(metavar="DATASET")]
     """NAME:PATH of sequences with boxes, such as otb:/data/dev."""
     out: Path
     """Folder for study, figures, plot and the model with its new settings."""
@@ -110,11 +115,12 @@ class Tune:
 
         figures = to_dict(tuned) | {"importance": importance(study), "plan": to_dict(plan)}
         text = json.dumps(figures, indent=1)
-        (self.out / "tuned.json").write_text(text + "\n", encoding="utf-8")
+        write_text(self.out / "tuned.json", text + "\n", "the study stays")
         draw(study, self.out / "study.png")
         folder = self.out / "model"
         shutil.copytree(model_folder(self.model), folder, dirs_exist_ok=True)
-        write_card(folder, dataclasses.replace(model.card, tracker=tuned.settings))
+        name = model.card.name.removesuffix(TUNED) + TUNED
+        write_card(folder, dataclasses.replace(model.card, name=name, tracker=tuned.settings))
         print(text if self.json else as_text(tuned, folder))
 
 

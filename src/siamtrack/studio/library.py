@@ -17,6 +17,7 @@ from siamtrack.errors import VideoError
 from siamtrack.studio.journal import read_head
 from siamtrack.studio.partial import clear_uploads
 from siamtrack.video.decode import video_stream
+from siamtrack.video.files import FileReader
 from siamtrack.video.images import IMAGE_SUFFIXES
 
 _SUFFIXES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts wmv flv ogv 3gp mxf"
@@ -50,14 +51,13 @@ class Library:
         home: Folder of the projects and uploads; it is made.
 
     Raises:
-        VideoError: If a root does not exist.
+        VideoError: If a root does not exist, or is a file that is no video.
     """
 
     def __init__(self, roots: Iterable[Path], home: Path) -> None:
         self.roots = [root.resolve() for root in roots]
         for root in self.roots:
-            if not root.exists():
-                raise VideoError(f"{root} does not exist: give a video file or a folder")
+            _check(root)
         home.mkdir(parents=True, exist_ok=True)
         self.home = home.resolve()
         clear_uploads(self.home)
@@ -150,6 +150,18 @@ def probe(path: Path) -> None:
         raise VideoError("the upload is not a video file that can be read") from error
     if not 0 < width * height <= MOST_PIXELS:
         raise VideoError(f"the upload has frames of {width}x{height}: too large")
+
+
+def _check(root: Path) -> None:
+    """Raise unless a root is a folder, or a file with a frame that can be decoded."""
+    wanted = "give a video file, a folder of videos or a folder of images; cameras go by --camera"
+    if not root.exists():
+        raise VideoError(f"{root} does not exist: {wanted}")
+    if not root.is_dir():
+        try:
+            FileReader(root)
+        except VideoError as error:
+            raise VideoError(f"the studio cannot open {root}: {wanted} ({error})") from error
 
 
 def _clips(root: Path) -> list[Path]:
