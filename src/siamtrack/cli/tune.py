@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from tqdm import tqdm
 from tyro.conf import Positional, arg
 
 from siamtrack.cli.train import read_settings
@@ -83,6 +85,8 @@ class Tune:
     """Threads of the network."""
     json: bool = False
     """Print the figures as JSON."""
+    quiet: bool = False
+    """No progress bar."""
 
     def run(self) -> None:
         """Tune, check and write."""
@@ -104,13 +108,22 @@ class Tune:
             self.storage or f"sqlite:///{(self.out / 'study.db').resolve()}",
         )  # fmt: skip
         replay = Replay(model, store, Grid(self.places, self.sizes))
+        with tqdm(
+            total=self.trials, unit=" trials", disable=self.quiet or None, file=sys.stderr
+        ) as bar:
+
+            def watch(ended: int, best: float) -> None:
+                bar.set_postfix_str(f"best {best:.4f}", refresh=False)
+                bar.update(ended - bar.n)
+
+            if self.worker > 0:
+                search(replay, model, tuning, space, plan, watch)
+            else:
+                tuned, study = tune(replay, model, tuning, held_out, space, plan, watch)
+        store.close()
         if self.worker > 0:
-            search(replay, model, tuning, space, plan)
-            store.close()
             print(f"worker {self.worker} is done; worker 0 judges what was found")
             return
-        tuned, study = tune(replay, model, tuning, held_out, space, plan)
-        store.close()
         from siamtrack.tuning.plots import draw, importance
 
         figures = to_dict(tuned) | {"importance": importance(study), "plan": to_dict(plan)}
@@ -142,7 +155,10 @@ def as_text(tuned: Tuned, folder: Path) -> str:
     lines = [f"{a:<20} {b:>8} {c:>8}" for a, b, c in rows]
     point = ", ".join(f"{name} {value:.4g}" for name, value in tuned.point.items())
     (complete, pruned), (work, real) = tuned.trials, tuned.processor
+    if tuned.replayed[0] == tuned.replayed[1]:
+        lines.append("nothing better was found than the settings that the model had")
     lines += [
+        f"held out: {', '.join(tuned.sequences.get('held_out', []))}",
         f"{complete} trials complete, {pruned} pruned; {tuned.hit_rate:.1%} of the windows known",
         f"{tuned.passes:.1f} passes over the clips in {work:.0f} processor seconds, {real:.1f} for "
         f"one of the real tracker: {tuned.cheaper:.1f} times less",
