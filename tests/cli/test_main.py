@@ -1,7 +1,10 @@
 """What all verbs share: help, version, files of one's own."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -78,6 +81,18 @@ def test_an_unknown_name_says_how_ones_own_is_known(words, tmp_path, monkeypatch
     write_video(tmp_path / "video.mp4", clip(3)[0])
     assert run(*words) == 2
     assert "--import FILE.py" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    video = write_video(tmp_path / "video.mp4", clip(12)[0])
+    words = [sys.executable, "-m", "siamtrack", "track", video, "--box", "60", "70", "40", "40"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*words, "--quiet"], stdout=pipe, stderr=pipe, text=True) as child:
+        assert child.stdout.readline().startswith("frame,")
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 141
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
