@@ -69,6 +69,7 @@ def test_a_list_names_videos_and_boxes(videos, tmp_path):
     file.write_text("\n".join(map(json.dumps, rows)))
     found = find_videos(file, tmp_path, "mot")
     assert [video.out.name for video in found] == ["a.txt", "c.txt"]
+    assert find_videos(file, tmp_path, "cvat")[0].out.name == "a.xml"
     assert found[0].boxes == ((0, 0, 1, 2, 3, 4),)
 
 

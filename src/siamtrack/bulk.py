@@ -14,7 +14,7 @@ from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
-from siamtrack.sinks import SINKS, open_sink
+from siamtrack.sinks import SINKS, SUFFIXES, open_sink
 from siamtrack.tracker import SiamTracker
 from siamtrack.video import open_video
 from siamtrack.video.files import is_video
@@ -22,7 +22,7 @@ from siamtrack.weights import Model, load_model
 
 logger = logging.getLogger(__name__)
 
-ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "coco": ".json", "mp4": ".mp4"}
+ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
 """Format of the results to the ending of their files, where it is not `.txt`."""
 
 

@@ -44,7 +44,8 @@ class Track:
     model: str = DEFAULT
     """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
     out: UseAppendAction[tuple[Path, ...]] = ()
-    """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO). Repeat for more."""
+    """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO), .xml (CVAT), .zip (YOLO).
+    Repeat for more."""
     mot: Path | None = None
     """File to write as MOTChallenge text, 1-based."""
     otb: Path | None = None

@@ -98,6 +98,9 @@ def test_frames_that_may_be_of_another_clip_are_not_taken_for_those_of_a_text_fi
         write_image(tmp_path / "shots" / clip / "000001.png", PICTURES[0])
     with pytest.raises(DatasetError, match="no images beside the annotations"):
         read_training(f"mot:{tmp_path / 'street.txt'}")
+    write_image(tmp_path / "first.png", PICTURES[0])
+    with pytest.raises(DatasetError, match=r"has the number of one of its 1 frames; give their"):
+        read_training(f"mot:{tmp_path / 'street.txt'}")
     with pytest.raises(DatasetError, match=r"numbered images lie in .*a and in .*b: give"):
         import_annotations("mot", tmp_path / "street.txt", tmp_path / "out", tmp_path / "shots")
     done = import_annotations(

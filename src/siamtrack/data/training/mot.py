@@ -66,6 +66,12 @@ def _sequence(
         if rows.shape[1] == 6 or rows[index, 6] != 0:
             tracks[int(rows[index, 1])].append(index)
     size = _size(folder / "seqinfo.ini")
+    numbers = {int(rows[index, 0]) for members in tracks.values() for index in members}
+    if numbers and not any(map(pictures.number, numbers)):
+        raise DatasetError(
+            f"{file}: no image in {pictures.folder} has the number of one of its {len(numbers)} "
+            "frames; give their folder or the video with --images"
+        )
     for number, members in tracks.items():
         named = [(index, pictures.number(int(rows[index, 0]))) for index in members]
         for index in (index for index, image in named if image is None):
