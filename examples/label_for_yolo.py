@@ -18,6 +18,8 @@ def main(source: str, out: str, label: str, *numbers: str) -> None:
     box, span = [float(value) for value in numbers[:4]], [int(value) for value in numbers[4:]]
     start, end, stride = span + [0, None, 1][len(span) :]
     folder, kept, skipped = Path(out), 0, []
+    if folder.exists():
+        sys.exit(f"{folder} exists: give another folder, so that two data sets do not mix")
     (folder / "images" / "train").mkdir(parents=True)
     with tempfile.TemporaryDirectory() as temporary:
         labels = Path(temporary) / "labels.zip"

@@ -1,6 +1,9 @@
 """Follow several objects at once, add one later, correct one by a detector, drop one.
 
 python examples/many_targets.py video.mp4
+
+The boxes below are made up: put those of your clip, which `siamtrack track video.mp4 --ruler
+first.png` helps to find.
 """
 
 import sys

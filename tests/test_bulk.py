@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_a_list_names_videos_and_boxes(videos, tmp_path):
     file.write_text("\n".join(map(json.dumps, rows)))
     found = find_videos(file, tmp_path, "mot")
     assert [video.out.name for video in found] == ["a.txt", "c.txt"]
+    assert find_videos(file, tmp_path, "cvat")[0].out.name == "a.xml"
     assert found[0].boxes == ((0, 0, 1, 2, 3, 4),)
 
 
@@ -85,6 +87,7 @@ def test_results_within_the_folder_are_no_boxes(videos):
         ({"video": "a.mp4", "box": [1, 2, 3]}, "line 2 is no video"),
         ({"video": "no.mp4", "box": [1, 2, 3, 4]}, r"line 2: .*no.mp4 does not exist"),
         ({"video": "a.mp4", "box": [1, 2, 3, 4]}, "would both write"),
+        ({"video": "b.mp4", "box": [1, 2, 3, 4], "start": 7}, "'start'; targets that start later"),
     ],
 )
 def test_bad_lists(videos, tmp_path, row, words):
@@ -101,8 +104,22 @@ def test_places_without_videos(videos, tmp_path):
         find_videos(videos, tmp_path)
     with pytest.raises(DatasetError, match="no folder and no list"):
         find_videos(tmp_path / "absent", tmp_path)
+    with pytest.raises(DatasetError, match="one video alone goes to `siamtrack track`"):
+        find_videos(videos / "a.mp4", tmp_path)
     with pytest.raises(UnknownNameError, match="did you mean 'csv'"):
         find_videos(videos, tmp_path, "cvs")
+
+
+def test_videos_without_boxes_are_named(videos, tmp_path, caplog):
+    first = next(videos.rglob("a.mp4"))
+    for number in range(4):
+        shutil.copyfile(first, videos / f"more{number}.mp4")
+    out = videos / "tracks"
+    out.mkdir()
+    shutil.copyfile(first, out / "result.mp4")
+    assert len(find_videos(videos, out)) == 3
+    assert "4 video(s) without a file of boxes left out: more0.mp4, more1.mp4" in caplog.text
+    assert "result.mp4" not in caplog.text
 
 
 class Deadly(SharedModel):

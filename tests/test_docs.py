@@ -64,3 +64,12 @@ def test_commands_run(page, video, capsys):
             with pytest.raises(SystemExit) as stop:
                 main(words) if here else sys.exit(0 if parse(words) else 1)
             assert stop.value.code == 0, f"{page.name}: {line}: {capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "migration").glob("*.md")), ids=lambda p: p.stem)
+def test_commands_in_tables_can_be_given(page):
+    """What stands for an old program is a command, and not only the name of a verb."""
+    for span in re.findall(r"`(siamtrack [^`]+)`", page.read_text()):
+        words = shlex.split(span)[1:]
+        if len(words) > 2 and "..." not in words:
+            parse(words)

@@ -8,7 +8,7 @@ from siamtrack import errors
 
 SAMPLES = [
     errors.SiamtrackError("x"),
-    errors.UnknownNameError("model", "nanno", ["nano", "siamfc"]),
+    errors.UnknownNameError("model", "nanno", ["nano", "siamfc"], "Do this"),
     errors.NotInitialisedError("x"),
     errors.VideoError("x"),
     errors.DatasetError("x"),

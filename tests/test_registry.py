@@ -56,3 +56,9 @@ def test_registries_do_not_share_names(colours):
     assert "red" not in Registry("wine")
     with pytest.raises(UnknownNameError, match="Known: none"):
         Registry("wine")["red"]
+
+
+def test_where_ones_own_can_be_added_the_error_says_how():
+    open_to_all = Registry("colour", "siamtrack.no_such_group")
+    with pytest.raises(UnknownNameError, match=r"Known: none\. One of your own .* --import FILE"):
+        open_to_all["red"]

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from siamtrack.data.starts import read_boxes
-from siamtrack.errors import DatasetError, SiamtrackError, UnknownNameError, WorkerDiedError
+from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
-from siamtrack.sinks import SINKS, open_sink
+from siamtrack.sinks import SINKS, SUFFIXES, open_sink
 from siamtrack.tracker import SiamTracker
 from siamtrack.video import open_video
+from siamtrack.video.files import is_video
 from siamtrack.weights import Model, load_model
 
 logger = logging.getLogger(__name__)
 
-ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "coco": ".json", "mp4": ".mp4"}
+ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
 """Format of the results to the ending of their files, where it is not `.txt`."""
 
 
@@ -90,7 +91,7 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
             have the same name.
     """
     if format not in SINKS:
-        raise UnknownNameError("format", format, SINKS)
+        raise SINKS.unknown(format)
     ending = ENDINGS.get(format, ".txt")
     videos = []
     if place.is_dir():
@@ -106,7 +107,15 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
             source, starts = _listed(line, place, number)
             videos.append(Video(source, starts, out / f"{source.stem}{ending}", format))
     if not videos:
-        raise DatasetError(f"{place}: no videos with boxes; expected NAME.txt beside NAME.mp4")
+        raise DatasetError(
+            f"{place}: no videos with boxes; expected NAME.txt with a line `left top width height` "
+            "for each target beside NAME.mp4, or a list of videos in place of the folder"
+        )
+    if place.is_dir() and (without := _without_boxes(place, out, videos)):
+        logger.warning(
+            "%d video(s) without a file of boxes left out: %s", len(without),
+            ", ".join(path.name for path in without[:3]) + (", ..." if len(without) > 3 else ""),
+        )  # fmt: skip
     seen: dict[Path, Path] = {}
     for video in videos:
         if video.out in seen:
@@ -186,6 +195,15 @@ def _beside(boxes: Path) -> Path:
     return found[0]
 
 
+def _without_boxes(place: Path, out: Path, videos: Sequence[Video]) -> list[Path]:
+    """Return the video files of a folder that nobody gave boxes for; results are none of them."""
+    known, results = {video.source for video in videos}, out.resolve()
+    return [
+        path for path in sorted(place.rglob("*"))
+        if is_video(path) and path not in known and results not in path.resolve().parents
+    ]  # fmt: skip
+
+
 def _starts(file: Path) -> tuple[tuple[float, ...], ...]:
     return tuple(
         (float(frame), float(number), *(float(value) for value in box))
@@ -198,7 +216,10 @@ def _lines(place: Path) -> list[str]:
     try:
         return [line for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{place}: no folder and no list of videos ({error})") from error
+        raise DatasetError(
+            f"{place}: no folder and no list of videos, JSON Lines ({error}); one video alone goes "
+            "to `siamtrack track`"
+        ) from error
 
 
 def _listed(line: str, place: Path, number: int) -> tuple[Path, tuple[tuple[float, ...], ...]]:
@@ -206,6 +227,11 @@ def _listed(line: str, place: Path, number: int) -> tuple[Path, tuple[tuple[floa
         values = json.loads(line)
         if not isinstance(values, Mapping) or ("box" in values) == ("boxes" in values):
             raise ValueError("give `video` and one of `box` and `boxes`")
+        if more := values.keys() - {"video", "box", "boxes"}:
+            raise ValueError(
+                f"nothing is known of {min(more)!r}; targets that start later go into a file of "
+                "`boxes`, as `frame id left top width height`"
+            )
         source = place.parent / values["video"]
         if "boxes" in values:
             return source, _starts(place.parent / values["boxes"])

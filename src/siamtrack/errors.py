@@ -16,20 +16,27 @@ class SiamtrackError(Exception):
 class UnknownNameError(SiamtrackError, LookupError):
     """A name that no registry knows; the message suggests the nearest ones.
 
+    Args:
+        kind: What was looked for, in the singular.
+        name: The name that was given.
+        known: All names there are.
+        advice: What else can be done, as a sentence.
+
     Example:
         >>> str(UnknownNameError("model", "nanno", ["nano", "siamfc"]))
         "unknown model 'nanno': did you mean 'nano'? Known: nano, siamfc"
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
         names = sorted(known)
         lower = {each.lower(): each for each in names}
         near = difflib.get_close_matches(str(name).lower(), lower, n=1)
         hint = f"did you mean {lower[near[0]]!r}? " if near else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}Known: {', '.join(names) or 'none'}")
-        self._given = (kind, name, names)
+        text = f"unknown {kind} {name!r}: {hint}Known: {', '.join(names) or 'none'}"
+        super().__init__(f"{text}. {advice}" if advice else text)
+        self._given = (kind, name, names, advice)
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str]]:
         """Keep the error whole on its way out of a worker process."""
         return type(self), self._given
 

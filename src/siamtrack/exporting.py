@@ -9,8 +9,8 @@ from pathlib import Path
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.formats import Source, add_formats, check_formats
 from siamtrack.settings import TrackerSettings
-from siamtrack.weights import GRAPHS, Card, write_card
-from siamtrack.writing import write_together
+from siamtrack.weights import GRAPHS, Card, folder_title, write_card
+from siamtrack.writing import refuse_existing, write_together
 
 try:
     import torch
@@ -66,7 +66,8 @@ def export(
         checkpoint: `checkpoint.pt` of a run, or a SiamFC checkpoint of another project in one of
             the layouts of `siamtrack.models.convert`.
         out: Folder to write `template.onnx`, `search.onnx` and `card.json` to.
-        name: Name of the model; that of the folder by default.
+        name: Name of the model; by default that of the folder, or if this is `model`, of the one
+            that it is in.
         summary: One sentence for the card.
         trained_on: Data and time, for the card.
         tracker: Settings of the tracker; those that this kind of model starts from otherwise.
@@ -87,11 +88,7 @@ def export(
     check_formats(formats, network=True)
     if batch is not None and batch < 1:
         raise ValueError(f"batch {batch}: expected a number from 1, or none for any")
-    if (out / "card.json").exists() and not overwrite:
-        raise FileExistsError(
-            f"{out} holds a model: choose another folder, or give --overwrite "
-            "(in Python, overwrite=True)"
-        )
+    refuse_existing(out / "card.json", overwrite, f"{out} holds a model", "folder")
     model: Trackable
     original: dict[str, Tensor] | None = None
     try:
@@ -111,7 +108,7 @@ def export(
             for which in GRAPHS
         }
         card = Card(
-            name=name or out.name,
+            name=name or folder_title(out),
             summary=summary,
             kind="box" if isinstance(model, BoxTracker) else "response",
             template=template,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from siamtrack.errors import PluginError, UnknownNameError
@@ -12,6 +12,11 @@ from siamtrack.plugins import Plugin, plugins
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+OWN = (
+    "One of your own is known after `siamtrack --import FILE.py VERB ...`, in Python after the "
+    "file that registers it was imported"
+)
 
 
 class Registry(Generic[T]):
@@ -79,9 +84,13 @@ class Registry(Generic[T]):
             return self._items[name]
         plugin = self._plugins().get(name)
         if plugin is None:
-            raise UnknownNameError(self.kind, name, self)
+            raise self.unknown(name)
         item: T = plugin.load()
         return item
+
+    def unknown(self, name: str, more: Iterable[str] = ()) -> UnknownNameError:
+        """Return the error for a name that is not here; `more` are further names that would do."""
+        return UnknownNameError(self.kind, name, [*more, *self], OWN if self.group else "")
 
     def __contains__(self, name: object) -> bool:
         return name in self._items or name in self._plugins()

@@ -156,6 +156,19 @@ def model_files(card: Card) -> list[str]:
     return [name if name.endswith(OTHERS) else f"{name}.onnx" for name in card.sha256]
 
 
+def folder_title(folder: Path) -> str:
+    """Return what a model in a folder is called if nobody says: as the folder.
+
+    One that is called `model`, as many are, gives its model the name of the folder that it is in.
+
+    Example:
+        >>> folder_title(Path("runs/mine/model")), folder_title(Path("models/street"))
+        ('mine', 'street')
+    """
+    whole = folder.absolute()
+    return (whole.parent.name if whole.name == "model" else whole.name) or "model"
+
+
 def read_graphs(
     folder: Path, card: Card, precision: Literal["float32", "int8"] = "float32"
 ) -> Graphs:

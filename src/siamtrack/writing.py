@@ -14,6 +14,25 @@ FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENO
 """What the system says of disks and quotas that take no more."""
 
 
+def refuse_existing(path: Path, overwrite: bool, told: str = "", other: str = "name") -> None:
+    """Raise if something is there that must not be replaced.
+
+    Args:
+        path: File or folder to write.
+        overwrite: Whether it may be replaced.
+        told: What to say of it; that it exists if empty.
+        other: What to choose another one of.
+
+    Raises:
+        FileExistsError: If it exists and `overwrite` is false.
+    """
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{told or f'{path} exists'}: choose another {other}, or give --overwrite (in Python, "
+            "overwrite=True)"
+        )
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file under another name in the same folder first, then move it into place.
 
@@ -29,6 +48,22 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_text(path: Path, text: str, kept: str = "what was finished before stays") -> None:
+    """Write a text file, all at once or not at all; its folder is made if necessary.
+
+    Args:
+        path: The file.
+        text: What to write, in UTF-8.
+        kept: As for `naming`.
+
+    Raises:
+        OSError: If it cannot be written, naming the file where the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming(path, kept):
+        write_whole(path, text.encode())
 
 
 @contextlib.contextmanager

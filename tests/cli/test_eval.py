@@ -72,7 +72,7 @@ def test_trackers_reports_and_resuming(data, capsys):
     assert r"\begin{tabular}" in (data / "r.tex").read_text()
     # again: taken from the files; nothing is replaced unless asked
     assert run("folder:data", *TWO, "--out", "out", "--report", "r.json") == 2
-    assert "r.json exists; give --overwrite" in capsys.readouterr().err
+    assert "r.json exists: choose another name, or give --overwrite" in capsys.readouterr().err
     assert run("folder:data", *TWO, "--out", "out", "--report", "r.json", "--overwrite") == 0
     assert capsys.readouterr().out == table
     # and read without running anything
@@ -118,7 +118,7 @@ def test_server_data_sets_end_in_an_archive(data, capsys):
         (("folder:data", "--report", "r.doc"), "expected an ending of .html, .json, .csv, .tex"),
         (("folder:data", "--tracker", "user.py:Stil"), "has no class Stil; it has Still, Drifts"),
         (("folder:data", "--tracker", "opencv:kfc"), "did you mean 'kcf'"),
-        (("folder:data", *TWO, "--tracker", "user.py:Still"), "two trackers have the same name"),
+        (("folder:data", *TWO, "--tracker", "user.py:Still"), "two trackers are called 'still'"),
         (("folder:data", "--results", "data/one"), "neither it nor a folder in it has files"),
         (("folder:data", "--submission", "x.zip", *TWO), "give one tracker with --out"),
         (("folder:data", "--tracker", "fear-xs:nowhere"), "nowhere: no such folder"),

@@ -1,7 +1,10 @@
 """What all verbs share: help, version, files of one's own."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -12,6 +15,7 @@ from siamtrack.cli import main
 from siamtrack.cli.main import VERBS, parse
 from siamtrack.data.training import TRAINING
 from tests.cli.test_other_verbs import run
+from tests.helpers import clip, write_video
 
 OWN = """
 from siamtrack.data.manifest import Entry
@@ -61,6 +65,34 @@ def test_a_file_that_cannot_be_imported(text, words, tmp_path, capsys):
 def test_a_box_as_tables_have_it():
     command = parse(["track", "a.mp4", "--box", "60,70,40.5,40", "--box", "1", "2", "3", "4"])
     assert command.box == ((60, 70, 40.5, 40), (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "check", "mine:."],
+        ["track", "video.mp4", "--box", "60", "70", "40", "40", "--runtime", "mine"],
+        ["batch", ".", "--out", "tracks", "--format", "mine"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_an_unknown_name_says_how_ones_own_is_known(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "video.mp4", clip(3)[0])
+    assert run(*words) == 2
+    assert "--import FILE.py" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    video = write_video(tmp_path / "video.mp4", clip(12)[0])
+    words = [sys.executable, "-m", "siamtrack", "track", video, "--box", "60", "70", "40", "40"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*words, "--quiet"], stdout=pipe, stderr=pipe, text=True) as child:
+        assert child.stdout.readline().startswith("frame,")
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 141
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

@@ -199,3 +199,20 @@ def test_interrupt_leaves_whole_files(tmp_path, stop):
     with av.open(str(outs[0])) as container:
         assert sum(1 for _ in container.decode(video=0)) in (frames, frames + 1)
     assert len(json.loads(outs[2].read_text())["images"]) in (frames - 1, frames)
+
+
+def test_a_ruler_to_read_a_box_off(video, tmp_path, capsys):
+    video, _ = video
+    out = tmp_path / "first.png"
+    words = [video, "--start", "3", "--box", "66", "72", "40", "40", "--ruler", out]
+    assert run("track", *words) == 0
+    assert f"wrote {out}: frame 3 of 256x192 pixels" in capsys.readouterr().out
+    picture = cv2.imread(str(out))
+    assert picture.shape == (192 * 5, 256 * 5, 3)
+    assert picture[72 * 5, 86 * 5].tolist() == [0, 255, 0]  # the upper side of the box
+    assert run("track", *words) == 2
+    assert "exists: choose another name" in capsys.readouterr().err
+    assert run("track", video, "--ruler", tmp_path / "first.jpg") == 2
+    assert "expected an ending of .png" in capsys.readouterr().err
+    assert run("track", video, "--start", "99", "--ruler", tmp_path / "late.png") == 2
+    assert "choose an earlier start" in capsys.readouterr().err

@@ -28,6 +28,7 @@ def test_everything_that_is_wrong_is_counted_and_named(tmp_path):
     report = check_training(source, decode=True)
     assert report.found.counts == {"missing": 1, "unreadable": 1, "empty": 1, "outside": 1}
     table = report.table()
+    assert "tracks with boxes in more than one image" in table
     for name in ("00000002.jpg", "00000003.jpg: cut short", "GOT-10k_Train_000002", "[299.0, 0.0"):
         assert name in table
     # without decoding, the cut image is not noticed, for its header is whole

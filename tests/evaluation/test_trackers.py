@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import siamtrack
+from siamtrack.cli import main
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.evaluation import evaluate, open_tracker, run_tracker
@@ -20,6 +22,7 @@ from siamtrack.evaluation.peers.base import stretched
 from siamtrack.evaluation.peers.trax import TraxPeer
 from siamtrack.evaluation.trax_server import serve
 from siamtrack.evaluation.traxline import Message, parse
+from siamtrack.weights import read_card, write_card
 from tests.evaluation.toys import Still, toys
 from tests.helpers import clip
 
@@ -44,6 +47,23 @@ def test_ours_by_name_and_folder():
     assert open_tracker("best=lite")[0] == "best"
     with pytest.raises(UnknownNameError, match="did you mean 'lite'"):
         open_tracker("litte")[1]()
+
+
+def test_a_folder_called_model_is_called_as_its_card_or_its_run(tmp_path):
+    for words in (["lite", "runs/mine/model"], ["lite", "b/model", "--name", "street"]):
+        with pytest.raises(SystemExit):
+            main(["export", words[0], str(tmp_path / words[1]), *words[2:]])
+    old = tmp_path / "runs/old/model"
+    shutil.copytree(tmp_path / "runs/mine/model", old)
+    write_card(old, replace(read_card(old), name="model"))  # as exports before called it
+    for spec, name in (
+        ("runs/mine/model", "mine"),
+        ("runs/mine/model+redetect", "mine+redetect"),
+        ("b/model", "street"),
+        ("runs/old/model", "old"),
+    ):
+        assert open_tracker(f"{tmp_path / spec}")[0] == name
+    assert open_tracker(f"best={old}")[0] == "best"
 
 
 def test_redetection_is_asked_for_behind_the_name(tmp_path):

@@ -30,7 +30,9 @@ def test_network_returns_from_its_file(folders, kind):
 
 
 def test_model_without_a_network(folders):
-    with pytest.raises(WeightsError, match=r"no network\.safetensors.* --format torch`"):
+    with pytest.raises(
+        WeightsError, match=r"no network\.safetensors.* 'onnx' or 'openvino'.* --format torch`"
+    ):
         siamtrack.load("lite", runtime="torch")
     graphs = read_graphs(folders["box"], read_card(folders["box"]))
     with pytest.raises(WeightsError, match="computes in float32, not in int8"):

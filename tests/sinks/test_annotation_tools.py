@@ -22,7 +22,7 @@ def track(number, left, state=TrackState.TRACKED):
     return Track(np.array([left, 8.0, 20.5, 10.25]), 0.9, state, number)
 
 
-def write(path, format):
+def write(path, format=None):
     """Target 0 is lost in frames 2 and 3; target 1 leaves the frame on the right."""
     picture = np.zeros((48, 64, 3), np.uint8)
     with open_sink(path, format=format) as sink:
@@ -50,7 +50,7 @@ def test_cvat_is_read_back(tmp_path):
 
 
 def test_cvat_marks_where_a_target_is_outside(tmp_path):
-    write(tmp_path / "a.xml", "cvat")
+    write(tmp_path / "a.xml")
     node = next(ET.parse(tmp_path / "a.xml").getroot().iter("track"))
     assert [(box.get("frame"), box.get("outside")) for box in node] == [
         ("0", "0"), ("1", "0"), ("2", "1"), ("4", "0"), ("5", "0"),
@@ -58,7 +58,7 @@ def test_cvat_marks_where_a_target_is_outside(tmp_path):
 
 
 def test_yolo_is_read_back(tmp_path):
-    write(tmp_path / "a.zip", "yolo")
+    write(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as file:
         file.extractall(tmp_path / "yolo")
     pictures(tmp_path / "yolo" / "images" / "train")

@@ -26,9 +26,10 @@ def study(model, tmp_path):
     tuning, held_out = (clips_of(part, 1, 4) for part in split(dataset(3, 5), "b"))
     url = f"sqlite:///{tmp_path / 'study.db'}"
 
-    def run(trials, storage=url, **more):
+    def run(trials, storage=url, watch=None, **more):
         replay = Replay(model, ResponseStore(tmp_path / "responses", model))
-        return tune(replay, model, tuning, held_out, SPACE, Plan(trials, storage=storage, **more))
+        plan = Plan(trials, storage=storage, **more)
+        return tune(replay, model, tuning, held_out, SPACE, plan, watch)
 
     return run
 
@@ -45,7 +46,10 @@ def test_a_study_goes_on_where_it_stopped(study):
 
 
 def test_own_settings_come_first_and_the_best_is_no_worse(study, model):
-    tuned, result = study(4)
+    seen = []
+    tuned, result = study(4, watch=lambda ended, best: seen.append((ended, best)))
+    assert [ended for ended, _ in seen] == [1, 2, 3, 4]
+    assert seen[-1][1] == pytest.approx(result.best_value)
     assert result.trials[0].params["window"] == model.card.tracker.window
     assert tuned.replayed[1] >= tuned.replayed[0]
     assert tuned.sequences == {"tuned_on": ["a", "c"], "held_out": ["b"]}
@@ -104,13 +108,16 @@ def test_the_command_writes_figures_plot_and_model(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main([str(each) for each in arguments])
     assert stop.value.code == 0
-    assert "held out, tracked" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "held out, tracked" in said
+    assert "held out: c" in said
     figures = json.loads((out / "tuned.json").read_text())
     assert figures["trials"] == [12, 0]
     assert sum(figures["importance"].values()) == pytest.approx(1)
     assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
     card = load_model(out / "model", threads=1).card
     assert card.tracker.window == figures["point"]["window"]
+    assert card.name == "lite-tuned"
 
 
 @pytest.mark.slow

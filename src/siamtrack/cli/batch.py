@@ -15,6 +15,7 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.ray_cluster import RayCluster
 from siamtrack.runtimes import AUTO
 from siamtrack.weights import DEFAULT
+from siamtrack.writing import write_text
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Batch:
         failed = {str(out): each.error for out, each in outcomes.items() if each.error}
         file = self.out / "failed.jsonl"
         lines = [json.dumps({"out": out, "error": error}) + "\n" for out, error in failed.items()]
-        file.write_text("".join(lines), encoding="utf-8")
+        write_text(file, "".join(lines), "results that are finished stay")
         frames = sum(each.frames for each in outcomes.values())
         summary = {
             "videos": len(videos), "there": len(videos) - len(outcomes), "frames": frames,

@@ -10,6 +10,8 @@ from typing import Annotated
 from tqdm import tqdm
 from tyro.conf import Positional, UseAppendAction, arg
 
+from siamtrack.writing import refuse_existing, write_text
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -18,7 +20,7 @@ class Bench:
     Without a source, on a clip that is generated.
     """
 
-    source: Positional[str] = ""
+    source: Annotated[Positional[str], arg(metavar="SOURCE")] = ""
     """Folder of frames with groundtruth.txt or boxes.txt, or with --box any video."""
     box: Annotated[tuple[float, float, float, float] | None, arg(metavar="L T W H")] = None
     """Target in the first frame: left, top, width, height in pixels, 0-based."""
@@ -53,7 +55,6 @@ class Bench:
         from siamtrack.benchmark.picture import check_plots, draw, read_accuracy
         from siamtrack.benchmark.run import run_benchmark
         from siamtrack.benchmark.table import table
-        from siamtrack.evaluation.results import write_text
 
         self._check_files()
         if self.picture is not None:
@@ -84,5 +85,5 @@ class Bench:
         if self.report is not None and self.report.suffix.lower() != ".json":
             raise ValueError(f"--report {self.report}: expected an ending of .json")
         for path in (self.report, self.picture):
-            if path is not None and path.exists() and not self.overwrite:
-                raise FileExistsError(f"{path} exists; give --overwrite to replace it")
+            if path is not None:
+                refuse_existing(path, self.overwrite)

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction
+from tyro.conf import Positional, UseAppendAction, arg
 
 from siamtrack.data import Dataset, open_dataset
 from siamtrack.evaluation import (
@@ -30,8 +30,9 @@ from siamtrack.evaluation.evaluate import file_name
 from siamtrack.evaluation.longterm_report import read_runs
 from siamtrack.evaluation.parallel import Workers
 from siamtrack.evaluation.ray_cluster import RayCluster
-from siamtrack.evaluation.results import Lengths, write_text
+from siamtrack.evaluation.results import Lengths
 from siamtrack.evaluation.run import TrackerFactory
+from siamtrack.writing import refuse_existing, write_text
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
 Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
@@ -42,7 +43,7 @@ FORMATS = (".html", ".json", ".csv", ".tex")
 class Eval:
     """Run trackers over a data set, or read their raw results, and print the table."""
 
-    dataset: Positional[str]
+    dataset: Annotated[Positional[str], arg(metavar="DATASET")]
     """NAME:PATH, such as otb2013:/data/OTB, vot2018:/data/VOT2018 or folder:/data/mine."""
     tracker: UseAppendAction[tuple[str, ...]] = ()
     """A model or its folder (+redetect behind it searches more of the frame while the target is
@@ -117,9 +118,11 @@ class Eval:
             open_tracker(spec, runtime=self.runtime, precision=self.precision, threads=self.threads)
             for spec in wanted
         ]
-        trackers = dict(opened)
-        if len(trackers) != len(opened):
-            raise ValueError("two trackers have the same name; put NAME= in front of one")
+        trackers: dict[str, TrackerFactory] = {}
+        for name, factory in opened:
+            if name in trackers:
+                raise ValueError(f"two trackers are called {name!r}: put NAME= in front of one")
+            trackers[name] = factory
         return trackers
 
     def _folders(self, dataset: Dataset, trackers: Mapping[str, TrackerFactory]) -> dict[str, Path]:
@@ -183,8 +186,7 @@ class Eval:
         for path in self.report:
             if path.suffix.lower() not in FORMATS:
                 raise ValueError(f"--report {path}: expected an ending of {', '.join(FORMATS)}")
-            if path.exists() and not self.overwrite:
-                raise FileExistsError(f"{path} exists; give --overwrite to replace it")
+            refuse_existing(path, self.overwrite)
 
     def _write(
         self, report: Report | Figures, path: Path, dataset: Dataset, folders: Mapping[str, Path]

@@ -6,12 +6,21 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional, UseAppendAction
+from tyro.conf import Positional, UseAppendAction, arg
 
 from siamtrack.formats import Source, add_formats, check_formats
-from siamtrack.weights import Card, model_files, model_folder, read_card, read_graphs, write_card
-from siamtrack.writing import write_together
+from siamtrack.weights import (
+    Card,
+    folder_title,
+    model_files,
+    model_folder,
+    read_card,
+    read_graphs,
+    write_card,
+)
+from siamtrack.writing import refuse_existing, write_together
 
 
 @dataclass(frozen=True)
@@ -22,12 +31,12 @@ class Export:
     search graph in 8 bits as well, calibrated on pairs of training data.
     """
 
-    checkpoint: Positional[str]
+    checkpoint: Annotated[Positional[str], arg(metavar="CHECKPOINT")]
     """checkpoint.pt of a run; or a model, by name or folder, to copy and add to."""
     out: Positional[Path]
     """Folder to write."""
     name: str | None = None
-    """Name of the model; by default that of the folder."""
+    """Name of the model; by default that of the folder, or for .../NAME/model the NAME."""
     format: UseAppendAction[tuple[str, ...]] = ()
     """Format beside ONNX: openvino (IR), torch (network.safetensors, for the runtime torch), pt2
     (torch.export). Repeat for more."""
@@ -91,12 +100,8 @@ def copy_model(source: Path, out: Path, name: str | None, overwrite: bool) -> Ca
     """
     card = read_card(source)
     read_graphs(source, card)
-    if (out / "card.json").exists() and not overwrite:
-        raise FileExistsError(
-            f"{out} holds a model: choose another folder, or give --overwrite "
-            "(in Python, overwrite=True)"
-        )
-    card = replace(card, name=name or out.name)
+    refuse_existing(out / "card.json", overwrite, f"{out} holds a model", "folder")
+    card = replace(card, name=name or folder_title(out))
     with write_together(out, "card.json") as folder:
         for file in model_files(card):
             shutil.copyfile(source / file, folder / file)

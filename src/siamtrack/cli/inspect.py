@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from siamtrack.errors import MissingExtraError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Inspect:
     """Measure a backbone: stride, receptive field, padding, cost; needs the extra `train`."""
 
-    name: Positional[str]
+    name: Annotated[Positional[str], arg(metavar="NAME")]
     """A registered backbone, `all` of them, or your own as FILE.py:NAME or package.module:NAME."""
     width: float = 1.0
     """Multiplier of all channel counts."""

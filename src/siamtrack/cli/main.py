@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from siamtrack import __version__
 from siamtrack.cli.own_files import import_files
 from siamtrack.errors import SiamtrackError
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, INTERRUPTED, READER_GONE = 2, 130, 141
 
 VERBS = {
     "track": "Track",
@@ -47,7 +48,11 @@ alone prints the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 2 bad input, 130 interrupted, 1 a defect of ours."""
+    """Run the command and exit.
+
+    The codes are 0 done, 2 bad input, 130 interrupted, 141 nobody reads the output, 1 a defect of
+    ours.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words == ["--version"]:
@@ -98,9 +103,13 @@ def run(command: Any) -> int:
         signal.signal(signal.SIGTERM, _stop)
     try:
         command.run()
+        print(end="", flush=True)  # here, where a reader that is gone is known
     except KeyboardInterrupt:
         print("siamtrack: interrupted; what was written so far is whole", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # `| head` has seen enough: what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except (SiamtrackError, ValueError, TypeError, OSError, FloatingPointError) as error:
         print(f"siamtrack: {error}", file=sys.stderr)
         return BAD_INPUT

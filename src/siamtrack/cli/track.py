@@ -15,6 +15,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from siamtrack.api import load
 from siamtrack.cli.outputs import Outputs
+from siamtrack.cli.ruler import write_ruler
 from siamtrack.data.starts import read_boxes
 from siamtrack.follow import Starts, follow
 from siamtrack.runtimes import AUTO, choose_runtime
@@ -31,16 +32,20 @@ class Track:
     Without any output, one line of CSV per target and frame goes to standard output.
     """
 
-    source: Positional[str]
+    source: Annotated[Positional[str], arg(metavar="SOURCE")]
     """Video file, folder or glob of images, rtsp:// or http:// address, or camera number."""
     box: Annotated[UseAppendAction[tuple[Box, ...]], arg(metavar="L T W H")] = ()
     """Target in the first frame: left, top, width, height in pixels, 0-based. Repeat for more."""
     boxes: Path | None = None
     """File of targets: a line each, `left top width height` or `frame id left top width height`."""
+    ruler: Path | None = None
+    """Only write the first frame to this picture (.png), with lines that are numbered in pixels, to
+    read a box off; the boxes that were given are drawn on it."""
     model: str = DEFAULT
     """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
     out: UseAppendAction[tuple[Path, ...]] = ()
-    """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO). Repeat for more."""
+    """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO), .xml (CVAT), .zip (YOLO).
+    Repeat for more."""
     mot: Path | None = None
     """File to write as MOTChallenge text, 1-based."""
     otb: Path | None = None
@@ -71,22 +76,28 @@ class Track:
 
     def run(self) -> None:
         """Track and print a summary."""
+        if self.ruler is not None:
+            print(write_ruler(self.ruler, self._open(), self.box, self.overwrite))
+            return
         starts = self._starts()
         files: list[tuple[Path, str | None]] = [(path, None) for path in self.out]
         files += [(path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path]
-        source = int(self.source) if self.source.isdecimal() else self.source
-        video = open_video(
-            source, start=self.start, end=self.end, stride=self.stride, latest=self.latest
-        )
         summary = run_track(
-            video, starts, model=self.model, files=files, span=(self.start, self.end, self.stride),
-            runtime=self.runtime, precision=self.precision, threads=self.threads,
-            redetect=self.redetect, overwrite=self.overwrite, quiet=self.quiet,
+            self._open(), starts, model=self.model, files=files,
+            span=(self.start, self.end, self.stride), runtime=self.runtime,
+            precision=self.precision, threads=self.threads, redetect=self.redetect,
+            overwrite=self.overwrite, quiet=self.quiet,
         )  # fmt: skip
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
         else:
             print(as_text(summary), file=sys.stdout if files else sys.stderr)
+
+    def _open(self) -> VideoSource:
+        source = int(self.source) if self.source.isdecimal() else self.source
+        return open_video(
+            source, start=self.start, end=self.end, stride=self.stride, latest=self.latest
+        )
 
     def _starts(self) -> Starts:
         starts = read_boxes(self.boxes, self.start) if self.boxes else {}
@@ -97,8 +108,9 @@ class Track:
             first[next(free)] = list(box)  # type: ignore[assignment]
         if not starts:
             raise ValueError(
-                "no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE; "
-                "`siamtrack studio VIDEO` draws boxes in the browser"
+                "no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE; --ruler first.png "
+                "writes the first frame to read a box off, `siamtrack studio VIDEO` draws boxes in "
+                "the browser"
             )
         return starts
 

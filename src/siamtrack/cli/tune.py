@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tqdm import tqdm
+from tyro.conf import Positional, arg
 
 from siamtrack.cli.train import read_settings
 from siamtrack.config import to_dict
@@ -27,6 +30,10 @@ from siamtrack.tuning import (
     tune,
 )
 from siamtrack.weights import load_model, model_folder, write_card
+from siamtrack.writing import write_text
+
+TUNED = "-tuned"
+"""Ending of the name of a model with new settings, so that reports tell it from the old one."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,9 @@ class Tune:
     `tune`.
     """
 
-    model: Positional[str]
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
-    dataset: Positional[str]
+    dataset: Annotated[Positional[str], arg(metavar="DATASET")]
     """NAME:PATH of sequences with boxes, such as otb:/data/dev."""
     out: Path
     """Folder for study, figures, plot and the model with its new settings."""
@@ -78,6 +85,8 @@ class Tune:
     """Threads of the network."""
     json: bool = False
     """Print the figures as JSON."""
+    quiet: bool = False
+    """No progress bar."""
 
     def run(self) -> None:
         """Tune, check and write."""
@@ -99,22 +108,32 @@ class Tune:
             self.storage or f"sqlite:///{(self.out / 'study.db').resolve()}",
         )  # fmt: skip
         replay = Replay(model, store, Grid(self.places, self.sizes))
+        with tqdm(
+            total=self.trials, unit=" trials", disable=self.quiet or None, file=sys.stderr
+        ) as bar:
+
+            def watch(ended: int, best: float) -> None:
+                bar.set_postfix_str(f"best {best:.4f}", refresh=False)
+                bar.update(ended - bar.n)
+
+            if self.worker > 0:
+                search(replay, model, tuning, space, plan, watch)
+            else:
+                tuned, study = tune(replay, model, tuning, held_out, space, plan, watch)
+        store.close()
         if self.worker > 0:
-            search(replay, model, tuning, space, plan)
-            store.close()
             print(f"worker {self.worker} is done; worker 0 judges what was found")
             return
-        tuned, study = tune(replay, model, tuning, held_out, space, plan)
-        store.close()
         from siamtrack.tuning.plots import draw, importance
 
         figures = to_dict(tuned) | {"importance": importance(study), "plan": to_dict(plan)}
         text = json.dumps(figures, indent=1)
-        (self.out / "tuned.json").write_text(text + "\n", encoding="utf-8")
+        write_text(self.out / "tuned.json", text + "\n", "the study stays")
         draw(study, self.out / "study.png")
         folder = self.out / "model"
         shutil.copytree(model_folder(self.model), folder, dirs_exist_ok=True)
-        write_card(folder, dataclasses.replace(model.card, tracker=tuned.settings))
+        name = model.card.name.removesuffix(TUNED) + TUNED
+        write_card(folder, dataclasses.replace(model.card, name=name, tracker=tuned.settings))
         print(text if self.json else as_text(tuned, folder))
 
 
@@ -136,7 +155,10 @@ def as_text(tuned: Tuned, folder: Path) -> str:
     lines = [f"{a:<20} {b:>8} {c:>8}" for a, b, c in rows]
     point = ", ".join(f"{name} {value:.4g}" for name, value in tuned.point.items())
     (complete, pruned), (work, real) = tuned.trials, tuned.processor
+    if tuned.replayed[0] == tuned.replayed[1]:
+        lines.append("nothing better was found than the settings that the model had")
     lines += [
+        f"held out: {', '.join(tuned.sequences.get('held_out', []))}",
         f"{complete} trials complete, {pruned} pruned; {tuned.hit_rate:.1%} of the windows known",
         f"{tuned.passes:.1f} passes over the clips in {work:.0f} processor seconds, {real:.1f} for "
         f"one of the real tracker: {tuned.cheaper:.1f} times less",

@@ -19,6 +19,15 @@ from siamtrack.errors import ImageError
 
 T = TypeVar("T")
 
+COUNTS = {
+    "images": "different images with a box",
+    "tracks": "different objects, each in one image or more",
+    "videos": "tracks with boxes in more than one image: pairs are drawn along these",
+    "boxes": "boxes that can be used",
+    "labels": "different class names",
+}
+"""What is counted, and what that means."""
+
 
 @dataclass(frozen=True)
 class DataReport:
@@ -28,7 +37,7 @@ class DataReport:
         source: What was checked.
         images: Different images with a box.
         tracks: Different objects.
-        videos: Tracks with more than one frame.
+        videos: Tracks with boxes in more than one image; the number of files does not matter.
         boxes: Boxes that can be used.
         labels: Different class names.
         found: What is missing, unreadable, empty, without area or outside the frame.
@@ -50,8 +59,8 @@ class DataReport:
     def table(self, names: int = 5) -> str:
         """Return a table for people; of each kind of problem, the first `names` are named."""
         lines = [self.source]
-        for what in ("images", "tracks", "videos", "boxes", "labels"):
-            lines.append(f"  {what:<12}{getattr(self, what):>12,}")
+        for what, meaning in COUNTS.items():
+            lines.append(f"  {what:<12}{getattr(self, what):>12,}  {meaning}")
         for kind, meaning in KINDS.items():
             count = self.found.counts[kind]
             lines.append(f"  {kind:<12}{count:>12,}  {meaning}")
@@ -64,11 +73,7 @@ class DataReport:
         """Return plain values for JSON."""
         return {
             "source": self.source,
-            "images": self.images,
-            "tracks": self.tracks,
-            "videos": self.videos,
-            "boxes": self.boxes,
-            "labels": self.labels,
+            **{what: getattr(self, what) for what in COUNTS},
             "problems": {
                 kind: {"count": self.found.counts[kind], "names": self.found.names.get(kind, [])}
                 for kind in KINDS

@@ -13,7 +13,7 @@ from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import FORMATS, Pictures, VideoPictures
 from siamtrack.errors import DatasetError
 from siamtrack.video import open_video
-from siamtrack.writing import write_whole
+from siamtrack.writing import refuse_existing, write_whole
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,7 @@ def import_annotations(
     """
     place = Path(out)
     file = place if place.suffix == ".jsonl" else place / "manifest.jsonl"
-    if file.exists() and not overwrite:
-        raise FileExistsError(
-            f"{file} exists: choose another name, or give --overwrite (in Python, overwrite=True)"
-        )
+    refuse_existing(file, overwrite)
     found = Findings()
     if images is None:
         entries = read_training(f"{form}:{source}", found)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.errors import DatasetError
+from siamtrack.writing import refuse_existing
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,7 @@ def write_manifest(entries: Iterable[Entry], path: str | Path, overwrite: bool =
         DatasetError: If there is no entry; nothing is written then.
     """
     file = Path(path)
-    if file.exists() and not overwrite:
-        raise FileExistsError(
-            f"{file} exists: choose another name, or give --overwrite (in Python, overwrite=True)"
-        )
+    refuse_existing(file, overwrite)
     file.parent.mkdir(parents=True, exist_ok=True)
     root = str(file.parent.resolve()) + os.sep
     part = file.with_name(file.name + ".part")

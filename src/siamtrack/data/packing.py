@@ -15,6 +15,7 @@ from siamtrack.data.images import archive_of, read_bytes
 from siamtrack.data.manifest import Entry, manifest_line
 from siamtrack.data.training.shards import library
 from siamtrack.errors import ImageError
+from siamtrack.writing import refuse_existing
 
 MEGABYTE = 1_000_000
 
@@ -70,11 +71,8 @@ def pack(
     faults = Faults() if faults is None else faults
     writer = library().tar_writer
     old = sorted(folder.glob("train-*.tar"))
-    if old and not overwrite:
-        raise FileExistsError(
-            f"{old[0]} exists: choose another folder, or give --overwrite "
-            "(in Python, overwrite=True)"
-        )
+    for shard in old:
+        refuse_existing(shard, overwrite, other="folder")
     by_image: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_image[entry.image].append(entry)

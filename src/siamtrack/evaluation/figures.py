@@ -10,6 +10,7 @@ from typing import Any
 
 from siamtrack.boxes import Array
 from siamtrack.evaluation.formats import aligned, csv_text, latex
+from siamtrack.writing import write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +129,7 @@ class Figures:
         from siamtrack.evaluation.html import figures_page
 
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(figures_page(self), encoding="utf-8")
+        write_text(target, figures_page(self))
         return target
 
     def _noted(self) -> list[str]:

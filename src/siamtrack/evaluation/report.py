@@ -17,6 +17,7 @@ from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, pair
 from siamtrack.evaluation.formats import aligned, csv_text, latex
 from siamtrack.evaluation.metrics import Policy
 from siamtrack.evaluation.scores import METRICS, SequenceScore, figures
+from siamtrack.writing import write_text
 
 if TYPE_CHECKING:
     from siamtrack.evaluation.clips import Clip
@@ -207,8 +208,7 @@ class Report:
         from siamtrack.evaluation.html import page
 
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(self, clips), encoding="utf-8")
+        write_text(target, page(self, clips))
         return target
 
     def _noted(self) -> list[str]:

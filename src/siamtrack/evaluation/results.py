@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence as Items
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -17,7 +16,7 @@ from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import polygons_to_ltwh, read_files, read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.matfile import read_mat_files
-from siamtrack.writing import naming
+from siamtrack.writing import write_text
 
 Lengths = Literal["strict", "align", "cut"]
 
@@ -103,20 +102,6 @@ def write_rows(path: Path, rows: Array, *, decimals: int) -> None:
     buffer = io.StringIO()
     np.savetxt(buffer, rows, fmt=f"%.{decimals}f", delimiter=",")
     write_text(path, buffer.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, all at once or not at all; its folder is made if necessary."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with naming(path, "what was finished before stays"):
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def fit_lengths(

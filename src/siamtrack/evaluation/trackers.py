@@ -68,13 +68,15 @@ def open_tracker(
             `peers.PEERS`, such as
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
             A tracker that another package adds (docs/plug-ins.md) may need no `:SOURCE`.
-            `NAME=` before any of these is what it is called in files and tables.
+            `NAME=` before any of these is what it is called in files and tables; a model's folder
+            is called as its card says otherwise.
         runtime: Engine of our models; the others have one of their own.
         precision: Of our models, see `siamtrack.load`.
         threads: Threads of the engine in each process; 0 lets it choose.
 
     Raises:
         UnknownNameError: If there is no such model.
+        WeightsError: If the card of a model's folder is damaged.
         SiamtrackError: If the file or class does not exist.
 
     Example:
@@ -106,7 +108,18 @@ def open_tracker(
             f"KIND one of {', '.join(PEERS)}"
         )
     model = spec if Path(spec).is_dir() else spec.removesuffix(REDETECT)
-    return Path(spec).name, partial(_ours, model, runtime, precision, threads, model != spec)
+    name = _title(Path(model)) + spec[len(model) :]
+    return name, partial(_ours, model, runtime, precision, threads, model != spec)
+
+
+def _title(model: Path) -> str:
+    """Return what a model is called: by its card, which older versions called `model` too often."""
+    if not (model / "card.json").is_file():
+        return model.name
+    from siamtrack.weights import folder_title, read_card  # brings the engine
+
+    name = read_card(model).name
+    return folder_title(model) if name == "model" else name
 
 
 def _ours(name: str, runtime: str, precision: Precision, threads: int, redetect: bool) -> Runnable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 
-from siamtrack.errors import UnknownNameError
 from siamtrack.runtimes.base import RUNTIMES
 
 AUTO = "auto"
@@ -36,7 +35,7 @@ def choose_runtime(name: str = AUTO) -> str:
     if name == AUTO:
         return "onnx"
     if name not in RUNTIMES:
-        raise UnknownNameError("runtime", name, runtime_names())
+        raise RUNTIMES.unknown(name, [AUTO])
     return name
 
 

@@ -87,8 +87,9 @@ def from_folder(
     data = graphs.more(FILE)
     if data is None:
         raise WeightsError(
-            f"{graphs.folder} has no {FILE}, which runtime 'torch' runs: export the checkpoint "
-            "again with `siamtrack export --format torch`, or take another runtime"
+            f"{graphs.folder} has no {FILE}, which runtime 'torch' runs. The models in the package "
+            "come without it: take runtime 'onnx' or 'openvino'. For a model that you trained, "
+            "`siamtrack export CHECKPOINT FOLDER --format torch` writes it"
         )
     if graphs.precision != "float32":
         raise WeightsError(

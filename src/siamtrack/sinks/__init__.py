@@ -30,7 +30,10 @@ __all__ = [
     "open_sink",
 ]
 
-_FORMATS = {".mp4": "mp4", ".csv": "csv", ".jsonl": "jsonl", ".json": "coco"}
+SUFFIXES = {
+    ".mp4": "mp4", ".csv": "csv", ".jsonl": "jsonl", ".json": "coco", ".xml": "cvat", ".zip": "yolo"
+}  # fmt: skip
+"""Suffix to format; MOT and OTB, which are both `.txt`, are asked for by name."""
 
 
 def open_sink(
@@ -46,7 +49,7 @@ def open_sink(
         path: The file; its folder must exist.
         overwrite: Whether a file that exists may be replaced.
         format: Name in `SINKS`: mp4, csv, jsonl, mot, coco, cvat, yolo or otb. None: by the
-            suffix .mp4, .csv, .jsonl or .json (COCO).
+            suffix .mp4, .csv, .jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO).
         fps: Frames per second of an annotated video; None means 25.
 
     Raises:
@@ -59,10 +62,11 @@ def open_sink(
     if fps is not None and not 0.001 <= fps <= 1000:
         raise ValueError(f"fps {fps}: expected frames per second, from 0.001 to 1000")
     if format is None:
-        format = _FORMATS.get(path.suffix.lower())
+        format = SUFFIXES.get(path.suffix.lower())
     if format is None:
         raise ValueError(
             f"{path.name}: the suffix {path.suffix!r} does not tell the format; use one of "
-            f"{', '.join(_FORMATS)}, or give the format: {', '.join(SINKS)}"
+            f"{', '.join(SUFFIXES)}; MOT and OTB text go by --mot and --otb, in Python "
+            f"format= takes {', '.join(SINKS)}"
         )
     return SINKS[format](path, overwrite=overwrite, fps=fps)

@@ -15,7 +15,7 @@ from typing import TextIO
 from siamtrack.draw import TrackLike
 from siamtrack.registry import Registry
 from siamtrack.video import Frame
-from siamtrack.writing import append, naming
+from siamtrack.writing import append, naming, refuse_existing
 
 MARGIN = 1 << 16
 """Bytes that stay free beside what finishing a file needs, for buffers."""
@@ -109,11 +109,7 @@ class Sink(ABC):
             raise FileNotFoundError(f"folder {path.parent} of {path.name} does not exist: make it")
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder: give the name of a file")
-        if path.exists() and not self._overwrite:
-            raise FileExistsError(
-                f"{path} exists: choose another name, or "
-                "give --overwrite (in Python, overwrite=True)"
-            )
+        refuse_existing(path, self._overwrite)
 
     def _open_text(self, path: Path) -> TextIO:
         self._check(path)

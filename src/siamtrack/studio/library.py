@@ -17,10 +17,9 @@ from siamtrack.errors import VideoError
 from siamtrack.studio.journal import read_head
 from siamtrack.studio.partial import clear_uploads
 from siamtrack.video.decode import video_stream
+from siamtrack.video.files import FileReader, is_video
 from siamtrack.video.images import IMAGE_SUFFIXES
 
-_SUFFIXES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts wmv flv ogv 3gp mxf"
-VIDEO_SUFFIXES = frozenset("." + suffix for suffix in _SUFFIXES.split())
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,mxf,ivf"
 """Containers that uploads may be. Playlists, which name other files, are not among them."""
 MOST_PIXELS = 8192 * 8192
@@ -50,14 +49,13 @@ class Library:
         home: Folder of the projects and uploads; it is made.
 
     Raises:
-        VideoError: If a root does not exist.
+        VideoError: If a root does not exist, or is a file that is no video.
     """
 
     def __init__(self, roots: Iterable[Path], home: Path) -> None:
         self.roots = [root.resolve() for root in roots]
         for root in self.roots:
-            if not root.exists():
-                raise VideoError(f"{root} does not exist: give a video file or a folder")
+            _check(root)
         home.mkdir(parents=True, exist_ok=True)
         self.home = home.resolve()
         clear_uploads(self.home)
@@ -152,6 +150,18 @@ def probe(path: Path) -> None:
         raise VideoError(f"the upload has frames of {width}x{height}: too large")
 
 
+def _check(root: Path) -> None:
+    """Raise unless a root is a folder, or a file with a frame that can be decoded."""
+    wanted = "give a video file, a folder of videos or a folder of images; cameras go by --camera"
+    if not root.exists():
+        raise VideoError(f"{root} does not exist: {wanted}")
+    if not root.is_dir():
+        try:
+            FileReader(root)
+        except VideoError as error:
+            raise VideoError(f"{str(error).partition('; ')[0]}; {wanted}") from error
+
+
 def _clips(root: Path) -> list[Path]:
     if root.is_file() or _has_images(root):
         return [root]
@@ -160,17 +170,13 @@ def _clips(root: Path) -> list[Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            videos = (each for each in sorted(path.iterdir()) if _is_video(each))
+            videos = (each for each in sorted(path.iterdir()) if is_video(each))
             found += [path] if _has_images(path) else list(videos)
-        elif _is_video(path):
+        elif is_video(path):
             found.append(path)
     return found
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and path.name[0] != "."
-
-
 def _has_images(folder: Path) -> bool:
     images = (path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
-    return any(images) and not any(_is_video(path) for path in folder.iterdir())
+    return any(images) and not any(is_video(path) for path in folder.iterdir())

@@ -53,7 +53,7 @@ def serve(
 
     Raises:
         OSError: If the address or the port cannot be had.
-        VideoError: If a root does not exist.
+        VideoError: If a root does not exist, or is a file that is no video.
         SiamtrackError: If a model cannot be loaded.
     """
     local = _is_local(host)

@@ -28,6 +28,7 @@ from siamtrack.training.runtime import live_model
 from siamtrack.training.validation import track_sequences
 from siamtrack.training.watch import Watch
 from siamtrack.weights import Model
+from siamtrack.writing import write_text
 
 SHORTEST = 5
 """Frames that a held-out part needs; shorter videos are trained on whole."""
@@ -215,7 +216,7 @@ def fine_tune(
         float(np.mean([score["precision"] for score in after])),
     )
     text = json.dumps({**asdict(helped), "verdict": helped.verdict()}, indent=1) + "\n"
-    (out / "report.json").write_text(text, encoding="utf-8")
+    write_text(out / "report.json", text, "checkpoint.pt stays")
     return helped
 
 

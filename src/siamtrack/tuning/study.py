@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,10 @@ class Plan:
             raise ValueError("expected at least one trial, and a worker's number from 0")
 
 
+Watch = Callable[[int, float], None]
+"""Takes the number of trials that have ended, those of all processes, and the best success AUC."""
+
+
 @dataclass(frozen=True)
 class Tuned:
     """What came of it.
@@ -110,11 +114,13 @@ def tune(
     held_out: Sequence[Clip],
     space: Space,
     plan: Plan | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Tuned, optuna.Study]:
     """Search settings by mean success AUC over clips, and judge the best with the real tracker.
 
     The model's own settings are the first trial. Trials see only the clips in `tuning`; those in
-    `held_out` are tracked with the settings before and after, once, when all is decided.
+    `held_out` are tracked with the settings before and after, once, when all is decided. `watch` is
+    called after each trial.
 
     Raises:
         MissingExtraError: If Optuna is not installed.
@@ -129,7 +135,7 @@ def tune(
         )
     hits, misses = replay.store.hits, replay.store.misses
     clock = time.perf_counter()
-    study = search(replay, model, tuning, space, plan)
+    study = search(replay, model, tuning, space, plan, watch)
     seconds = time.perf_counter() - clock
     ended = study.get_trials(deepcopy=False, states=_ended())
     parts = [max(t.intermediate_values, default=0) for t in ended if t.state.name == "PRUNED"]
@@ -156,7 +162,12 @@ def tune(
 
 
 def search(
-    replay: Replay, model: Model, tuning: Sequence[Clip], space: Space, plan: Plan | None = None
+    replay: Replay,
+    model: Model,
+    tuning: Sequence[Clip],
+    space: Space,
+    plan: Plan | None = None,
+    watch: Watch | None = None,
 ) -> optuna.Study:
     """Do this process's share of the trials, and return the study; `tune` does so before it judges.
 
@@ -192,12 +203,19 @@ def search(
     prunes, often = plan.pruner != "none", math.ceil(len(tuning) / REPORTS)
     # in an order that mixes sequences, so that a pruned trial was not judged by one of them
     tuning = [tuning[k] for k in np.random.default_rng(plan.seed).permutation(len(tuning))]
+
+    def told(study: optuna.Study, trial: Any) -> None:
+        if watch is not None:
+            ended = study.get_trials(deepcopy=False, states=_ended())
+            whole = [t.value or 0.0 for t in ended if t.state.name == "COMPLETE"]
+            watch(len(ended), max(whole, default=0.0))
+
     enough = library.study.MaxTrialsCallback(plan.trials, states=_ended())
     waiting = study.get_trials(deepcopy=False, states=(library.trial.TrialState.WAITING,))
     # what others have found is compared with the model's own settings, even if they found it all
     own_waiting = plan.worker == 0 and len(waiting) > 0
     if own_waiting or len(study.get_trials(deepcopy=False, states=_ended())) < plan.trials:
-        study.optimize(objective, callbacks=[enough])
+        study.optimize(objective, callbacks=[enough, told])
     return study
 
 

@@ -17,6 +17,14 @@ from siamtrack.video.source import Frame, Span
 
 logger = logging.getLogger(__name__)
 
+_SUFFIXES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts wmv flv ogv 3gp mxf"
+VIDEO_SUFFIXES = frozenset("." + suffix for suffix in _SUFFIXES.split())
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video by its ending; hidden ones are none."""
+    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and path.name[0] != "."
+
 
 class FileReader:
     """A video file that FFmpeg can read; `Reader` tells what the attributes mean.

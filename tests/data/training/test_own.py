@@ -90,6 +90,27 @@ def test_tracks_of_our_own_output_can_be_imported(tmp_path):
     assert {entry.label for entry in entries} == {""}
 
 
+def test_frames_that_may_be_of_another_clip_are_not_taken_for_those_of_a_text_file(tmp_path):
+    """Frames go by number, and frames of every clip have the same numbers."""
+    line = "1,0,10,10,20,20,1,-1,-1,-1\n"
+    write_text(tmp_path / "street.txt", line)
+    for clip in "ab":
+        write_image(tmp_path / "shots" / clip / "000001.png", PICTURES[0])
+    with pytest.raises(DatasetError, match="no images beside the annotations"):
+        read_training(f"mot:{tmp_path / 'street.txt'}")
+    write_image(tmp_path / "first.png", PICTURES[0])
+    with pytest.raises(DatasetError, match=r"has the number of one of its 1 frames; give their"):
+        read_training(f"mot:{tmp_path / 'street.txt'}")
+    with pytest.raises(DatasetError, match=r"numbered images lie in .*a and in .*b: give"):
+        import_annotations("mot", tmp_path / "street.txt", tmp_path / "out", tmp_path / "shots")
+    done = import_annotations(
+        "mot", tmp_path / "street.txt", tmp_path / "out", tmp_path / "shots" / "b"
+    )
+    (entry,) = read_manifest(done.manifest)
+    assert entry.image.endswith("b/000001.png")
+    assert entry.track == f"{tmp_path.name}/street/0"
+
+
 def test_cvat_shapes(tmp_path):
     cvat_images(tmp_path)
     shapes = (

@@ -5,8 +5,8 @@
     PATH/seqinfo.ini            optional: imWidth, imHeight
 
 Frames and pixels count from 1; the first six columns are enough. Rows whose `valid` is 0 are to be
-ignored, as MOTChallenge says. The path may also be a text file; its images are then in `img1` or
-`images` beside it, or given. https://motchallenge.net/instructions
+ignored, as MOTChallenge says. The path may also be a text file, which its tracks are called after;
+its images are then in `img1`, in `images` or right beside it, or given. https://motchallenge.net/instructions
 """
 
 from __future__ import annotations
@@ -51,19 +51,27 @@ def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Ite
         raise DatasetError(f"{path}: images given, but {len(files)} sequences: import one by one")
     for file in files:
         folder = file.parent if path.is_file() else file.parent.parent
-        pictures = images or pictures_beside(folder, "img1", "images", ".")
-        yield from _sequence(file, folder, own_name(path), pictures, found)
+        pictures = images or pictures_beside(folder, "img1", "images", ".", deep=False)
+        sequence = file.stem if path.is_file() else folder.resolve().name
+        yield from _sequence(file, folder, (own_name(path), sequence), pictures, found)
 
 
 def _sequence(
-    file: Path, folder: Path, source: str, pictures: Pictures, found: Findings
+    file: Path, folder: Path, names: tuple[str, str], pictures: Pictures, found: Findings
 ) -> Iterator[Entry]:
+    source, sequence = names
     rows = read_rows(file, range(6, 11))
     tracks: dict[int, list[int]] = defaultdict(list)
     for index in np.lexsort((rows[:, 0], rows[:, 1])).tolist():
         if rows.shape[1] == 6 or rows[index, 6] != 0:
             tracks[int(rows[index, 1])].append(index)
     size = _size(folder / "seqinfo.ini")
+    numbers = {int(rows[index, 0]) for members in tracks.values() for index in members}
+    if numbers and not any(map(pictures.number, numbers)):
+        raise DatasetError(
+            f"{file}: no image in {pictures.folder} has the number of one of its {len(numbers)} "
+            "frames; give their folder or the video with --images"
+        )
     for number, members in tracks.items():
         named = [(index, pictures.number(int(rows[index, 0]))) for index in members]
         for index in (index for index, image in named if image is None):
@@ -75,7 +83,7 @@ def _sequence(
         boxes = kept[:, 2:6] - [1, 1, 0, 0]
         kind = int(kept[0, 7]) if kept.shape[1] > 7 and kept[0, 7] >= 0 else -1
         yield from track_entries(
-            boxes, [image for _, image in here], found, track=f"{folder.resolve().name}/{number}",
+            boxes, [image for _, image in here], found, track=f"{sequence}/{number}",
             label="" if kind < 0 else str(kind), source=source, size=size,
             frames=(kept[:, 0].astype(int) - 1).tolist(),
         )  # fmt: skip

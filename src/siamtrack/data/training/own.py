@@ -22,11 +22,13 @@ class Pictures:
 
     Args:
         folder: Where they are.
+        deep: Whether those of the folders in it count.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, deep: bool = True) -> None:
         self.folder = folder
-        self.files = image_files(path for path in folder.rglob("*") if path.is_file())
+        below = folder.rglob("*") if deep else folder.iterdir()
+        self.files = image_files(path for path in below if path.is_file())
         self._names = {path.relative_to(folder).as_posix(): str(path) for path in self.files}
         for path in self.files:  # annotation tools keep more or less of the path
             self._names.setdefault(path.name, str(path))
@@ -36,6 +38,9 @@ class Pictures:
             int(match[1]): str(path)
             for match, path in zip(digits, self.files, strict=True)
             if match is not None
+        }
+        self._numbered = {
+            path.parent for path, match in zip(self.files, digits, strict=True) if match is not None
         }
         self.by_cvat = bool(self.files) and all(
             path.stem.startswith("frame_") for path in self.files
@@ -55,7 +60,18 @@ class Pictures:
         return str(self.files[place]) if 0 <= place < len(self.files) else None
 
     def number(self, number: int) -> str | None:
-        """Return the image whose name ends in `number`; numbers count from 1."""
+        """Return the image whose name ends in `number`; numbers count from 1.
+
+        Raises:
+            DatasetError: If images of several folders have numbers, so that nobody can tell whose
+                are meant.
+        """
+        if len(self._numbered) > 1:
+            one, other, *_ = sorted(map(str, self._numbered))
+            raise DatasetError(
+                f"{self.folder}: frames go by number, but numbered images lie in {one} and in "
+                f"{other}: give the folder or the video of this sequence with --images"
+            )
         return self._numbers.get(number)
 
 
@@ -116,19 +132,20 @@ def own_format(name: str) -> Callable[[OwnReader], OwnReader]:
     return add
 
 
-def pictures_beside(path: Path, *places: str) -> Pictures:
+def pictures_beside(path: Path, *places: str, deep: bool = True) -> Pictures:
     """Return the images near annotations: in the first of `places` that has any.
 
     Args:
         path: The folder of the annotations.
         places: Folders relative to it; by default `images`, then the folder itself.
+        deep: Whether images of the folders in these count.
 
     Raises:
         DatasetError: If there are none.
     """
     for place in places or ("images", "."):
         if (path / place).is_dir():
-            pictures = Pictures(path / place)
+            pictures = Pictures(path / place, deep=deep)
             if pictures.files:
                 return pictures
     raise DatasetError(

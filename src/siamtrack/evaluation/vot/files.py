@@ -17,10 +17,10 @@ from siamtrack.data.sequence import Sequence
 from siamtrack.data.text import read_rows, read_text
 from siamtrack.data.votmask import mask_box
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.results import write_text
 from siamtrack.evaluation.vot.binary import CODES, read_binary
 from siamtrack.evaluation.vot.multistart import AnchorRun
 from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
+from siamtrack.writing import write_text
 
 BASELINE = "baseline"
 BINARY, CONFIDENCE = ".bin", "_confidence.value"
