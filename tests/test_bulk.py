@@ -63,6 +63,13 @@ def test_one_that_fails_stops_no_other(videos, tmp_path, capsys):
     assert not list(out.rglob(".part*"))
 
 
+def test_a_box_that_cannot_start_is_not_tried_again(videos, tmp_path, caplog):
+    (videos / "a.txt").write_text("900 900 5 5\n")
+    assert run("batch", videos, "--out", tmp_path / "out", "--retries", 3) == 2
+    assert [record.message.count("not tried again") for record in caplog.records
+            if "a.mp4" in record.message] == [1]  # fmt: skip
+
+
 def test_a_list_names_videos_and_boxes(videos, tmp_path):
     file = videos / "list.jsonl"
     rows = [{"video": "a.mp4", "box": [1, 2, 3, 4]}, {"video": "c.mp4", "boxes": "c.txt"}]

@@ -50,10 +50,14 @@ class Video:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a video: frames tracked, or why it failed."""
+    """What came of a video: frames tracked, or why it failed.
+
+    `final` errors, such as a box that does not fit the frame, come again with every try.
+    """
 
     frames: int = 0
     error: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ def track_videos(
         videos: From `find_videos`.
         tracker: What to track with.
         workers: Number of processes, or a cluster.
-        retries: How often what fails is tried again, a process that was killed included.
+        retries: How often what fails is tried again, a process that was killed included, unless
+            its error is final.
         overwrite: Track those that have results, too.
 
     Returns:
@@ -150,12 +155,13 @@ def track_videos(
     logger.info("%d videos finished, %d to do", len(videos) - len(todo), len(todo))
     outcomes: dict[Path, Outcome] = {}
     for attempt in range(retries + 1):
-        left = [v for v in todo if v.out not in outcomes or outcomes[v.out].error]
+        left = [v for v in todo if _may_help(outcomes.get(v.out))]
         try:
             for index, outcome in run_jobs(track_video, tracker, left, workers, Video.size):
                 outcomes[left[index].out] = outcome
                 if outcome.error:
-                    logger.warning("%s (try %d)", outcome.error, attempt + 1)
+                    again = "not tried again" if outcome.final else f"try {attempt + 1}"
+                    logger.warning("%s (%s)", outcome.error, again)
         except WorkerDiedError:
             logger.warning("a process was killed (try %d)", attempt + 1)
             for video in left:
@@ -183,8 +189,13 @@ def track_video(tracker: Any, video: Video) -> Outcome:
         part.replace(video.out)
     except (SiamtrackError, ValueError, OSError) as error:
         part.unlink(missing_ok=True)
-        return Outcome(frames, f"{video.source}: {error}")
+        return Outcome(frames, f"{video.source}: {error}", isinstance(error, ValueError))
     return Outcome(frames)
+
+
+def _may_help(outcome: Outcome | None) -> bool:
+    """Whether to try a video, of which this came before, again."""
+    return outcome is None or bool(outcome.error and not outcome.final)
 
 
 def _beside(boxes: Path) -> Path:

@@ -109,7 +109,8 @@ def read(path: Path) -> State:
     if not path.is_file():
         raise WeightsError(
             f"{path} is no file: expected checkpoint.pt of a run of `siamtrack train`; the models "
-            "in the package are graphs, which cannot be trained on"
+            "in the package are graphs, which cannot be trained on; our repository has their "
+            "checkpoints, such as benchmarks/lite/checkpoint.pt"
         )
     try:
         state = load_tensors(path)
