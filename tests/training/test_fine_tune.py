@@ -1,6 +1,8 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import pytest
 
 from siamtrack.data.manifest import Entry, Pool, read_manifest
@@ -47,6 +49,18 @@ def test_a_report_says_whether_it_helped(before, tmp_path):
     assert "| mean |" in helped.table()
     with pytest.raises(FileExistsError, match="holds a run"):
         fine_tune(first, entries, tmp_path / "own")
+
+
+def test_crops_cannot_be_tracked_which_is_said_before_training(tmp_path):
+    entries = read_manifest(write_manifest(tmp_path / "data", frames=20))
+    before = replace(TINY, steps=2, save_every=99.0)
+    first = train(before, PairSampler(Pool(entries), before.pairs), tmp_path / "first")
+    last = Path(max((e for e in entries if e.track == "a"), key=lambda e: e.frame).image)
+    picture = cv2.imread(str(last))
+    cv2.imwrite(str(last), picture[:-7])
+    with pytest.raises(DatasetError, match=f"{last.name} .*give the frames, not crops"):
+        fine_tune(first, entries, tmp_path / "own")
+    assert not (tmp_path / "own").exists()
 
 
 def test_config_starts_from_the_checkpoints():

@@ -15,6 +15,7 @@ import numpy as np
 
 from siamtrack.config import from_dict, to_dict
 from siamtrack.data.frames import Frame
+from siamtrack.data.headers import image_size
 from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.data.pairs import PairSampler
@@ -98,6 +99,19 @@ def hold_out(entries: list[Entry], share: float = 0.3) -> tuple[list[Entry], lis
     if not rest:
         raise DatasetError("nothing is left to train on: hold out less")
     return rest, ends
+
+
+def _check_frames(ends: list[Sequence]) -> None:
+    """Refuse tracks of crops, which can be trained on but not tracked."""
+    for end in ends:
+        sizes = {image_size(file): file.name for file in end.files}
+        if len(sizes) > 1:
+            (one, other), names = list(sizes)[:2], list(sizes.values())
+            raise DatasetError(
+                f"track {end.name}: {names[0]} has {one[0]}x{one[1]} pixels and {names[1]} "
+                f"{other[0]}x{other[1]}; its end is held out and tracked, for which the pictures "
+                "must be whole frames of one video: give the frames, not crops of them"
+            )
 
 
 def fine_tune_config(
@@ -195,13 +209,14 @@ def fine_tune(
     Raises:
         FileExistsError: If `out` holds a run.
         WeightsError: If the checkpoint is none.
-        DatasetError: If no video is long enough.
+        DatasetError: If no video is long enough, or pictures of a track differ in size.
     """
     if (out / "checkpoint.pt").exists():
         raise FileExistsError(f"{out} holds a run: give another folder")
     state = checkpoints.read(checkpoint)
     config = fine_tune_config(checkpoints.config_of(state), str(checkpoint), changes)
     rest, ends = hold_out(entries, share)
+    _check_frames(ends)
     network = build_network(config)
     network.load_state_dict(state["average"])
     before = _scores(live_model(network), ends)
