@@ -1,6 +1,6 @@
 """Long runs and many at once: memory stays flat, speed steady, answers the same.
 
-    nohup python benchmarks/load.py --frames 100000 > load.log 2>&1 &     an hour or more
+    nohup python benchmarks/load.py --frames 100000 > load.log 2>&1 &     half an hour or more
 
 3,000 frames are the default. Prints JSON: resident memory and processor time per frame by tenth of
 the run; 64 targets; eight trackers in eight threads of one process; the same in forked and spawned
