@@ -28,7 +28,8 @@ class Export:
     """Write a checkpoint as a model: ONNX graphs and a card; needs the extra `train`.
 
     With --format, in further formats as well, which docs/runtimes.md describes; with --int8, a
-    search graph in 8 bits as well, calibrated on pairs of training data.
+    search graph in 8 bits as well, calibrated on pairs of training data; with --half, the ONNX
+    graphs take half the space.
     """
 
     checkpoint: Annotated[Positional[str], arg(metavar="CHECKPOINT")]
@@ -42,6 +43,9 @@ class Export:
     (torch.export). Repeat for more."""
     int8: UseAppendAction[tuple[str, ...]] = ()
     """Training data to calibrate an int8 graph with, as `siamtrack train --data`."""
+    half: bool = False
+    """Store the weights of the ONNX graphs in half precision; they compute in float32 all the
+    same."""
     batch: int | None = None
     """The only batch size that the graphs take, for engines that want to know; by default any."""
     overwrite: bool = False
@@ -72,6 +76,10 @@ class Export:
             card = add_formats(Source(self.out), self.format)
         if self.int8:
             self._quantise(card)
+        if self.half:
+            from siamtrack.halving import halve
+
+            halve(self.out)
         files = ", ".join(model_files(read_card(self.out)))
         print(f"wrote {self.out} ({files}): load it with --model {self.out}")
 
