@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,20 @@ def test_box_at_the_best_cell():
     # cell (12, 15) lies 24 px right of the middle; left 30 and right 34 make 64, top 20, bottom 44
     np.testing.assert_allclose(found.box, [132 + 24 - 30, 82 - 20, 64, 64], atol=1e-9)
     assert found.presence == 2.0
+
+
+def test_size_follows_no_slower_than_the_floor_where_the_score_is_low():
+    last = np.array([100.0, 50.0, 64.0, 64.0])
+    response = box_response(12, 12, (64, 64, 64, 64))
+    response = replace(response, score=response.score * np.float32(0.1))
+    sides = [
+        MOTIONS["box"](
+            last, [square_window(132, 82, 255.0, 255)], response,
+            card("box", window=0.0, penalty=0.0, size_rate=0.5, size_floor=floor),
+        ).box[2]
+        for floor in (0.0, 0.4)
+    ]  # fmt: skip
+    np.testing.assert_allclose(sides, [64 + 0.5 * 0.1 * 64, 64 + 0.5 * 0.4 * 64], rtol=1e-6)
 
 
 def test_size_follows_slowly():

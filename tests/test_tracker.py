@@ -242,3 +242,13 @@ def test_boxes_given_out_are_copies(tracker, frames):
     tracker.init(pictures[0], boxes[0]).box[:] = -1
     tracker.update(pictures[1]).box[:] = np.nan
     assert np.isfinite(tracker.update(pictures[2]).box).all()
+
+
+def test_with_redetection_the_size_waits_for_a_good_score():
+    model = siamtrack.load(threads=1).model
+    settings = replace(model.card.tracker, size_floor=0.4)
+    model = replace(model, card=replace(model.card, tracker=settings))
+    assert siamtrack.SiamTracker(model).model is model
+    other = siamtrack.SiamTracker(model, redetect=True).model
+    assert other.card.tracker == replace(settings, size_floor=0.0)
+    assert other.runtime is model.runtime

@@ -54,6 +54,7 @@ def page(name: str) -> str:
         ),
         ("cosine window, penalty", f"{settings.window:g}, {settings.penalty:g}"),
         ("rate of the size", f"{settings.size_rate:g}"),
+        ("least score for the size", f"{settings.size_floor:g}"),
         *_of_the_kind(card),
     ]
     scores = [(what, f"{value:g}") for what, value in card.scores.items()]

@@ -49,7 +49,8 @@ def best_box(
 ) -> Found | None:
     """Read the box at the best cell: score times penalty, mixed with the cosine window.
 
-    The size follows slowly where the score is low, as in SiamRPN (Li et al., CVPR 2018).
+    The size follows slowly where the score is low, as in SiamRPN (Li et al., CVPR 2018), but no
+    slower than `size_floor` allows.
     """
     window, settings = windows[0], card.tracker
     if response.distances is None:
@@ -65,10 +66,10 @@ def best_box(
     penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
     row, column = best_cell(score * penalty, cosine_window(*score.shape), settings.window)
     box = window.to_frame(box_at(distances, row, column, card.stride, card.search))
-    rate = settings.size_rate * float(score[row, column] * penalty[row, column])
+    chosen, likely = float(score[row, column]), float(penalty[row, column])
+    rate = settings.size_rate * max(chosen, settings.size_floor) * likely
     size = (1 - rate) * last[2:] + rate * box[2:]
     presence = 0.0 if response.presence is None else float(response.presence[0])
-    chosen = float(score[row, column])
     return Found(np.concatenate([centres(box) - size / 2, size]), presence, chosen)
 
 

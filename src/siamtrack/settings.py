@@ -79,6 +79,8 @@ class TrackerSettings:
         penalty: Strength of the penalty on changes of size and aspect (box head), or the factor of
             the scales other than 1 (SiamFC).
         size_rate: Share of a new size that is taken, times score and penalty for a box head.
+        size_floor: Least score that `size_rate` is taken times: a target that looks unlike its
+            template scores low for long, and its size must follow all the same (box head only).
         scales: Number of scales searched (SiamFC only).
         scale_step: Factor between two scales (SiamFC only).
         scale_every: The other scales are searched in every so manieth frame (SiamFC only).
@@ -92,6 +94,7 @@ class TrackerSettings:
     window: float = 0.1
     penalty: float = 0.05
     size_rate: float = 0.6
+    size_floor: float = 0.0
     scales: int = 3
     scale_step: float = 1.0375
     scale_every: int = 1
@@ -101,7 +104,7 @@ class TrackerSettings:
     online: OnlineSettings = field(default_factory=OnlineSettings)
 
     def __post_init__(self) -> None:
-        for name in ("window", "size_rate"):
+        for name in ("window", "size_rate", "size_floor"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
         if self.scales < 1 or self.scales % 2 == 0:

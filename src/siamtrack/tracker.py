@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -38,7 +39,9 @@ class SiamTracker:
     Args:
         model: From `siamtrack.weights.load_model`; it may be shared by many trackers.
         redetect: Search more of the frame, a few windows at a time, while a target is lost. Off by
-            default, as benchmarks of short-term tracking expect.
+            default, as benchmarks of short-term tracking expect. The size of a target then stays
+            as it is where the score is low, whatever `size_floor` says: it may have left, and
+            comes back with its size.
 
     Example:
         >>> import numpy as np, siamtrack
@@ -51,7 +54,7 @@ class SiamTracker:
     """
 
     def __init__(self, model: Model, *, redetect: bool = False) -> None:
-        self.model, self.redetect = model, redetect
+        self.model, self.redetect = _sized(model, redetect), redetect
         self.name = model.card.name
         self._targets: dict[int, Target] = {}
         self._next = 0
@@ -169,6 +172,13 @@ class SiamTracker:
         if number not in self._targets:
             known = ", ".join(map(str, self._targets)) or "none"
             raise ValueError(f"no target has the id {number}; known: {known}")
+
+
+def _sized(model: Model, redetect: bool) -> Model:
+    tracker = model.card.tracker
+    if not redetect or not tracker.size_floor:
+        return model
+    return replace(model, card=replace(model.card, tracker=replace(tracker, size_floor=0.0)))
 
 
 def _started(target: Target) -> Track:

@@ -38,6 +38,7 @@ SPACES: dict[str, Space] = {
         "window": Range(0.0, 0.6),
         "penalty": Range(0.0, 0.6),
         "size_rate": Range(0.05, 0.9),
+        "size_floor": Range(0.0, 0.7),
         "online.weight": Range(0.0, 0.6),
         "online.rate": Range(0.002, 0.1, log=True),
         "online.ridge": Range(0.01, 1.0, log=True),
