@@ -154,7 +154,8 @@ def totals(graph: bytes) -> tuple[float, float, float]:
     for node in found.node:
         operands = [shapes[name] for name in node.input if name in shapes]
         results = [shapes[name] for name in node.output if name in shapes]
-        stored = node.op_type == "Cast" and node.input[0] in weights  # done when the graph is loaded
+        # a cast of stored weights is done when the graph is loaded
+        stored = node.op_type == "Cast" and node.input[0] in weights
         if node.op_type != "Constant" and not stored:
             moved += 4.0 * sum(prod(shape) for shape in [*operands, *results])
         macs += multiplications(node.op_type, operands, results[0] if results else [])
