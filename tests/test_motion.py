@@ -142,3 +142,12 @@ def test_other_scales_in_every_so_manieth_frame(every, windows):
 def test_no_scale_every():
     with pytest.raises(ValueError, match="scale_every 0: expected a number from 1"):
         TrackerSettings(scale_every=0)
+
+
+def test_a_response_that_overflows_between_its_cells_finds_nothing():
+    score = np.zeros((1, 17, 17), np.float32)
+    score[0, 8, 8:10] = 3e38  # the cubic curve between the two rises above float32
+    windows = [square_window(50, 50, 255.0, 255)]
+    settings = {"window": 0.0, "up": 16, "scales": 1}
+    last = np.array([40.0, 40.0, 20.0, 20.0])
+    assert MOTIONS["response"](last, windows, Response(score), card("response", **settings)) is None

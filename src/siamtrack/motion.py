@@ -87,12 +87,14 @@ def best_scale(
         return None
     middle = len(windows) // 2
     large = [_enlarged(each, settings.up) for each in maps]
-    peaks = np.array([each.max() for each in large])
+    peaks, lows = (np.array([value(each) for each in large]) for value in (np.max, np.min))
+    if not np.isfinite(peaks - lows).all():  # the largest float32 overflow between the cells
+        return None
     # a trained bias makes responses negative where nothing fits: a penalty always lowers
     lower = np.where(peaks > 0, settings.penalty, 1 / max(settings.penalty, 1e-6))
     peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, lower)
     best = int(peaks.argmax())
-    spread = large[best] - large[best].min()
+    spread = large[best] - lows[best]
     window = cosine_window(*spread.shape)
     row, column = best_cell(
         spread / max(float(spread.sum()), 1e-12),

@@ -119,3 +119,18 @@ def test_half_written_lines(tmp_path_factory, changes):
         journal, _, events = Journal.reopen(folder)
         journal.close()
         assert events == [{"do": "undo"}, {"do": "redo"}]
+
+
+@pytest.mark.parametrize("key", ["name", "size"])
+def test_a_head_that_lacks_a_key_is_damage(opened, key):
+    library, number, path, (data, _) = opened
+    head, _, rest = data.partition(b"\n")
+    kept = {name: value for name, value in json.loads(head).items() if name != key}
+    path.write_bytes(json.dumps(kept).encode() + b"\n" + rest)
+    sessions = Sessions(library, Models(["lite"], threads=1))
+    try:
+        with pytest.raises(ProjectError, match=r"is damaged .*restore it from a copy"):
+            sessions.get(number)
+    finally:
+        sessions.close()
+        path.write_bytes(data)

@@ -39,13 +39,19 @@ class Sessions:
             folder = self.library.folder(project)
             journal, head, events = Journal.reopen(folder)
             try:
+                name, size = head.get("name"), head.get("size")
+                if not isinstance(name, str) or not isinstance(size, list):
+                    raise ProjectError(
+                        f"{journal.path} is damaged (its head lacks the clip's name or the size of "
+                        "its frames): restore it from a copy"
+                    )
                 path = self.library.path_of(project, head)
                 if path is None:
                     raise LookupError("the clip of this project is not in the opened folders")
                 clip = open_clip(path)
-                if list(clip.size) != head["size"]:
+                if list(clip.size) != size:
                     raise ProjectError(f"{path.name} is another video now: give the old one back")
-                session = Session(project, clip, journal, events, self.models, head["name"])
+                session = Session(project, clip, journal, events, self.models, name)
             except BaseException:
                 journal.close()
                 raise
