@@ -14,7 +14,7 @@ import numpy as np
 
 from siamtrack.errors import MissingExtraError
 from siamtrack.weights import GRAPHS, Card, read_card, read_graphs, write_card
-from siamtrack.writing import write_whole
+from siamtrack.writing import write_together
 
 try:
     import onnx
@@ -42,10 +42,11 @@ def halve(folder: str | Path) -> Card:
     graphs = read_graphs(folder, card)
     stored = {name: half_weights(getattr(graphs, name)) for name in GRAPHS}
     digests = {name: hashlib.sha256(graph).hexdigest() for name, graph in stored.items()}
-    for name, graph in stored.items():
-        write_whole(folder / f"{name}.onnx", graph)
     card = replace(card, sha256=card.sha256 | digests)
-    write_card(folder, card)
+    with write_together(folder, "card.json") as part:  # graphs and hashes belong together
+        for name, graph in stored.items():
+            (part / f"{name}.onnx").write_bytes(graph)
+        write_card(part, card)
     return card
 
 
