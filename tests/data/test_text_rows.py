@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from siamtrack.data import text
@@ -29,6 +29,7 @@ def outcome(path):
 
 @settings(max_examples=150, deadline=None)
 @given(messy)
+@example(["0,0,0,0", ", 0, 0, 0, 0"])
 def test_reading_at_once_and_line_by_line_agree(tmp_path_factory, lines):
     """The quick way takes exactly the files that the careful way takes, with the same numbers."""
     path = tmp_path_factory.mktemp("rows") / "rows.txt"

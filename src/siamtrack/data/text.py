@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import string
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from siamtrack.data.plain import plain_rows
 from siamtrack.errors import DatasetError, ResultsError
 
 _SEPARATOR = re.compile(r"[,;\s]+")
+_AROUND = f",;{string.whitespace}"
 
 
 def read_text(path: Path, error: type[DatasetError] | type[ResultsError] = DatasetError) -> str:
@@ -87,14 +90,22 @@ def read_files(
     Raises:
         DatasetError: As `read_rows`, for the first file that is at fault.
     """
-    contents = []
     try:
-        for path in paths:
-            with path.open("rb") as file:
-                contents.append(file.read())
+        contents = [_bytes(path) for path in paths]
     except OSError:
         contents = []
     return plain_rows(contents, columns) or [read_rows(path, columns, error) for path in paths]
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what is in a file; a plain one without a file object, which takes half the time."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(file).st_size
+        content = os.read(file, size)
+    finally:
+        os.close(file)
+    return content if size and len(content) == size else path.read_bytes()
 
 
 def _all_at_once(lines: list[str], columns: Collection[int]) -> Array | None:
@@ -112,7 +123,7 @@ def _all_at_once(lines: list[str], columns: Collection[int]) -> Array | None:
 
 def _numbers(line: str) -> list[float] | None:
     try:
-        values = [float(token) for token in _SEPARATOR.split(line.strip().strip(",;"))]
+        values = [float(token) for token in _SEPARATOR.split(line.strip(_AROUND))]
     except ValueError:
         return None
     return None if any(math.isinf(value) for value in values) else values

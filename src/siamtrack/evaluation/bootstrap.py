@@ -13,13 +13,23 @@ from siamtrack.boxes import Array
 
 _RESAMPLES = 10_000
 _AT_ONCE = 500
+_PRODUCT = 8192
+"""Elements of a product for which OpenBLAS starts no threads; those keep their cores busy for a
+tenth of a second after the last product, which is as much as the whole report takes."""
 
 
 def _resampled_means(values: Array, weights: Array | None, seed: int, resamples: int) -> Array:
     counts = _counts(len(values), seed, resamples)
     if weights is None:
-        return np.asarray(counts @ values / len(values), dtype=np.float64)
-    return np.asarray(counts @ (values * weights) / (counts @ weights), dtype=np.float64)
+        return _products(counts, values) / len(values)
+    return _products(counts, values * weights) / _products(counts, weights)
+
+
+def _products(counts: Array, values: Array) -> Array:
+    """Return counts (resamples, S) times values (S,), a few rows at a time."""
+    rows = max(1, _PRODUCT // len(values))
+    parts = [counts[start : start + rows] @ values for start in range(0, len(counts), rows)]
+    return np.concatenate(parts)
 
 
 @lru_cache(maxsize=4)

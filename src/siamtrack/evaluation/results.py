@@ -49,14 +49,14 @@ def read_many_results(paths: Items[Path], *, origin: int = 0, absent: bool = Fal
         ResultsError: As `read_results`, for the first file that is at fault.
         MissingExtraError: As `read_results`.
     """
-    for path in paths:
-        if path.suffix.lower() == ".bin":
-            raise ResultsError(
-                f"{path}: a trajectory of the VOT toolkit, which begins without a box; evaluate it "
-                "by the protocols vot, vot-multistart or longterm"
-            )
-    if any(path.suffix.lower() == ".mat" for path in paths):
-        tables = [path for path in paths if path.suffix.lower() == ".mat"]
+    kinds = [path.suffix.lower() for path in paths]
+    if ".bin" in kinds:
+        raise ResultsError(
+            f"{paths[kinds.index('.bin')]}: a trajectory of the VOT toolkit, which begins without "
+            "a box; evaluate it by the protocols vot, vot-multistart or longterm"
+        )
+    if ".mat" in kinds:
+        tables = [path for path, kind in zip(paths, kinds, strict=True) if kind == ".mat"]
         read = dict(zip(tables, read_mat_files(tables), strict=True))
         found = [read[path] if path in read else _read_text(path) for path in paths]
     else:
@@ -65,7 +65,8 @@ def read_many_results(paths: Items[Path], *, origin: int = 0, absent: bool = Fal
     whole = np.concatenate(boxes)
     if not (absent or np.isfinite(whole).all()):
         _complain(boxes, paths)
-    whole -= np.array([origin, origin, 0, 0])
+    for column in (0, 1):  # one after the other takes a third of the time
+        whole[:, column] -= origin
     stops = accumulate((len(rows) for rows in boxes), initial=0)
     return [whole[start:stop] for start, stop in pairwise(stops)]
 
