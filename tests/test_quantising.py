@@ -1,4 +1,5 @@
 import base64
+import errno
 import shutil
 from functools import partial
 
@@ -87,6 +88,19 @@ def test_altered_int8_graph(model, tmp_path):
     file.write_bytes(file.read_bytes()[:-1] + b"!")
     with pytest.raises(WeightsError, match=r"search\.int8\.onnx has sha256 .* altered"):
         load_model(tmp_path / "both", precision="int8")
+
+
+def test_a_full_disk_leaves_what_was_there(model, tmp_path, monkeypatch):
+    shutil.copytree(model[0], tmp_path / "both")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "both").iterdir()}
+
+    def full(folder, card):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("siamtrack.quantising.write_card", full)
+    with pytest.raises(OSError, match="what it held stays: make room"):
+        quantise(tmp_path / "both", partial(model[1].draw, 0), pairs=4, compare=6)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "both").iterdir()} == before
 
 
 def test_pairs_of_other_sides(model):

@@ -23,6 +23,7 @@ from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.runtimes.base import Floats, Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
 from siamtrack.weights import INT8, read_card, read_graphs, write_card
+from siamtrack.writing import write_together
 
 try:
     import onnx
@@ -84,9 +85,10 @@ def quantise(
             f"{agreement.correlation:.3f} with float32 and {agreement.same_peak:.0%} of the peaks "
             f"stay (at least {LEAST_CORRELATION} and {LEAST_SAME_PEAK:.0%} expected); keep float32"
         )
-    (folder / f"{INT8}.onnx").write_bytes(graph)
     digest = hashlib.sha256(graph).hexdigest()
-    write_card(folder, replace(card, sha256=card.sha256 | {INT8: digest}))
+    with write_together(folder, "card.json") as part:  # a graph and its hash belong together
+        (part / f"{INT8}.onnx").write_bytes(graph)
+        write_card(part, replace(card, sha256=card.sha256 | {INT8: digest}))
     logging.getLogger(__name__).info("int8 of %s: %s", card.name, asdict(agreement))
     return agreement
 
