@@ -56,7 +56,7 @@ def test_it_is_listed(run):
     mine = {(r["kind"], r["name"]) for r in rows if r["package"] == "track-by-match 1.0"}
     assert mine == {
         ("tracker", "match"), ("training data set", "rows"), ("runtime", "counted"),
-        ("backbone", "tiny"),
+        ("backbone", "tiny"), ("data set", "tracks"),
     }  # fmt: skip
     assert not any(row["problem"] for row in rows)
 
@@ -67,6 +67,12 @@ def test_the_tracker_is_evaluated_beside_ours(run, data):
     table = json.dumps(report)
     assert "match" in table
     assert "lite" in table
+
+
+def test_the_data_set_is_evaluated_on(run, data):
+    words = f"-m siamtrack eval tracks:{data} --tracker match --json"
+    (scores,) = json.loads(run(*words.split()))["trackers"].values()
+    assert list(scores["sequences"]) == ["square"]
 
 
 @pytest.mark.slow
