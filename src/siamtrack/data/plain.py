@@ -86,7 +86,8 @@ def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
     if lengths.max() > len(_PAD) or lengths.min() < 2 + point + decimals:
         return None
     negative = codes[len(_PAD) :].take(bounds[:-1]) == _MINUS
-    whole = lengths.astype(np.int8) - np.int8(1 + point + decimals) - negative.view(np.int8)
+    signs, around = np.count_nonzero(negative), 1 + point
+    whole = lengths.astype(np.int8) - np.int8(around + decimals) - negative.view(np.int8)
     longest = int(whole.max())
     base = len(_PAD) - 2  # of the byte before the one that ends a number
     if whole.min() < 1 or longest + decimals > _DIGITS:
@@ -95,7 +96,7 @@ def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
         return None
     digits = codes - np.uint8(_ZERO)
     good = digits <= 9
-    if np.count_nonzero(good) != int(whole.sum(dtype=np.intp)) + decimals * len(ends):
+    if np.count_nonzero(good) != bounds[-1] - bounds[0] - around * len(ends) - signs:
         return None  # something else stands where a digit should
     digits *= good
     digits[1:] += digits[:-1] * np.uint8(10)  # each digit with the one before it, if there is one
@@ -109,6 +110,6 @@ def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
         # with the type said: NumPy 1 would multiply bytes by small numbers as bytes
         total += np.multiply(pair, 10 ** (place + decimals), dtype=total.dtype)
     values = total / 10.0**decimals
-    if negative.any():
+    if signs:
         np.negative(values, out=values, where=negative)
     return values

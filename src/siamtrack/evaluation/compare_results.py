@@ -99,11 +99,12 @@ def _parts(dataset: Dataset, files: Mapping[str, list[Path]]) -> Iterator[_Part]
     part: _Part = []
     frames = 0
     for pair, times in zip(pairs, times_files([path for _, path in pairs]), strict=True):
-        if part and frames + len(pair[0]) > _FRAMES_AT_ONCE:
+        count = len(pair[0])
+        if part and frames + count > _FRAMES_AT_ONCE:
             yield part
             part, frames = [], 0
         part.append((*pair, times))
-        frames += len(pair[0])
+        frames += count
     if part:
         yield part
 

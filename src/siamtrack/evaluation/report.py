@@ -55,7 +55,7 @@ class Report:
     policy: Policy = field(default_factory=Policy)
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def trackers(self) -> tuple[str, ...]:
         """Names of the trackers, the best success first."""
         return tuple(sorted(self.scores, key=lambda name: -self._means[name]["success"]))

@@ -122,16 +122,18 @@ def fit_lengths(
     Raises:
         ResultsError: If the lengths differ and `lengths` is `strict`.
     """
-    frames, extra = len(sequence), sequence.dropped_first
+    frames, extra, rows = len(sequence), sequence.dropped_first, len(boxes)
     if lengths not in ("strict", "align", "cut"):
         raise ValueError(f"lengths {lengths!r}: expected strict, align or cut")
-    if lengths != "cut" and extra and len(boxes) == frames + extra:
-        boxes = boxes[extra:]
-    if len(boxes) != frames and lengths == "strict":
-        word = "short" if len(boxes) < frames else "long"
+    if rows == frames:
+        return boxes, sequence.boxes
+    if lengths != "cut" and extra and rows == frames + extra:
+        return boxes[extra:], sequence.boxes
+    if lengths == "strict":
+        word = "short" if rows < frames else "long"
         raise ResultsError(
-            f"{path}: too {word}, line {len(boxes)} is the last, but {sequence.name} has {frames} "
+            f"{path}: too {word}, line {rows} is the last, but {sequence.name} has {frames} "
             "frames; repair the file, or pass lengths='align' to compare the frames that both have"
         )
-    count = min(len(boxes), frames)
+    count = min(rows, frames)
     return boxes[:count], sequence.boxes[:count]
