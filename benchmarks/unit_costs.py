@@ -55,7 +55,9 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     sequence = siamtrack.open_dataset(given.dataset)[given.sequence]
-    tracker = siamtrack.load(threads=1)
+    loaded: list[siamtrack.SiamTracker] = []  # the first load: later ones share its network
+    load = used(lambda: loaded.append(siamtrack.load(threads=1)))
+    tracker = loaded[0]
     frames = [sequence[k] for k in range(min(80, len(sequence)))]
     rounds = []
     for _ in range(3):
@@ -67,7 +69,7 @@ def main() -> None:
         "update": seconds / (len(frames) - 1),
         "init": start,
         "read_frame": used(lambda: [sequence[k] for k in range(len(frames))]) / len(frames),
-        "load_model": used(lambda: siamtrack.load(threads=1)),
+        "load_model": load,
     }
     pool = Pool(read_all([given.data]))
     sampler = PairSampler(pool, preset("paper").pairs, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -133,7 +134,10 @@ class Report:
         ):
             for attribute in score.attributes:
                 groups.setdefault(attribute, []).append(value)
-        return {name: (float(np.mean(group)), len(group)) for name, group in sorted(groups.items())}
+        return {
+            name: (math.fsum(group) / len(group), len(group))
+            for name, group in sorted(groups.items())
+        }
 
     def speed(self, tracker: str) -> dict[str, float] | None:
         """Return `fps` (frames over total time) and `p50_ms`, `p95_ms` and `p99_ms` per frame.
