@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
 from siamtrack.training import checkpoint
 
 
@@ -39,7 +37,8 @@ def main() -> None:
     first, second = checkpoint.read(given.first), checkpoint.read(given.second)
     weights = mean(first["average"], second["average"], given.share)
     optimiser = {"state": {}, "param_groups": []}
-    torch.save({**second, "model": weights, "average": weights, "optimiser": optimiser}, given.out)
+    changed = {"model": weights, "average": weights, "optimiser": optimiser}
+    checkpoint.save(given.out, {**second, **changed})
     print(f"wrote {given.out}")
 
 

@@ -54,8 +54,8 @@ def main() -> None:
     build_network(replace(config, model=model)).load_state_dict(weights)  # or says what differs
     values = to_dict(config) | {"model": to_dict(model)}
     optimiser = {"state": {}, "param_groups": []}
-    torch.save({**state, "config": json.dumps(values), "model": weights, "average": weights,
-                "optimiser": optimiser}, given.out)  # fmt: skip
+    changed = {"config": json.dumps(values), "model": weights, "average": weights}
+    checkpoint.save(given.out, {**state, **changed, "optimiser": optimiser})
     print(f"wrote {given.out}")
 
 

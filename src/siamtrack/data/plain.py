@@ -71,8 +71,8 @@ def _separated(marks: Bytes, columns: int) -> bool:
     for mark in (_COMMA, _TAB, _SPACE):  # which most files have throughout, in this order
         known = known | (inside == mark)
         if known.all():
-            break
-    return bool(known.all() and (marks[:, -1] == _NEWLINE).all())
+            return bool((marks[:, -1] == _NEWLINE).all())
+    return False
 
 
 def _numbers(text: bytes, bounds: Ints, decimals: int) -> Array | None:
