@@ -2,8 +2,9 @@
 
     python benchmarks/compare.py otb:data/OTB --peers data/peers --out benchmarks/results/dev20
 
-`--peers` is a folder with the ONNX files of NanoTrack, FEAR-XS and VitTrack, each in a folder of
-its own (`nanotrack_v2`, `nanotrack_v3`, `fear_xs`, `vittrack`); none is part of this project.
+`--peers` is a folder with the ONNX files of NanoTrack, FEAR-XS, LightFC and VitTrack, each in a
+folder of its own (`nanotrack_v2`, `nanotrack_v3`, `fear_xs`, `lightfc`, `vittrack`); none is part
+of this project.
 OpenCV's KCF and CSRT need opencv-contrib-python-headless. Writes `report.json`, `sequences.csv`,
 the raw results of every tracker, and `speed.json`: whole updates of all trackers in
 turn on the same frames, several rounds, so that whatever else the machine does falls on all alike.
@@ -31,6 +32,7 @@ PEERS = {
     "nanotrack-v2": "nanotrack_v2",
     "nanotrack-v3": "nanotrack_v3",
     "fear-xs": "fear_xs",
+    "lightfc": "lightfc",
     "vittrack": "vittrack",
 }
 

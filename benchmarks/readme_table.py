@@ -17,6 +17,7 @@ ABOUT = {
     "fear-xs": ("FEAR-XS", "research code", "MIT"),
     "nanotrack-v2": ("NanoTrack V2", "OpenCV, model file", "Apache-2.0"),
     "nanotrack-v3": ("NanoTrack V3", "research code", "Apache-2.0"),
+    "lightfc": ("LightFC", "research code", "MIT"),
     "vittrack": ("VitTrack", "OpenCV, model file", "Apache-2.0"),
     "opencv-csrt": ("CSRT", "OpenCV contrib", "Apache-2.0"),
     "opencv-kcf": ("KCF", "OpenCV contrib", "Apache-2.0"),

@@ -36,6 +36,22 @@ def context_side(width: float, height: float, context: float = 0.5) -> float:
     return math.sqrt((width + margin) * (height + margin))
 
 
+def template_side(width: float, height: float, context: float, area: float = 0.0) -> float:
+    """Side of the square template window, in pixels.
+
+    Args:
+        width: Width of the box, pixels.
+        height: Height of the box, pixels.
+        context: See `context_side`; not used where `area` is given.
+        area: The side as a multiple of the square root of the box's area; 0: `context_side`.
+
+    Example:
+        >>> template_side(20, 80, 0.5), template_side(20, 80, 0.5, area=2.0)
+        (95.39392014169457, 80.0)
+    """
+    return area * math.sqrt(width * height) if area else context_side(width, height, context)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A rectangle of the frame that is shown to the network as a square patch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from siamtrack.errors import MissingExtraError, WeightsError
@@ -22,7 +23,7 @@ from siamtrack.models.graph_file import write_graph
 from siamtrack.models.halves import Trackable, sides_of, split
 from siamtrack.models.heads.siamfc import SiamFCHead
 from siamtrack.models.siamese import Siamese
-from siamtrack.models.tracking import BoxTracker
+from siamtrack.models.tracking import BoxTracker, parted
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.objectives import Network, build_network
@@ -58,6 +59,7 @@ def export(
     tracker: TrackerSettings | None = None,
     formats: Sequence[str] = (),
     batch: int | None = None,
+    companion: bool = False,
     overwrite: bool = False,
 ) -> Card:
     """Write the model folder of a checkpoint.
@@ -72,6 +74,7 @@ def export(
         trained_on: Data and time, for the card.
         tracker: Settings of the tracker; those that this kind of model starts from otherwise.
         formats: Names in `siamtrack.formats.FORMATS` to write beside ONNX.
+        companion: Export the second head, which the run trained beside the first.
         batch: The only batch size that the graphs take, for engines that want to know; any
             otherwise.
         overwrite: Whether an existing card may be replaced.
@@ -98,6 +101,11 @@ def export(
         trained, licence = "", "that of its project"
     else:
         model, config = read_checkpoint(Path(checkpoint))
+        if companion:
+            if config.companion is None or not isinstance(model, BoxTracker):
+                raise ValueError(f"{checkpoint} was trained without a companion head")
+            model = parted(model, config.companion)
+        tracker = tracker or replace(default_settings(model), area=config.pairs.area)
         trained = f"{config.steps} steps of {config.batch} pairs"
         licence = "Apache-2.0"
     template, search = sides_of(model)

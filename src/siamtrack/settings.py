@@ -75,6 +75,8 @@ class TrackerSettings:
 
     Attributes:
         context: Context around the box, as a share of width + height.
+        area: Side of the template window as a multiple of the square root of the box's area; 0: as
+            `context` says.
         window: Weight of the cosine window in [0, 1].
         penalty: Strength of the penalty on changes of size and aspect (box head), or the factor of
             the scales other than 1 (SiamFC).
@@ -91,6 +93,7 @@ class TrackerSettings:
     """
 
     context: float = 0.5
+    area: float = 0.0
     window: float = 0.1
     penalty: float = 0.05
     size_rate: float = 0.6
@@ -111,6 +114,8 @@ class TrackerSettings:
             raise ValueError(f"scales {self.scales}: expected an odd number from 1")
         if self.scale_every < 1:
             raise ValueError(f"scale_every {self.scale_every}: expected a number from 1")
+        if not 0 <= self.area <= 10:
+            raise ValueError(f"area {self.area}: expected a factor in [0, 10]")
         if self.scale_step <= 1 or self.up < 1 or self.smallest <= 0 or self.context < 0:
             raise ValueError("expected scale_step > 1, up >= 1, smallest > 0 and context >= 0")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array, centres, check_box
-from siamtrack.crops import Window, context_side, cut, mean_colour, square_window, whole_window
+from siamtrack.crops import Window, cut, mean_colour, square_window, template_side, whole_window
 from siamtrack.discriminator import Cells, Discriminator, cells
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.frames import Image
@@ -59,7 +59,7 @@ class Target:
         self._find = MOTIONS[model.card.kind]
         card, settings = model.card, model.card.tracker
         cx, cy = centres(self.box)
-        side = context_side(self.box[2], self.box[3], settings.context)
+        side = template_side(self.box[2], self.box[3], settings.context, settings.area)
         patch = cut(frame, square_window(cx, cy, side, card.template), self.border)
         size = (self.box[2:] / side).astype(np.float32)
         self.kernel = model.runtime.embed(patch[None], size[None])
@@ -121,7 +121,8 @@ class Target:
         card, settings = self.model.card, self.model.card.tracker
         left, top, width, height = self.box.tolist()
         cx, cy = left + width / 2, top + height / 2
-        side = context_side(width, height, settings.context) * card.search / card.template
+        side = template_side(width, height, settings.context, settings.area)
+        side *= card.search / card.template
         if card.kind != "box":
             count = settings.scales if self._frames % settings.scale_every == 0 else 1
             return [

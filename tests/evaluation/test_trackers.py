@@ -136,7 +136,7 @@ def test_opencv_keeps_its_box_when_it_says_that_it_failed(monkeypatch):
     assert (seen.box.tolist(), seen.score) == ([1, 2, 3, 4], 0.0)
 
 
-@pytest.mark.parametrize("kind", ["nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack"])
+@pytest.mark.parametrize("kind", ["nanotrack-v2", "nanotrack-v3", "fear-xs", "lightfc", "vittrack"])
 def test_networks_that_are_not_there(kind, tmp_path):
     with pytest.raises(WeightsError, match="no such folder"):
         PEERS[kind](str(tmp_path / "none"))
@@ -152,7 +152,7 @@ def test_networks_that_are_not_there(kind, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "folder"),
     [("nanotrack-v2", "nanotrack_v2"), ("nanotrack-v3", "nanotrack_v3"), ("fear-xs", "fear_xs"),
-     ("vittrack", "vittrack")],
+     ("lightfc", "lightfc"), ("vittrack", "vittrack")],
 )  # fmt: skip
 def test_networks_of_others_follow_a_square(kind, folder):
     frames, boxes = clip(12)

@@ -16,6 +16,7 @@ PEERS = {
     "nanotrack-v2": "nanotrack_v2",
     "nanotrack-v3": "nanotrack_v3",
     "fear-xs": "fear_xs",
+    "lightfc": "lightfc",
     "vittrack": "vittrack",
 }
 """Tracker to the folder in which its ONNX files are looked for."""

@@ -28,7 +28,8 @@ class Bench:
     """As for `siamtrack eval`; repeat it to compare. By default the models in the package, and
     KCF, CSRT and MIL where the installed OpenCV has them. The first is the reference."""
     peers: Path | None = None
-    """Folder with the ONNX files of others in nanotrack_v2, nanotrack_v3, fear_xs, vittrack."""
+    """Folder with the ONNX files of others in nanotrack_v2, nanotrack_v3, fear_xs, lightfc,
+    vittrack."""
     threads: int = 0
     """Threads of each tracker's engine and of OpenCV; 0: one for each core."""
     rounds: int = 5

@@ -48,8 +48,8 @@ class Eval:
     tracker: UseAppendAction[tuple[str, ...]] = ()
     """A model or its folder (+redetect behind it searches more of the frame while the target is
     lost), FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
-    fear-xs:FOLDER, vittrack:FILE, trax:COMMAND; NAME= in front names it. `lite` if neither this
-    nor --results is given. Repeat it to compare."""
+    fear-xs:FOLDER, lightfc:FOLDER, vittrack:FILE, trax:COMMAND; NAME= in front names it. `lite` if
+    neither this nor --results is given. Repeat it to compare."""
     results: UseAppendAction[tuple[Path, ...]] = ()
     """Folder of raw results, or a folder of such folders; nothing is run for them."""
     out: Path | None = None

@@ -46,6 +46,8 @@ class Export:
     half: bool = False
     """Store the weights of the ONNX graphs in half precision; they compute in float32 all the
     same."""
+    companion: bool = False
+    """Export the second head that a run trained beside the first (`companion` in its config)."""
     batch: int | None = None
     """The only batch size that the graphs take, for engines that want to know; by default any."""
     overwrite: bool = False
@@ -62,7 +64,7 @@ class Export:
 
             card = export(
                 self.checkpoint, self.out, name=self.name, formats=self.format, batch=self.batch,
-                overwrite=self.overwrite,
+                companion=self.companion, overwrite=self.overwrite,
             )  # fmt: skip
         elif self.batch is not None:
             raise ValueError(

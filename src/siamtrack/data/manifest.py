@@ -74,15 +74,31 @@ class Pool:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def partner(self, index: int, gap: int, rng: np.random.Generator) -> int:
-        """Draw another entry of the same track at most `gap` frames away; itself if none."""
+    def partner(self, index: int, gap: int, rng: np.random.Generator, reshaped: float = 0.0) -> int:
+        """Draw another entry of the same track at most `gap` frames away; itself if none.
+
+        Args:
+            index: The entry.
+            gap: Frames.
+            rng: Source of chance.
+            reshaped: Probability to take, of six draws, the one whose aspect differs most.
+        """
         entry = self.entries[index]
         near = [
             other
             for other in self.by_track[entry.track]
             if other != index and abs(self.entries[other].frame - entry.frame) <= gap
         ]
-        return int(rng.choice(near)) if near else index
+        if not near:
+            return index
+        if reshaped and rng.random() < reshaped:
+            drawn = [int(rng.choice(near)) for _ in range(6)]
+            return max(drawn, key=lambda other: abs(self._aspect(other) - self._aspect(index)))
+        return int(rng.choice(near))
+
+    def _aspect(self, index: int) -> float:
+        _, _, width, height = self.entries[index].box
+        return math.log(width / height)
 
 
 def read_manifest(path: str | Path, source: str | None = None) -> list[Entry]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.boxes import Array, iou, ltwh_to_ltrb
-from siamtrack.crops import Image, Window, context_side, cut, mean_colour
+from siamtrack.crops import Image, Window, cut, mean_colour, template_side
 from siamtrack.data import augment
 from siamtrack.data.images import ImageCache
 from siamtrack.data.manifest import Entry, Pool
@@ -30,12 +30,20 @@ class PairConfig:
         template: Side of the template patch, pixels.
         search: Side of the search patch, pixels, in the template's scale.
         context: Context around the box, as a share of width + height.
+        area: Side of the template window as a multiple of the square root of the box's area; 0: as
+            `context` says.
         video: Share of pairs from videos, where there are any; the rest are still images.
         gap: Largest distance of the two frames of a video pair.
         shift: Largest displacement of the target from the centre of the search patch, as a share
             of half the patch.
-        scale: Range of the size change, exp(+-scale).
-        stretch: Range of the change of aspect, exp(+-stretch).
+        scale: Range of the size change, exp(+-scale); with `tails`, a deviation.
+        stretch: Range of the change of aspect, exp(+-stretch); with `tails`, a deviation.
+        tails: Share of the windows whose size, and as many whose aspect, changes by anything up to
+            exp(+-tail); the others change by a normal factor. 0: all change evenly within `scale`
+            and `stretch`.
+        tail: See `tails`.
+        reshaped: Share of the video pairs whose second frame is that of several with the most
+            different aspect.
         negative: Share of pairs whose search window does not hold the target.
         distractors: Largest number of other objects pasted into the search window.
         same_kind: Share of the pasted objects that have the target's label and source.
@@ -53,11 +61,15 @@ class PairConfig:
     template: int = 129
     search: int = 257
     context: float = 0.5
+    area: float = 0.0
     video: float = 0.45
     gap: int = 60
     shift: float = 0.7
     scale: float = 0.25
     stretch: float = 0.15
+    tails: float = 0.0
+    tail: float = 0.7
+    reshaped: float = 0.0
     negative: float = 0.12
     distractors: int = 3
     same_kind: float = 0.6
@@ -71,7 +83,7 @@ class PairConfig:
 
     def __post_init__(self) -> None:
         shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
-        for name in (*shares, "warp", "mirror"):
+        for name in (*shares, "warp", "mirror", "tails", "reshaped"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
@@ -161,7 +173,7 @@ class PairSampler:
             names = pool.videos[source]
             members = pool.by_track[names[int(rng.integers(len(names)))]]
             first = members[int(rng.integers(len(members)))]
-            second = pool.partner(first, self.config.gap, rng)
+            second = pool.partner(first, self.config.gap, rng, self.config.reshaped)
             return pool.entries[first], pool.entries[second]
         still = self._any(rng)
         if rng.random() < self.config.part:
@@ -188,7 +200,8 @@ class PairSampler:
     def _template(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
         config = self.config
         left, top, width, height = entry.box
-        side = context_side(width, height, config.context) * np.exp(rng.uniform(-0.05, 0.05))
+        side = template_side(width, height, config.context, config.area)
+        side *= np.exp(rng.uniform(-0.05, 0.05))
         cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
         cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
         image = self._image(entry)
@@ -198,9 +211,10 @@ class PairSampler:
     def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
         config = self.config
         box = np.asarray(entry.box)
-        side = context_side(box[2], box[3], config.context) * config.search / config.template
-        factor = np.exp(rng.uniform(-config.scale, config.scale))
-        aspect = np.exp(rng.uniform(-config.stretch, config.stretch) / 2)
+        side = template_side(box[2], box[3], config.context, config.area)
+        side *= config.search / config.template
+        factor = np.exp(self._change(rng, config.scale))
+        aspect = np.exp(self._change(rng, config.stretch) / 2)
         width, height = side * factor * aspect, side * factor / aspect
         # mostly near, at times far: targets move little between two frames, but not always
         reach = config.shift * (1.0 if rng.random() < 0.6 else 0.35)
@@ -215,6 +229,15 @@ class PairSampler:
         if rng.random() < config.border:
             border = self._background(rng)
         return cut(image, window, border), window.to_patch(box)
+
+    def _change(self, rng: np.random.Generator, spread: float) -> float:
+        """Draw the logarithm of a change of size or aspect."""
+        config = self.config
+        if not config.tails:
+            return float(rng.uniform(-spread, spread))
+        if rng.random() < config.tails:
+            return float(rng.uniform(-config.tail, config.tail))
+        return float(np.clip(rng.normal(0, spread), -config.tail, config.tail))
 
     def _image(self, entry: Entry) -> Image:
         """Return the image of an object, of which at least a part must lie in it."""

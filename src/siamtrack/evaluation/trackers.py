@@ -66,7 +66,8 @@ def open_tracker(
             `+redetect` behind it to search more of the frame while the target is lost;
             `FILE.py:CLASS` or `package.module:CLASS`; or `KIND:SOURCE` with a kind of
             `peers.PEERS`, such as
-            `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `vittrack:FILE`, `trax:COMMAND`.
+            `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `lightfc:FOLDER`,
+            `vittrack:FILE`, `trax:COMMAND`.
             A tracker that another package adds (docs/plug-ins.md) may need no `:SOURCE`.
             `NAME=` before any of these is what it is called in files and tables; a model's folder
             is called as its card says otherwise.

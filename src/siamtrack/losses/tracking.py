@@ -22,6 +22,7 @@ def tracking_loss(
     present: Tensor,
     stride: int,
     patch: int,
+    sides: float = 0.0,
 ) -> dict[str, Tensor]:
     """Loss of a batch of pairs.
 
@@ -37,6 +38,8 @@ def tracking_loss(
         present: Whether the target is there (B,), 0 or 1.
         stride: Stride of the response in patch pixels.
         patch: Side of the search patch in pixels.
+        sides: Weight of the distance of the logarithms of width and height, smooth L1, beside the
+            generalized IoU, which says little about them where boxes are far from right.
 
     Returns:
         Scalars `loss`, `score`, `box`, `presence` and, detached, the mean `iou` of positive cells.
@@ -72,6 +75,13 @@ def tracking_loss(
     weight = positive.float()
     count = shared_count(weight.sum(), weight)
     box = ((1 - generalised) * weight).sum() / count
+    if sides:
+        extents = [
+            torch.stack([each[:, 0] + each[:, 2], each[:, 1] + each[:, 3]], dim=1).clamp(min=1e-3)
+            for each in (predicted, truth)
+        ]
+        apart = F.smooth_l1_loss(extents[0].log(), extents[1].log(), reduction="none", beta=0.1)
+        box = box + sides * (apart.sum(1) * weight).sum() / count
 
     quality = overlap.detach().clamp(0, 1) * weight
     score = logits[:, 0]

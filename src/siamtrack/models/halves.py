@@ -93,7 +93,7 @@ class _BoxSearch(nn.Module):
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         head = self.model.head
         features = head.search_neck(self.model.features(_planes(search)))
-        logits, distances, presence = head.match(kernel, features)
+        logits, distances, presence = head.match(kernel, features)[:3]
         return torch.sigmoid(logits[:, 0]), distances, presence[:, 0], features
 
 

@@ -32,8 +32,18 @@ class TrainConfig:
         seed: Seed of pairs and of the initial weights.
         imagenet: Start a `mobile` backbone from ImageNet weights.
         initial: Checkpoint of an earlier run whose averaged weights start this one; empty: none.
+        backbone_only: Only the backbone starts from `initial`, which may have another head.
         teacher: ONNX file of a network whose features the backbone learns as well; empty: none.
         teaching: Weight of that part of the loss.
+        prepare: Pairs whose frozen stages and teacher's answers are computed ahead and kept, among
+            which uses are shuffled; `teacher` is then a folder with `template.onnx` and
+            `search.onnx` of a tracking network. 0: nothing is prepared.
+        repeats: How often each prepared pair is used.
+        sides: Weight of the logarithms of width and height in the loss of boxes.
+        centers: Weight of the loss of the center map of a `region` head, which learns from the
+            teacher's where that is right.
+        companion: Structure of a second head on the same backbone that learns beside the first,
+            such as a small one beside a large one; None: none.
         loss: Loss of a SiamFC's response map: `logistic`, `contrastive` or `triplet` (dense), or
             any loss of `LOSSES` that takes response maps. Box trackers have their own.
         radius: Cells so near to the centre of the target are the target (SiamFC), in pixels.
@@ -70,8 +80,14 @@ class TrainConfig:
     seed: int = 0
     imagenet: bool = True
     initial: str = ""
+    backbone_only: bool = False
     teacher: str = ""
     teaching: float = 1.0
+    prepare: int = 0
+    repeats: int = 1
+    sides: float = 0.0
+    centers: float = 1.0
+    companion: BoxTrackerConfig | None = None
     loss: str = "logistic"
     radius: float = 16.0
     optimiser: Literal["adamw", "sgd"] = "adamw"
@@ -89,6 +105,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.rate <= 0:
             raise ValueError("steps and batch must be at least 1 and rate above 0")
+        if self.prepare and (self.prepare % self.batch or len(self.unfreeze) != 1):
+            raise ValueError(
+                f"prepare {self.prepare}: expected a multiple of batch {self.batch}, and one entry "
+                "in unfreeze, since what is prepared must not change"
+            )
+        if self.repeats < 1 or (self.repeats > 1 and not self.prepare):
+            raise ValueError(f"repeats {self.repeats}: expected 1, or more with prepare")
         if self.loaders < 0:
             raise ValueError(f"loaders {self.loaders}: expected a number of threads, 0 or more")
         if not (0 <= self.average < 1 and 0 <= self.warmup < 1 and 0 <= self.momentum < 1):

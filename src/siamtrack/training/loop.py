@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from siamtrack.config import to_dict
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
+from siamtrack.models.tracking import BoxTracker, fold_norms
 from siamtrack.training import checkpoint
 from siamtrack.training.average import copy_of, update_average
-from siamtrack.training.batches import batches
+from siamtrack.training.batches import Batch, batches
 from siamtrack.training.config import TrainConfig as TrainConfig
 from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.guard import check_finite
 from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.precision import keep_depthwise_in_float32
+from siamtrack.training.prepared import (
+    TAUGHT_CHANNELS,
+    Learned,
+    Preparation,
+    PreparedBatch,
+    prepared_batches,
+)
 from siamtrack.training.ranks import join
 from siamtrack.training.runtime import live_model
 from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
@@ -93,12 +102,16 @@ def train(
         text = json.dumps(to_dict(config), indent=1)
         write_whole(out / "config.json", text.encode())
     stages = list(model.backbone.stages())
-    front = FrozenFront(model) if config.frozen == "onnx" else None
+    front = FrozenFront(model) if config.frozen == "onnx" and not config.prepare else None
     kind, halved = torch.device(config.device).type, config.precision == "bfloat16"
     half = torch.autocast(kind, torch.bfloat16, enabled=halved)
     if halved and kind == "cpu":
         keep_depthwise_in_float32(model)
-    source = batches(sampler, config.batch, first, config.loaders, ranks)
+    source: Generator[Batch, None, None] | Generator[PreparedBatch, None, None] = (
+        _prepared(config, sampler, model, first)
+        if config.prepare
+        else batches(sampler, config.batch, first, config.loaders, ranks)
+    )
     saved = time.monotonic()
     keep = Log(out, config, first, watch or Watch()) if ranks.first else NoLog()
     with closing(source), keep as log:
@@ -109,18 +122,34 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = config.rate * group["factor"] * factor
             tick = time.monotonic()
-            batch = next(source).to(config.device)
+            given: Batch | PreparedBatch = next(source)
+            lesson = None
             waited = time.monotonic() - tick
             with half:
-                if front is not None:
-                    frozen = max(0, len(stages) - training)
+                if isinstance(given, PreparedBatch):
+                    # the stages before these ran when the pair was prepared
+                    template, search = given.template, given.search
+                    batch, lesson = given.batch, given.lesson
+                    for stage in stages[len(stages) - training :]:
+                        template, search = stage(template), stage(search)
+                elif front is not None:
+                    batch, frozen = given, max(0, len(stages) - training)
                     template = front.features(batch.template, frozen)
                     search = front.features(batch.search, frozen)
                 else:
+                    batch = given.to(config.device)
                     template, search = model.features(batch.template), model.features(batch.search)
-            parts = learn(template.float(), search.float(), batch)
+                if lesson is not None:
+                    parts = learn(template, search, batch, lesson)
+            if lesson is None:
+                parts = learn(template.float(), search.float(), batch)
             loss = parts["loss"]
-            if teacher is not None:
+            if isinstance(teacher, Learned):
+                assert lesson is not None
+                taught = teacher(template, lesson.template) + teacher(search, lesson.search)
+                loss = loss + config.teaching * taught
+                parts["taught"] = taught.detach()
+            elif teacher is not None:
                 taught = teacher(template, batch.template) + teacher(search, batch.search)
                 loss = loss + config.teaching * taught
                 parts["taught"] = taught.detach()
@@ -155,7 +184,19 @@ def train(
     return path
 
 
-def start(config: TrainConfig) -> tuple[Network, Teacher | None]:
+def _prepared(
+    config: TrainConfig, sampler: PairSampler, model: Network, first: int
+) -> Generator[PreparedBatch, None, None]:
+    frozen = len(list(model.backbone.stages())) - trained_stages(0, config)
+    teacher = Path(config.teacher) if config.teacher else None
+    prepare = Preparation(model, frozen, teacher, max(1, config.loaders))
+    return prepared_batches(
+        sampler, prepare, config.batch, first, config.loaders,
+        repeats=config.repeats, block=config.prepare, seed=config.seed,
+    )  # fmt: skip
+
+
+def start(config: TrainConfig) -> tuple[Network, Teacher | Learned | None]:
     """Build the network of a run and its teacher, with the weights that they start from.
 
     Raises:
@@ -174,11 +215,15 @@ def start(config: TrainConfig) -> tuple[Network, Teacher | None]:
         if not isinstance(model.backbone, CIResNet):
             raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
         load_resnet50(model.backbone, config.pretrained)
-    teacher = Teacher(config.teacher, model.backbone.channels) if config.teacher else None
+    teacher: Teacher | Learned | None = None
+    if config.teacher and config.prepare:
+        teacher = Learned(model.backbone.channels, TAUGHT_CHANNELS)
+    elif config.teacher:
+        teacher = Teacher(config.teacher, model.backbone.channels)
     if config.initial:
         before = checkpoint.read(Path(config.initial))
-        _fill(model, before["average"], config.initial)
-        if teacher is not None and before.get("teacher"):
+        _fill(model, before, config)
+        if teacher is not None and before.get("teacher") and config.backbone_only is False:
             teacher.load_state_dict(before["teacher"])
     device = torch.device(config.device)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -186,7 +231,7 @@ def start(config: TrainConfig) -> tuple[Network, Teacher | None]:
 
 
 def build_optimiser(
-    config: TrainConfig, model: Network, teacher: Teacher | None
+    config: TrainConfig, model: Network, teacher: Teacher | Learned | None
 ) -> torch.optim.Optimizer:
     """Build the optimiser, with all parameters from the start.
 
@@ -194,7 +239,10 @@ def build_optimiser(
     changes nothing else, so that no momentum is lost.
     """
     groups = [
-        {"params": list(model.head.parameters()), "factor": 1.0},
+        {
+            "params": [p for n, p in model.named_parameters() if not n.startswith("backbone.")],
+            "factor": 1.0,
+        },
         {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
         {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
     ]
@@ -205,7 +253,16 @@ def build_optimiser(
     return torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.decay)
 
 
-def _fill(model: Network, weights: dict[str, Tensor], where: str) -> None:
+def _fill(model: Network, before: checkpoint.State, config: TrainConfig) -> None:
+    """Give a network the averaged weights of an earlier run, or its backbone alone."""
+    weights, where = before["average"], config.initial
+    if config.backbone_only:
+        other = build_network(checkpoint.config_of(before))
+        other.load_state_dict(weights)
+        if isinstance(model, BoxTracker) and model.config.folded:
+            fold_norms(other.backbone)
+        model.backbone.load_state_dict(other.backbone.state_dict())
+        return
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

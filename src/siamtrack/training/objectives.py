@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from siamtrack.losses import LOSSES, Loss
+from siamtrack.losses.center import center_loss, center_map, overlap, taught_map
 from siamtrack.losses.counts import shared_count
 from siamtrack.losses.labels import response_labels
 from siamtrack.losses.tracking import tracking_loss
@@ -14,13 +16,16 @@ from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
 from siamtrack.models.tracking import BoxTracker
 from siamtrack.training.batches import Batch
 from siamtrack.training.config import TrainConfig
+from siamtrack.training.prepared import Lesson
 
 Network = BoxTracker | SiamFCTracker
 Parts = dict[str, Tensor]
-Objective = Callable[[Tensor, Tensor, Batch], Parts]
+Objective = Callable[..., Parts]
 """(template features (B, C, h, w), search features (B, C, H, W), batch) -> named scalars: `loss`,
 with gradient, and others to watch."""
 
+TAUGHT_FROM = 0.5
+"""IoU of a teacher's box with the true one from which on its score map is learned."""
 SHORT = {"contrastive": "contrastive_dense", "triplet": "triplet_dense"}
 
 
@@ -28,7 +33,7 @@ def build_network(config: TrainConfig) -> Network:
     """Build the network of a run, with random weights."""
     if isinstance(config.model, SiamFCConfig):
         return SiamFCTracker(config.model)
-    return BoxTracker(config.model)
+    return BoxTracker(config.model, config.companion)
 
 
 def response_loss(name: str) -> Loss:
@@ -44,11 +49,29 @@ def objective(network: Network, config: TrainConfig) -> Objective:
     """Return what `network` is trained for."""
     stride, patch = network.backbone.stride, config.model.search
     if isinstance(network, BoxTracker):
-        box_head = network.head
+        heads = [network.head]
+        if network.companion is not None:
+            heads.append(network.companion)
 
-        def box(template: Tensor, search: Tensor, batch: Batch) -> Parts:
-            outputs = box_head(box_head.kernel(template, batch.size), search)
-            return tracking_loss(outputs, batch.boxes, batch.present, stride, patch)
+        def box(
+            template: Tensor, search: Tensor, batch: Batch, lesson: Lesson | None = None
+        ) -> Parts:
+            parts: Parts = {}
+            for index, head in enumerate(heads):
+                outputs = head(head.kernel(template, batch.size), search)
+                new = tracking_loss(
+                    outputs[:3], batch.boxes, batch.present, stride, patch, config.sides
+                )
+                if len(outputs) > 3:
+                    target = _centers(batch, lesson, outputs[3].shape[-1], stride, patch)
+                    new["center"] = center_loss(outputs[3], target)
+                    new["loss"] = new["loss"] + config.centers * new["center"]
+                if index == 0:
+                    parts = new
+                else:
+                    parts["loss"] = parts["loss"] + new["loss"]
+                    parts.update({f"{k}_{index}": v for k, v in new.items() if k != "loss"})
+            return parts
 
         return box
 
@@ -62,6 +85,15 @@ def objective(network: Network, config: TrainConfig) -> Objective:
         return {"loss": loss(found, labels), "hit": _hits(found, labels)}
 
     return response
+
+
+def _centers(batch: Batch, lesson: Lesson | None, cells: int, stride: int, patch: int) -> Tensor:
+    """Center maps (B, H, W) to learn: the teacher's where its box is right, else the boxes' own."""
+    plain = center_map(batch.boxes, batch.present, cells, stride, patch)
+    if lesson is None:
+        return plain
+    right = (overlap(lesson.box, batch.boxes) > TAUGHT_FROM) & (batch.present > 0)
+    return torch.where(right[:, None, None], taught_map(lesson.score), plain)
 
 
 def _hits(response: Tensor, labels: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ makes one.
 """
 
 from siamtrack.evaluation.peers import fear as fear
+from siamtrack.evaluation.peers import lightfc as lightfc
 from siamtrack.evaluation.peers import nanotrack as nanotrack
 from siamtrack.evaluation.peers import opencv as opencv
 from siamtrack.evaluation.peers import trax as trax

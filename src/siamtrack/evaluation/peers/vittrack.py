@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array
 from siamtrack.data.frames import Frame
-from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, stretched
+from siamtrack.evaluation.peers.base import PEERS, Network, Seen, find_model
+from siamtrack.evaluation.peers.centers import CELLS, SEARCH, TEMPLATE, box_of, square
 
-CELLS, TEMPLATE, SEARCH = 16, 128, 256
 TEMPLATE_FACTOR, SEARCH_FACTOR = 2.0, 4.0
 KEEP_BELOW = 0.2
 SMALLEST = 4.0
-BLACK = (0.0, 0.0, 0.0)
 
 
 @PEERS.register("vittrack")
@@ -39,26 +38,17 @@ class VitTrack:
     def init(self, frame: Frame, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
-        self._template, _ = self._patch(frame, TEMPLATE_FACTOR, TEMPLATE)
+        self._template, _ = square(frame, self._box, TEMPLATE_FACTOR, TEMPLATE, nearest=False)
 
     def update(self, frame: Frame) -> Seen:
         """Find the target."""
-        search, (left, top, side, _) = self._patch(frame, SEARCH_FACTOR, SEARCH)
+        search, taken = square(frame, self._box, SEARCH_FACTOR, SEARCH, nearest=False)
         score, size, offset = self._network({"template": self._template, "search": search})
         weighted = score[0, 0] * self._window
         row, column = divmod(int(weighted.argmax()), CELLS)
         best = float(weighted[row, column])
         if best >= KEEP_BELOW:
-            cell = np.array([column, row]) + offset[0, :, row, column]
-            centre = np.array([left, top]) + cell / CELLS * side
-            extent = np.maximum(size[0, :, row, column] * side, SMALLEST)
-            self._box = np.concatenate([centre - extent / 2, extent]).astype(np.float64)
+            found = box_of(size, offset, row, column, taken)
+            extent = np.maximum(found[2:], SMALLEST)
+            self._box = np.concatenate([found[:2] + (found[2:] - extent) / 2, extent])
         return Seen(self._box.copy(), best)
-
-    def _patch(
-        self, frame: Frame, factor: float, size: int
-    ) -> tuple[Tensor, tuple[int, int, int, int]]:
-        left, top, width, height = (float(value) for value in self._box)
-        side = float(np.ceil(np.sqrt(width * height) * factor))
-        corner = left + (width - side) / 2, top + (height - side) / 2
-        return stretched(frame, (*corner, side, side), size, BLACK)
