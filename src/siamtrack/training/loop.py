@@ -107,7 +107,7 @@ def train(
     half = torch.autocast(kind, torch.bfloat16, enabled=halved)
     if halved and kind == "cpu":
         keep_depthwise_in_float32(model)
-    source: Generator[Batch, None, None] | Generator[PreparedBatch, None, None] = (
+    source: Generator[Batch | PreparedBatch, None, None] = (
         _prepared(config, sampler, model, first)
         if config.prepare
         else batches(sampler, config.batch, first, config.loaders, ranks)
