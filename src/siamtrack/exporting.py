@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from siamtrack.boundary import surface
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.formats import Source, add_formats, check_formats
 from siamtrack.settings import TrackerSettings
@@ -48,6 +49,7 @@ def read_checkpoint(path: Path) -> tuple[Network, TrainConfig]:
     return model.eval(), config
 
 
+@surface
 def export(
     checkpoint: str | Path,
     out: str | Path,

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from siamtrack.config import from_dict, parse_json, to_dict
+from siamtrack.config import check_numbers, from_dict, parse_json, to_dict
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.plugins import Plugin, plugins
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
@@ -60,6 +60,14 @@ class Card:
     licence: str = "Apache-2.0"
     trained_on: str = ""
     scores: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_numbers(self, template=(8, 1024), search=(8, 2048), stride=(1, 256))
+        if self.search < self.template or self.stride > self.search:
+            raise ValueError(
+                f"template {self.template}, search {self.search} and stride {self.stride}: "
+                "expected a search patch no smaller than the template and than one stride"
+            )
 
 
 @dataclass(frozen=True)
@@ -259,4 +267,6 @@ def load_model(
     chosen = choose_precision(card, precision, runtime)
     graphs = read_graphs(folder, card, chosen)
     key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
-    return Model(card, shared(key, lambda: make(graphs, threads)), chosen)
+    network = shared(key, lambda: make(graphs, threads))
+    RUNTIMES.check_made(runtime, network, "embed", "respond")
+    return Model(card, network, chosen)

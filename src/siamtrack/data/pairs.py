@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.boxes import Array, iou, ltwh_to_ltrb
+from siamtrack.config import check_numbers
 from siamtrack.crops import Image, Window, context_side, cut, mean_colour
 from siamtrack.data import augment
 from siamtrack.data.images import ImageCache
@@ -71,10 +72,11 @@ class PairConfig:
 
     def __post_init__(self) -> None:
         shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
-        for name in (*shares, "warp", "mirror"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        check_numbers(
+            self, **dict.fromkeys((*shares, "warp", "mirror"), (0, 1)),
+            template=(8, 1024), search=(8, 2048), context=(0, 10), gap=(0, 2**31), scale=(0, 2),
+            stretch=(0, 2), distractors=(0, 100), weights=(0, 1e6),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

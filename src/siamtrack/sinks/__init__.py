@@ -69,4 +69,6 @@ def open_sink(
             f"{', '.join(SUFFIXES)}; MOT and OTB text go by --mot and --otb, in Python "
             f"format= takes {', '.join(SINKS)}"
         )
-    return SINKS[format](path, overwrite=overwrite, fps=fps)
+    sink = SINKS[format](path, overwrite=overwrite, fps=fps)
+    SINKS.check_made(format, sink, "write", "close", "__enter__", "__exit__")
+    return sink

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from numpy.typing import ArrayLike
 
+from siamtrack.boundary import surface
 from siamtrack.errors import VideoError
 from siamtrack.video.files import FileReader
 from siamtrack.video.images import IMAGE_SUFFIXES, ImageReader, IterableReader, image_files
@@ -22,6 +23,7 @@ Source: TypeAlias = str | PathLike[str] | int | Iterable[ArrayLike]
 """What `open_video` takes."""
 
 
+@surface
 def open_video(
     source: Source, *, start: int = 0, end: int | None = None, stride: int = 1, latest: bool = False
 ) -> VideoSource:
