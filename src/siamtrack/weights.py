@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from siamtrack.config import check_numbers, from_dict, parse_json, to_dict
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.plugins import Plugin, plugins
+from siamtrack.reading import bytes_of, text_of
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
 from siamtrack.runtimes.sharing import shared
@@ -142,7 +143,7 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / "card.json"
     try:
-        values: Mapping[str, Any] = parse_json(path.read_text(encoding="utf-8"))
+        values: Mapping[str, Any] = parse_json(text_of(path))
         return from_dict(Card, values)
     except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
         raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
@@ -199,7 +200,7 @@ def read_graphs(
 def _read(path: Path, sha256: str | None) -> bytes:
     """Read a file of a model and verify it."""
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
     digest = hashlib.sha256(data).hexdigest()

@@ -28,6 +28,7 @@ from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.training.base import thinned
 from siamtrack.errors import DatasetError, ImageError
+from siamtrack.reading import bytes_of
 from siamtrack.writing import write_whole
 
 logger = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def _same_settings(folder: Path, config: CropConfig) -> None:
     file = folder / "crops.json"
     if file.is_file():
         try:
-            before = parse_json(file.read_bytes())
+            before = parse_json(bytes_of(file))
         except ValueError as error:
             raise ValueError(f"{file} is no JSON ({error}): give another folder") from error
         if before != asdict(config):
