@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.boxes import Array
-from siamtrack.config import shown
 from siamtrack.data.frames import Frame
 from siamtrack.data.sequence import Sequence
-from siamtrack.errors import SiamtrackError
 
 logger = logging.getLogger(__name__)
 
@@ -106,11 +104,6 @@ def run_tracker(
             boxes[row] = begin
             continue
         estimate = tracker.update(frame)
-        if not hasattr(estimate, "box"):
-            raise SiamtrackError(
-                f"{type(tracker).__name__}.update returned {shown(estimate)}: expected something "
-                "with box and score"
-            )
         times[row] = time.perf_counter() - clock
         boxes[row], scores[row] = _box_and_score(estimate)
     _guard(boxes[first - offset :], sequence.name)
