@@ -9,6 +9,10 @@
 # make dist       wheel and sdist, built twice and compared byte by byte, in dist/
 # make check-wheel  use the wheel in empty environments of Python 3.10 to 3.13, oldest versions too
 # make docs       the documentation site, in docs/_build/html; warnings are errors
+# make lock       requirements.lock: the full set with hashes, but for torch
+# make sbom       what the environment of `make test` holds, as CycloneDX, in dist/sbom.json
+# make licenses   the licenses of that, in docs/licenses.md
+# make audit      known vulnerabilities of that; asks the advisory database of PyPI
 # make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
 PYTHON ?= python3
 DEV := .venv
@@ -21,7 +25,9 @@ OTB ?= data/OTB
 PEERS ?= data/peers
 FUZZ ?= 1500
 
-.PHONY: demo test test-all test-core dist check-wheel fuzz setup lint docs bench benchmark clean
+TOOLS := .venv-tools
+
+.PHONY: lock sbom licenses audit demo test test-all test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -72,6 +78,29 @@ bench: $(BENCH)/.done
 		--rounds 9 --targets 1 4 16 64 --accuracy benchmarks/results/dev20/report.json \
 		--report benchmarks/results/speed.json --picture benchmarks/results/speed.png --overwrite
 
+$(TOOLS)/.done:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet uv pip-licenses cyclonedx-bom pip-audit
+	touch $@
+
+# torch and its CUDA parts are left out: a CPU build has another hash under the same version
+lock: $(TOOLS)/.done
+	$(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml --extra dev \
+		--no-emit-package torch -o requirements.lock.new
+	$(TOOLS)/bin/python tools/lock.py requirements.lock.new requirements.lock
+
+sbom: $(TOOLS)/.done setup
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment $(DEV)/bin/python --output-reproducible -o dist/sbom.json
+
+licenses: $(TOOLS)/.done setup
+	$(TOOLS)/bin/python tools/licenses.py $(TOOLS)/bin/pip-licenses $(DEV)/bin/python
+
+audit: $(TOOLS)/.done setup
+	$(TOOLS)/bin/pip-audit --strict --path $$($(DEV)/bin/python -c \
+		"import sysconfig; print(sysconfig.get_path('purelib'))")
+
 setup: $(DEV)/.done
 
 $(DEV)/.done: pyproject.toml constraints.txt
@@ -98,4 +127,4 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEV) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4
+	rm -rf $(DEV) $(TOOLS) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4

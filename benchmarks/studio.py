@@ -68,6 +68,10 @@ def write(path: Path, width: int, height: int, seconds: int) -> None:
     Path(str(path) + ".part").rename(path)
 
 
+TOKEN = "a-token-of-the-benchmark"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
 class Studio:
     """A server of its own on one clip."""
 
@@ -76,7 +80,8 @@ class Studio:
         self.socket = f"ws://127.0.0.1:{port}"
         command = [sys.executable, "-c", "from siamtrack.cli import main; main()", "studio"]
         command += [str(clip), "--no-browser", "--port", str(port), "--projects", str(folder)]
-        self.process = subprocess.Popen([*command, "--threads", "1"])
+        known = {**os.environ, "SIAMTRACK_STUDIO_TOKEN": TOKEN}
+        self.process = subprocess.Popen([*command, "--threads", "1"], env=known)
         for _ in range(300):
             try:
                 self.get("/api/studio")
@@ -90,11 +95,12 @@ class Studio:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.base + path, timeout=300) as answer:
+        request = urllib.request.Request(self.base + path, headers=BEARER)
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return bytes(answer.read())
 
     def post(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **BEARER}
         request = urllib.request.Request(self.base + path, json.dumps(value).encode(), headers)
         with urllib.request.urlopen(request, timeout=300) as answer:
             found: dict[str, Any] = json.loads(answer.read())

@@ -43,4 +43,4 @@ def main(source: str, out: str, *numbers: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or sys.exit(__doc__))
+    main(*sys.argv[1:]) if len(sys.argv) > 6 else sys.exit(__doc__)

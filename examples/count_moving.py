@@ -56,4 +56,4 @@ def main(source: str, line: str = "0.5", *span: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or sys.exit(__doc__))
+    main(*sys.argv[1:]) if len(sys.argv) > 1 else sys.exit(__doc__)

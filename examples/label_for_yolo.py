@@ -40,4 +40,4 @@ def main(source: str, out: str, label: str, *numbers: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or sys.exit(__doc__))
+    main(*sys.argv[1:]) if len(sys.argv) > 7 else sys.exit(__doc__)

@@ -30,4 +30,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or sys.exit(__doc__))
+    main(*sys.argv[1:]) if len(sys.argv) > 1 else sys.exit(__doc__)

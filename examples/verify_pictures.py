@@ -54,4 +54,4 @@ def main(*files: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:] or sys.exit(__doc__))
+    main(*sys.argv[1:]) if len(sys.argv) > 2 else sys.exit(__doc__)

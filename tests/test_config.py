@@ -40,21 +40,25 @@ class Outer:
     anything: Any = None
 
 
+NUMBER = st.floats(-9e18, 9e18)
+WHOLE = st.integers(-(2**62), 2**62)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.builds(
         Outer,
         name=st.text(),
-        inner=st.builds(Inner, st.floats(allow_nan=False), st.integers(1)),
-        sizes=st.lists(st.integers()).map(tuple),
+        inner=st.builds(Inner, NUMBER, st.integers(1, 2**62)),
+        sizes=st.lists(WHOLE).map(tuple),
         pair=st.tuples(st.floats(0, 1), st.text()),
-        nested=st.lists(st.tuples(st.floats(0, 1), st.integers())).map(tuple),
+        nested=st.lists(st.tuples(st.floats(0, 1), WHOLE)).map(tuple),
         names=st.lists(st.text()),
         scores=st.dictionaries(st.text(), st.floats(0, 1)),
         mode=st.sampled_from(["fast", "slow"]),
         maybe=st.none() | st.floats(0, 1),
         maybe_inner=st.none() | st.just(Inner()),
-        either=st.integers() | st.text() | st.lists(st.integers()).map(tuple),
+        either=WHOLE | st.text() | st.lists(WHOLE).map(tuple),
         flag=st.booleans(),
     )
 )

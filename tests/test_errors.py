@@ -16,6 +16,7 @@ SAMPLES = [
     errors.ResultsError("x"),
     errors.WorkerDiedError("x"),
     errors.PluginError("x"),
+    errors.UnexpectedError("x"),
     errors.WeightsError("x"),
     errors.MissingExtraError("training", "torch", "train"),
 ]

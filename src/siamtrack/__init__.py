@@ -72,7 +72,14 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'siamtrack' has no attribute {name!r}")
-    value = getattr(import_module(f"siamtrack.{_WHERE[name]}"), name)
+    try:
+        value = getattr(import_module(f"siamtrack.{_WHERE[name]}"), name)
+    except ModuleNotFoundError as error:
+        from siamtrack.boundary import missing_extra
+
+        if (missing := missing_extra(error)) is not None:
+            raise missing from error
+        raise
     globals()[name] = value
     return value
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from siamtrack.boundary import surface
 from siamtrack.follow import follow
 from siamtrack.runtimes import AUTO
 from siamtrack.tracker import SiamTracker
@@ -15,6 +16,7 @@ from siamtrack.video import Frame, Source, VideoSource
 from siamtrack.weights import DEFAULT, Precision, load_model
 
 
+@surface
 def load(
     name: str | Path = DEFAULT,
     *,
@@ -51,6 +53,7 @@ def load(
     return SiamTracker(model, redetect=redetect)
 
 
+@surface
 def track(
     source: Source | VideoSource,
     box: ArrayLike | None = None,

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from siamtrack.config import shown
+
 Array = NDArray[np.float64]
 
 LEAST = 1e-3
@@ -125,10 +127,12 @@ def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Arra
     """
     try:
         array = np.asarray(box, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # an integer of hundreds of digits
         array = np.zeros(0)
-    if array.shape != (4,):
-        raise ValueError(f"box {box!r}: expected four numbers, left top width height in pixels")
+    if array.shape != (4,) or np.iscomplexobj(box):
+        raise ValueError(
+            f"box {shown(box)}: expected four numbers, left top width height in pixels"
+        )
     text = " ".join(f"{value:g}" for value in array)
     if not np.isfinite(array).all():
         raise ValueError(f"box {text}: all four numbers must be finite; give left top width height")

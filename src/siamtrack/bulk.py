@@ -14,6 +14,7 @@ from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
+from siamtrack.reading import text_of
 from siamtrack.sinks import SINKS, SUFFIXES, open_sink
 from siamtrack.tracker import SiamTracker
 from siamtrack.video import open_video
@@ -225,7 +226,7 @@ def _starts(file: Path) -> tuple[tuple[float, ...], ...]:
 
 def _lines(place: Path) -> list[str]:
     try:
-        return [line for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line for line in text_of(place).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(
             f"{place}: no folder and no list of videos, JSON Lines ({error}); one video alone goes "

@@ -4,14 +4,104 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import numbers
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, Union
 
 from siamtrack.errors import UnknownNameError
 
 C = TypeVar("C")
+
+LARGEST = 2.0**63
+"""Numbers in configs lie below this in size: what 64 bits hold as a whole number."""
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: as Python writes it, but never more than a few words.
+
+    Example:
+        >>> shown(10**400)
+        'a number of more than 40 digits'
+        >>> shown("a" * 500)
+        "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
+    """
+    try:
+        if isinstance(value, int) and abs(value) >= 10**40:
+            return "a number of more than 40 digits"
+        text = repr(value)
+    except (ValueError, RecursionError):  # numbers of thousands of digits are not written
+        return f"a {type(value).__name__} that is too long to show"
+    return text if len(text) <= 82 else f"{text[:79]}..."
+
+
+def check_numbers(config: Any, **bounds: tuple[float, float]) -> None:
+    """Check every number of a config: for `__post_init__`.
+
+    Fields of type int take whole numbers, fields of type float any real number. All numbers, also
+    those in tuples, lists and dictionaries, must be finite and less than `LARGEST` in size.
+
+    Args:
+        config: A dataclass instance.
+        **bounds: Least and largest value of fields that have such, both included.
+
+    Raises:
+        TypeError: If a number field holds something else.
+        ValueError: If a number is not finite, or out of its bounds.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Crop:
+        ...     side: int = 127
+        ...     def __post_init__(self) -> None:
+        ...         check_numbers(self, side=(16, 1024))
+        >>> Crop(0)
+        Traceback (most recent call last):
+        ValueError: Crop.side 0: expected a whole number from 16 to 1024
+    """
+    kind: Any = type(config)
+    for name, wanted in _number_fields(kind):
+        value = getattr(config, name)
+        where = f"{kind.__name__}.{name}"
+        if wanted is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise TypeError(f"{where} {shown(value)}: expected {_WORDS[wanted]}")
+        low, high = bounds.get(name, (-LARGEST, LARGEST))
+        for number in _numbers(value):
+            if not low <= number <= high or abs(number) == math.inf:  # NaN fails too
+                what = _WORDS.get(wanted, "numbers")
+                ends = f" from {low:g} to {high:g}" if name in bounds else ""
+                more = "" if name in bounds else ", finite and less than 2**63 in size"
+                raise ValueError(f"{where} {shown(value)}: expected {what}{ends}{more}")
+
+
+_WORDS: dict[Any, str] = {numbers.Integral: "a whole number", numbers.Real: "a number"}
+
+
+@lru_cache
+def _number_fields(kind: Any) -> list[tuple[str, Any]]:
+    """Return the fields that may hold numbers, and the abstract type of those that are one."""
+    hints = typing.get_type_hints(kind)
+    plain: dict[Any, Any] = {int: numbers.Integral, float: numbers.Real}
+    return [
+        (each.name, plain.get(hints[each.name]))
+        for each in dataclasses.fields(kind)
+        if hints[each.name] not in (str, bool)
+    ]
+
+
+def _numbers(value: object) -> Iterable[Any]:
+    """Yield the numbers in a value and in the containers in it."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _numbers(item)
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -49,7 +139,8 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     Raises:
         UnknownNameError: If a key is no field; the message names the nearest field.
         TypeError: If a value has the wrong type.
-        ValueError: If a field without default is missing, or the class itself refuses a value.
+        ValueError: If a field without default is missing, a number is not finite or has more than
+            64 bits, or the class itself refuses a value.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -60,7 +151,7 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
         Point(x=1.0, y=0.0)
     """
     if not isinstance(values, Mapping):
-        raise TypeError(f"{kind.__name__}: expected a mapping of settings, got {values!r}")
+        raise TypeError(f"{kind.__name__}: expected a mapping of settings, got {shown(values)}")
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
@@ -78,7 +169,9 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     ]
     if missing:
         raise ValueError(f"{kind.__name__} needs {', '.join(missing)}: add the missing settings")
-    return kind(**arguments)
+    config = kind(**arguments)
+    check_numbers(config)
+    return config
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
@@ -89,37 +182,39 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return _convert_union(value, parts, where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
-            raise TypeError(f"{where}: expected a mapping, got {value!r}")
+            raise TypeError(f"{where}: expected a mapping, got {shown(value)}")
         return from_dict(hint, value)
     if origin is tuple or origin is list:
         if not isinstance(value, (list, tuple)):
-            raise TypeError(f"{where}: expected a list, got {value!r}")
+            raise TypeError(f"{where}: expected a list, got {shown(value)}")
         if origin is list:
             return [_convert(item, parts[0], where) for item in value]
         if len(parts) == 2 and parts[1] is Ellipsis:
             return tuple(_convert(item, parts[0], where) for item in value)
         if len(parts) != len(value):
-            raise TypeError(f"{where}: expected {len(parts)} values, got {value!r}")
+            raise TypeError(f"{where}: expected {len(parts)} values, got {shown(value)}")
         return tuple(_convert(item, part, where) for item, part in zip(value, parts, strict=True))
     if origin is dict or origin is Mapping:
         if not isinstance(value, Mapping):
-            raise TypeError(f"{where}: expected a mapping, got {value!r}")
+            raise TypeError(f"{where}: expected a mapping, got {shown(value)}")
         return {
             _convert(key, parts[0], where): _convert(item, parts[1], f"{where}[{key!r}]")
             for key, item in value.items()
         }
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > LARGEST:
+            raise ValueError(f"{where} {shown(value)}: expected less than 2**63 in size")
         return float(value)
     if origin is typing.Literal:
         if value not in parts:
             raise ValueError(
-                f"{where}: expected one of {', '.join(map(repr, parts))}, got {value!r}"
+                f"{where}: expected one of {', '.join(map(repr, parts))}, got {shown(value)}"
             )
         return value
     if not isinstance(hint, type) or origin is not None:
         raise TypeError(f"{where}: fields of type {hint} are not supported in configs")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint not in (bool, object)):
-        raise TypeError(f"{where}: expected {hint.__name__}, got {value!r}")
+        raise TypeError(f"{where}: expected {hint.__name__}, got {shown(value)}")
     return value
 
 

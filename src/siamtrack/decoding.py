@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 MOST_PIXELS = 1 << 27
 """Larger pictures are refused: 134 million pixels, four times an 8K frame."""
 
+_EXTRA_SAMPLES, _ASSOCIATED, _UNASSOCIATED = 338, 1, 2
+"""TIFF's tag of what a fourth channel means, and two of its values."""
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 
@@ -33,8 +35,35 @@ def decode(data: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
     if not data.size or (size is not None and size[0] * size[1] > MOST_PIXELS):
         return None
     with contextlib.suppress(cv2.error):
-        return cv2.imdecode(data, flags)
+        return cv2.imdecode(_not_darkened(data), flags)
     return None
+
+
+def _not_darkened(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a TIFF whose alpha is taken as multiplied in already, as OpenCV else multiplies it in.
+
+    OpenCV asks libtiff for RGBA, which multiplies the colors by an alpha that is called
+    unassociated: a picture would be darker than the same one as PNG, whose alpha is dropped.
+    """
+    head = data[:4].tobytes()
+    if head not in (b"II*\0", b"MM\0*"):
+        return data
+    order, content = "<" if head[:1] == b"I" else ">", data.tobytes()
+    with contextlib.suppress(struct.error):
+        for entry in _tiff_entries(content, order):
+            tag, kind, count, value = struct.unpack_from(order + "HHIH", content, entry)
+            if (tag, kind, count, value) == (_EXTRA_SAMPLES, 3, 1, _UNASSOCIATED):
+                changed = bytearray(content)
+                struct.pack_into(order + "H", changed, entry + 8, _ASSOCIATED)
+                return np.frombuffer(bytes(changed), np.uint8)
+    return data
+
+
+def _tiff_entries(data: bytes, order: str) -> range:
+    """Return where the entries of the first directory of a TIFF begin."""
+    (place,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, place)
+    return range(place + 2, place + 2 + 12 * count, 12)
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:
@@ -85,10 +114,8 @@ def _webp(data: bytes) -> tuple[int, int] | None:
 
 
 def _tiff(data: bytes, order: str) -> tuple[int, int] | None:
-    (place,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, place)
     sides = {}
-    for entry in range(place + 2, place + 2 + 12 * count, 12):
+    for entry in _tiff_entries(data, order):
         tag, kind = struct.unpack_from(order + "HH", data, entry)
         if tag in (256, 257):
             (sides[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)

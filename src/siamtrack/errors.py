@@ -82,6 +82,10 @@ class WorkerDiedError(SiamtrackError):
     """A process that worked for this one ended before its job was done."""
 
 
+class UnexpectedError(SiamtrackError):
+    """Something that nobody foresaw, a defect; what was raised is its `__cause__`."""
+
+
 class PluginError(SiamtrackError, ImportError):
     """What another package adds cannot be used; the message names the package."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from siamtrack.boundary import surface
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.formats import Source, add_formats, check_formats
 from siamtrack.settings import TrackerSettings
@@ -49,6 +50,7 @@ def read_checkpoint(path: Path) -> tuple[Network, TrainConfig]:
     return model.eval(), config
 
 
+@surface
 def export(
     checkpoint: str | Path,
     out: str | Path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,14 +22,15 @@ def as_rgb(frame: ArrayLike) -> Image:
 
     Args:
         frame: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, or floats in [0, 1].
-            Colours in the order red, green, blue.
+            Colors in the order red, green, blue. Images of Pillow are converted by their mode:
+            palettes, CMYK, HSV, LAB, YCbCr, 16 bits and so on.
 
     Returns:
         Picture (H, W, 3). It is `frame` itself where nothing had to be changed.
 
     Raises:
-        ValueError: If the shape or the type is another one, the frame has no pixels, or a float
-            lies outside [0, 1] or is not finite.
+        ValueError: If the shape or the type is another one, such as a complex or a masked array,
+            the frame has no pixels, or a float lies outside [0, 1] or is not finite.
 
     Example:
         >>> as_rgb(np.full((2, 4), 65535, dtype=np.uint16))[0, 0].tolist()
@@ -38,7 +39,9 @@ def as_rgb(frame: ArrayLike) -> Image:
         Traceback (most recent call last):
         ValueError: a frame of shape (3, 32, 64): the channels come first; transpose it to ...
     """
-    array = np.asarray(frame)
+    if np.ma.isMaskedArray(frame):
+        raise ValueError("a masked array: fill what is masked first, with its method `filled`")
+    array = _array_of_pil(frame) if _is_pil(frame) else np.asarray(frame)
     _check_shape(array.shape)
     if array.dtype == np.uint8 and array.shape[2:] == (3,):
         return np.ascontiguousarray(array)
@@ -48,6 +51,40 @@ def as_rgb(frame: ArrayLike) -> Image:
     if eight.shape[2] == 1:
         eight = np.repeat(eight, 3, axis=2)
     return np.ascontiguousarray(eight)
+
+
+def _is_pil(frame: object) -> bool:
+    """Whether a frame is an image of Pillow, which need not be installed."""
+    return type(frame).__module__.startswith("PIL.") and hasattr(frame, "convert")
+
+
+def _array_of_pil(picture: Any) -> NDArray[np.generic]:
+    """Return an image of Pillow as an array that is gray or RGB; its mode tells what it holds.
+
+    Raises:
+        ValueError: If it is of a mode that has no colors.
+    """
+    mode = str(picture.mode)
+    if mode in ("L", "RGB", "RGBA", "RGBX", "F") or mode.startswith("I;16"):
+        array: NDArray[np.generic] = np.asarray(picture)
+        return array
+    if mode == "I":  # 32 bits that most often hold 16
+        wide = np.asarray(picture)
+        if wide.size and not 0 <= wide.min() <= wide.max() < 1 << 16:
+            raise ValueError(
+                f"an image of mode I with values from {wide.min()} to {wide.max()}: expected 16 "
+                "bits; convert it to L or RGB"
+            )
+        return wide.astype(np.uint16)
+    if mode == "LAB":
+        from PIL import ImageCms  # Pillow converts no LAB without a profile
+
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return np.asarray(ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB"))
+    try:
+        return np.asarray(picture.convert("L" if mode in ("1", "LA", "La") else "RGB"))
+    except ValueError as error:
+        raise ValueError(f"an image of mode {mode}: convert it to RGB ({error})") from error
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

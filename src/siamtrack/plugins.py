@@ -82,6 +82,11 @@ class Plugin:
                 f"{self.kind} {self.name!r} of the package {self.package} is the module "
                 f"{self.entry.value}; its entry point has to say module:attribute"
             )
+        if item is None:
+            raise PluginError(
+                f"{self.kind} {self.name!r} of the package {self.package} is None: update, repair "
+                "or uninstall that package"
+            )
         return item
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from siamtrack.config import shown
 from siamtrack.errors import PluginError, UnknownNameError
 from siamtrack.plugins import Plugin, plugins
 
@@ -87,6 +88,23 @@ class Registry(Generic[T]):
             raise self.unknown(name)
         item: T = plugin.load()
         return item
+
+    def check_made(self, name: str, made: object, *wanted: str) -> None:
+        """Refuse what something registered has made, or returned, if it lacks what is used of it.
+
+        Args:
+            name: What it is registered under.
+            made: What calling it has returned.
+            *wanted: Attributes that it must have.
+
+        Raises:
+            PluginError: If it lacks one.
+        """
+        if missing := [each for each in wanted if not hasattr(made, each)]:
+            raise PluginError(
+                f"{self.kind} {name!r} returned {shown(made)}, which has no {missing[0]}: expected "
+                f"something with {', '.join(wanted)}; update, repair or uninstall what adds it"
+            )
 
     def unknown(self, name: str, more: Iterable[str] = ()) -> UnknownNameError:
         """Return the error for a name that is not here; `more` are further names that would do."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from siamtrack.config import check_numbers
+
 
 @dataclass(frozen=True)
 class PresenceSettings:
@@ -24,6 +26,7 @@ class PresenceSettings:
     patience: int = 3
 
     def __post_init__(self) -> None:
+        check_numbers(self, slope=(-1e6, 1e6), offset=(-1e6, 1e6), patience=(0, 2**31))
         if not 0 <= self.lost_below <= self.tracked_from <= 1:
             raise ValueError(
                 f"lost_below {self.lost_below} and tracked_from {self.tracked_from}: expected "
@@ -50,13 +53,9 @@ class OnlineSettings:
     every: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("weight", "rate", "learn_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
-        if self.ridge <= 0:
-            raise ValueError(f"ridge {self.ridge}: expected a number above 0")
-        if self.every < 1:
-            raise ValueError(f"every {self.every}: expected a number of frames from 1")
+        check_numbers(
+            self, weight=(0, 1), rate=(0, 1), learn_from=(0, 1), ridge=(1e-9, 1e6), every=(1, 2**31)
+        )
 
     @property
     def share(self) -> float:
@@ -107,17 +106,16 @@ class TrackerSettings:
     online: OnlineSettings = field(default_factory=OnlineSettings)
 
     def __post_init__(self) -> None:
-        for name in ("window", "size_rate", "size_floor"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} {getattr(self, name)}: expected a number in [0, 1]")
-        if self.scales < 1 or self.scales % 2 == 0:
-            raise ValueError(f"scales {self.scales}: expected an odd number from 1")
-        if self.scale_every < 1:
-            raise ValueError(f"scale_every {self.scale_every}: expected a number from 1")
-        if not 0 <= self.area <= 10:
-            raise ValueError(f"area {self.area}: expected a factor in [0, 10]")
-        if self.scale_step <= 1 or self.up < 1 or self.smallest <= 0 or self.context < 0:
-            raise ValueError("expected scale_step > 1, up >= 1, smallest > 0 and context >= 0")
+        check_numbers(
+            self, window=(0, 1), size_rate=(0, 1), size_floor=(0, 1), context=(0, 10),
+            area=(0, 10),            penalty=(0, 100), scales=(1, 25), scale_step=(1, 2), scale_every=(1, 2**31),
+            up=(1, 64), smallest=(1e-3, 1e4),
+        )  # fmt: skip
+        if self.scales % 2 == 0 or self.scale_step == 1:
+            raise ValueError(
+                f"scales {self.scales} and scale_step {self.scale_step}: expected an odd number, "
+                "and a factor above 1"
+            )
 
 
 SIAMFC = TrackerSettings(window=0.35, penalty=0.9745, size_rate=0.59)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from siamtrack.boundary import surface
+from siamtrack.boxes import Array, check_box
+from siamtrack.config import shown
 from siamtrack.errors import NotInitialisedError
-from siamtrack.frames import as_rgb
+from siamtrack.frames import Image, as_rgb
 from siamtrack.runtimes.base import Floats
 from siamtrack.target import Target
 from siamtrack.tracks import Track, TrackState
@@ -64,6 +68,7 @@ class SiamTracker:
         """Ids of the targets, in the order in which they were added."""
         return list(self._targets)
 
+    @surface
     def init(self, frame: ArrayLike, box: ArrayLike) -> Track:
         """Forget all targets and start on one, which gets id 0.
 
@@ -97,6 +102,7 @@ class SiamTracker:
         priors = {} if prior is None else {number: prior}
         return self.update_all(frame, priors)[0]
 
+    @surface
     def add(self, frame: ArrayLike, box: ArrayLike, id: int | None = None) -> Track:
         """Add a target at any frame, or start the one with `id` again.
 
@@ -106,9 +112,10 @@ class SiamTracker:
             id: Number of the target; the next free one by default.
 
         Raises:
-            ValueError: If the frame is no picture, or the box cannot start a target in it.
+            ValueError: If the frame is no picture, the box cannot start a target in it, or `id` is
+                no whole number.
         """
-        number = self._next if id is None else id
+        number = self._next if id is None else _whole(id)
         target = Target(self.model, as_rgb(frame), box, number, redetect=self.redetect)
         self._targets[number] = target
         self._next = max(self._next, number + 1)
@@ -120,9 +127,9 @@ class SiamTracker:
         Raises:
             ValueError: If there is none with this id.
         """
-        self._check_id(id)
-        del self._targets[id]
+        del self._targets[self._known(id)]
 
+    @surface
     def update_all(
         self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
     ) -> list[Track]:
@@ -145,15 +152,10 @@ class SiamTracker:
         targets = list(self._targets.values())
         for target in targets:
             target.check_frame(picture)
-        before = {target.id: target.box for target in targets}
-        try:
-            for number, box in (priors or {}).items():
-                self._check_id(number)
-                self._targets[number].move(box)
-        except ValueError:
-            for target in targets:
-                target.box = before[target.id]
-            raise
+        # Check all priors before the first target moves: one that is bad moves none.
+        moves = self._checked(priors, picture)
+        for number, box in moves.items():
+            self._targets[number].move(box)
         windows = [target.windows() for target in targets]
         size, count = self.model.card.search, sum(map(len, windows))
         patches = np.empty((count, size, size, 3), np.uint8)
@@ -168,10 +170,33 @@ class SiamTracker:
             first += len(views)
         return tracks
 
-    def _check_id(self, number: int) -> None:
+    def _checked(self, priors: Mapping[int, ArrayLike] | None, picture: Image) -> dict[int, Array]:
+        """Return the priors by id, each a box of the picture."""
+        if priors is None:
+            return {}
+        if not isinstance(priors, Mapping):
+            raise ValueError(
+                f"priors {shown(priors)}: expected a mapping from id to box, such as "
+                "{0: (left, top, width, height)}"
+            )
+        height, width = picture.shape[:2]
+        return {
+            self._known(number): check_box(box, width, height) for number, box in priors.items()
+        }
+
+    def _known(self, id: int) -> int:
+        number = _whole(id)
         if number not in self._targets:
             known = ", ".join(map(str, self._targets)) or "none"
             raise ValueError(f"no target has the id {number}; known: {known}")
+        return number
+
+
+def _whole(id: object) -> int:
+    """Return the id of a target as an int; ids are whole numbers of at most 64 bits."""
+    if isinstance(id, Integral) and not isinstance(id, bool) and abs(int(id)) < 2**63:
+        return int(id)
+    raise ValueError(f"id {shown(id)}: expected a whole number of at most 64 bits")
 
 
 def _sized(model: Model, redetect: bool) -> Model:

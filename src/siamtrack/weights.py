@@ -10,9 +10,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from siamtrack.config import from_dict, parse_json, to_dict
+from siamtrack.config import check_numbers, from_dict, parse_json, to_dict
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.plugins import Plugin, plugins
+from siamtrack.reading import bytes_of, text_of
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.exact_int8 import int8_is_exact
 from siamtrack.runtimes.sharing import shared
@@ -60,6 +61,14 @@ class Card:
     licence: str = "Apache-2.0"
     trained_on: str = ""
     scores: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_numbers(self, template=(8, 1024), search=(8, 2048), stride=(1, 256))
+        if self.search < self.template or self.stride > self.search:
+            raise ValueError(
+                f"template {self.template}, search {self.search} and stride {self.stride}: "
+                "expected a search patch no smaller than the template and than one stride"
+            )
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / "card.json"
     try:
-        values: Mapping[str, Any] = parse_json(path.read_text(encoding="utf-8"))
+        values: Mapping[str, Any] = parse_json(text_of(path))
         return from_dict(Card, values)
     except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
         raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
@@ -191,7 +200,7 @@ def read_graphs(
 def _read(path: Path, sha256: str | None) -> bytes:
     """Read a file of a model and verify it."""
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
     digest = hashlib.sha256(data).hexdigest()
@@ -259,4 +268,6 @@ def load_model(
     chosen = choose_precision(card, precision, runtime)
     graphs = read_graphs(folder, card, chosen)
     key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
-    return Model(card, shared(key, lambda: make(graphs, threads)), chosen)
+    network = shared(key, lambda: make(graphs, threads))
+    RUNTIMES.check_made(runtime, network, "embed", "respond")
+    return Model(card, network, chosen)

@@ -16,7 +16,7 @@ def test_cache_counts_each_bad_image_once(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     cache = ImageCache()
     np.testing.assert_array_equal(cache[good], PICTURES[0])
-    for name, reason in (("bad.png", "no readable image"), ("gone.png", "missing")):
+    for name, reason in (("bad.png", "damaged or not an image"), ("gone.png", "missing")):
         for _ in range(3):
             with pytest.raises(ImageError, match=reason):
                 cache[str(tmp_path / name)]

@@ -26,7 +26,7 @@ def test_grey_images_get_three_channels(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 cut"])
 def test_damaged_images_are_named(content, tmp_path):
     (tmp_path / "x.jpg").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"x\.jpg: not an image, or a damaged one"):
+    with pytest.raises(DatasetError, match=r"x\.jpg: (damaged or not an image|cut short)"):
         read_image(tmp_path / "x.jpg")
 
 

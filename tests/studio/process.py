@@ -11,6 +11,14 @@ from pathlib import Path
 
 from siamtrack.cli.demo import demo_clip
 
+TOKEN = "a-token-of-the-tests"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+def page_of(port):
+    """Return the address that the studio prints."""
+    return f"http://127.0.0.1:{port}/?token={TOKEN}"
+
 
 def start(folder, port, *options):
     """Start a studio on the clip and wait until it answers."""
@@ -19,8 +27,11 @@ def start(folder, port, *options):
         "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
         "--threads", "1", *options,
     ]  # fmt: skip
-    log = (folder / "log").open("ab")
-    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    known = {**os.environ, "SIAMTRACK_STUDIO_TOKEN": TOKEN}
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, start_new_session=True, env=known
+        )
     (folder / "pid").write_text(str(process.pid))
     for _ in range(300):
         try:

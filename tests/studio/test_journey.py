@@ -20,7 +20,7 @@ from siamtrack.data.manifest import read_manifest
 from siamtrack.video import open_video
 from tests.helpers import clip
 from tests.studio import process
-from tests.studio.process import end, start
+from tests.studio.process import end, page_of, start
 from tests.studio.streams import Stream
 
 HERE = Path(__file__).parent
@@ -66,7 +66,7 @@ class TestInBrowser:
         path = os.pathsep.join(path for path in sys.path if path)
         try:
             told = script(
-                "journey.mjs", f"http://127.0.0.1:{port}/", tmp_path, demo_clip(),
+                "journey.mjs", page_of(port), tmp_path, demo_clip(),
                 RESTART=again, PYTHONPATH=path,
             )  # fmt: skip
             assert told == {"ok": True, "targets": 19}
@@ -80,7 +80,7 @@ class TestInBrowser:
         server = start(tmp_path, port, "--camera", stream.address)
         try:
             base = stream.address.rsplit("/", 1)[0] + "/"
-            assert script("camera.mjs", f"http://127.0.0.1:{port}/", base) == {"ok": True}
+            assert script("camera.mjs", page_of(port), base) == {"ok": True}
         finally:
             end(tmp_path)
             server.wait(10)
@@ -90,7 +90,7 @@ class TestInBrowser:
         server = start(tmp_path, port)
         try:
             shots = os.environ.get("SCREENSHOTS", "")
-            told = script("reach.mjs", f"http://127.0.0.1:{port}/", *filter(None, [shots]))
+            told = script("reach.mjs", page_of(port), *filter(None, [shots]))
             assert told == {"ok": True}
         finally:
             end(tmp_path)

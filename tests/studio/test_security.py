@@ -1,8 +1,11 @@
 """Each way in that must be shut is tried."""
 
 import io
+import json
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import numpy as np
@@ -14,6 +17,7 @@ from siamtrack.studio.guard import COOKIE
 from tests.helpers import clip, write_video
 from tests.studio.conftest import BASE, SOCKETS
 
+JSON = {"content-type": "application/json"}
 EVIL = "http://evil.example"
 
 
@@ -126,7 +130,7 @@ def test_without_the_token_nothing_is_told(remote):
         assert answer.status_code == 401
         assert "clip" not in answer.text
     assert remote.get("/api/studio?token=secret").status_code == 401  # only the page takes it so
-    assert remote.get("/", headers={"cookie": f"{COOKIE}=wrong"}).status_code == 401
+    assert remote.get("/", headers={"cookie": f"{COOKIE}_8765=wrong"}).status_code == 401
     with pytest.raises(WebSocketDisconnect), remote.websocket_connect(SOCKETS + "/api/camera"):
         pass
 
@@ -349,3 +353,97 @@ def test_bad_arguments_are_one_sentence(arguments, tmp_path, capsys):
 
 def test_the_address_is_this_machines(client):
     assert BASE.startswith("http://127.0.0.1")
+
+
+# numbers, paths and tabs
+
+
+HUGE = 10**400
+
+
+@pytest.fixture
+def drawn(client):
+    clip = client.get("/api/studio").json()["clips"][0]["id"]
+    project = "/api/projects/" + client.post("/api/open", json={"clip": clip}).json()["project"]
+    client.post(project + "/edits", json={"do": "draw", "frame": 0, "box": [9, 9, 30, 30]})
+    return project
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"do": "draw", "frame": 0, "box": [HUGE, 1, 30, 30]},
+        {"do": "draw", "frame": HUGE, "box": [1, 1, 30, 30]},
+        {"do": "key", "target": HUGE, "frame": 0, "box": [1, 1, 30, 30]},
+        {"do": "unkey", "target": 0, "frame": -HUGE},
+        {"do": "undo", "follow": 5},
+        {"do": "undo", "follow": [1]},
+        {"do": "undo", "follow": "x"},
+        {"do": "undo", "follow": {"frame": 0, "direction": []}},
+        {"do": "undo", "follow": {"frame": 0, "direction": {}, "model": []}},
+        {"do": "undo", "follow": {"frame": 0, "count": HUGE}},
+        {"do": "undo", "follow": {"frame": 0, "targets": [HUGE]}},
+        {"do": [1]}, {"do": {}}, {"do": HUGE},
+    ],
+)  # fmt: skip
+def test_edits_that_are_none_are_refused_in_a_sentence(client, drawn, values):
+    answer = client.post(drawn + "/edits", content=json.dumps(values), headers=JSON)
+    assert answer.status_code == 400, answer.text
+    assert 10 < len(answer.json()["error"]) < 300
+
+
+@pytest.mark.parametrize("number", ["9" * 401, "9" * 5000, "-1", "x", "\u0663", ""])
+def test_numbers_in_addresses_are_refused_in_a_sentence(client, drawn, number):
+    for path in (f"/frames/0?w={number}", f"/look/0?target={number}"):
+        assert client.get(drawn + path).status_code == 400
+    for path in (f"/frames/{number}", f"/look/{number}?target=0"):
+        assert client.get(drawn + path).status_code in (400, 404, 422)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "http://a:99999999", "\x00"])
+def test_origins_that_are_no_addresses_are_refused(client, origin):
+    assert client.get("/api/studio", headers={"origin": origin}).status_code == 403
+
+
+def test_eight_tabs_that_open_one_clip_share_one_project(client):
+    clip = client.get("/api/studio").json()["clips"][0]["id"]
+
+    def open_clip(_):
+        return client.post("/api/open", json={"clip": clip}).json()["project"]
+
+    with ThreadPoolExecutor(8) as tabs:
+        assert len(set(tabs.map(open_clip, range(8)))) == 1
+    assert len(client.get("/api/studio").json()["projects"]) == 1
+
+
+def test_messages_name_files_without_their_folders(serve, movie, tmp_path):
+    """A clip that goes bad, and a project that does: the page hears names, no places."""
+    folder = tmp_path / "a folder of mine"
+    shutil.copytree(movie[0], folder)
+    (folder / "bad.mp4").write_bytes(b"no video")
+    home = tmp_path / "my projects"
+    client = serve(folder, home=home)
+    clips = {clip["name"]: clip["id"] for clip in client.get("/api/studio").json()["clips"]}
+    told = [client.post("/api/open", json={"clip": clips["bad.mp4"]})]
+    project = client.post("/api/open", json={"clip": clips["clip.mp4"]}).json()["project"]
+    second = serve(folder, home=home)  # the first holds the lock
+    told.append(second.get(f"/api/projects/{project}"))
+    for answer in told:
+        assert answer.status_code in (409, 422)
+        assert str(tmp_path) not in answer.text
+        assert "folder of mine" not in answer.text
+        assert "my projects" not in answer.text
+
+
+def test_what_nobody_foresaw_is_one_sentence(client, drawn, monkeypatch, caplog):
+    """A defect in the library below: status 500, a sentence, and no traceback unless asked."""
+    session = client.app.state.sessions.get(drawn.rpartition("/")[2])
+
+    def broken(*_):
+        raise RuntimeError("/home/me/secret place/file.bin broke")
+
+    monkeypatch.setattr(session.clip, "jpeg", broken)
+    answer = client.get(drawn + "/frames/0")
+    assert answer.status_code == 500
+    assert "unexpected RuntimeError: file.bin broke" in answer.json()["error"]
+    assert "Traceback" not in caplog.text

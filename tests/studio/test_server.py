@@ -1,16 +1,18 @@
 """A real server in a process of its own: who gets in, and what a kill leaves."""
 
+import contextlib
 import http.client
 import json
 import re
 import signal
 import socket
+import time
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.studio.process import start
+from tests.studio.process import BEARER, TOKEN, start
 
 EVIL = "evil.example"
 
@@ -32,7 +34,8 @@ def run(tmp_path):
 
 def ask(port, path, method="GET", **headers):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    sent = {k.replace("_", "-"): v for k, v in (BEARER | headers).items()}
+    connection.request(method, path, headers=sent)
     answer = connection.getresponse()
     text = answer.read().decode(errors="replace")
     connection.close()
@@ -44,10 +47,11 @@ def test_strangers_stay_outside(run, port, tmp_path):
     """Open to the network: without the token nothing is told, under another name neither."""
     run(port, "--host", "0.0.0.0")
     token = re.search(r"token=(\S+)", (tmp_path / "log").read_text())[1]
-    bearer = {"authorization": f"Bearer {token}"}
+    assert token == TOKEN
+    bearer = BEARER
     assert ask(port, "/api/studio", **bearer)[0] == 200
-    assert ask(port, "/api/studio")[0] == 401
-    assert ask(port, "/")[0] == 401
+    assert ask(port, "/api/studio", authorization="")[0] == 401
+    assert ask(port, "/", authorization="")[0] == 401
     assert ask(port, "/api/studio", authorization="Bearer wrong")[0] == 401
     assert ask(port, "/api/studio", host=f"{EVIL}:{port}", **bearer)[0] == 421
     assert ask(port, "/api/studio", origin=f"http://{EVIL}", **bearer)[0] == 403
@@ -80,7 +84,7 @@ def test_a_killed_upload_goes_at_the_next_start(run, port, tmp_path):
         head = [
             "POST /api/uploads?name=a.mp4 HTTP/1.1", f"host: 127.0.0.1:{port}",
             f"origin: http://127.0.0.1:{port}", "content-type: application/octet-stream",
-            "content-length: 9000000",
+            "content-length: 9000000", f"authorization: Bearer {TOKEN}",
         ]  # fmt: skip
         page.sendall("\r\n".join([*head, "", ""]).encode() + b"x" * 100_000)
         parts = []
@@ -105,7 +109,11 @@ def test_ctrl_c_ends_it_while_an_export_is_under_way(run, port, tmp_path):
     clip = json.loads(ask(port, "/api/studio")[1])["clips"][0]["id"]
     project = post(port, "/api/open", {"clip": clip})["project"]
     post(port, f"/api/projects/{project}/edits", {"do": "draw", "frame": 0, "box": [9, 9, 90, 90]})
-    with connect(f"ws://127.0.0.1:{port}/api/projects/{project}/exports", origin=base) as news:
+    with connect(
+        f"ws://127.0.0.1:{port}/api/projects/{project}/exports",
+        origin=base,
+        additional_headers=BEARER,
+    ) as news:
         news.send(json.dumps({"format": "mp4"}))
         while json.loads(news.recv(timeout=20))["done"] == 0:
             pass
@@ -117,7 +125,39 @@ def test_ctrl_c_ends_it_while_an_export_is_under_way(run, port, tmp_path):
 
 def post(port, path, value):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("POST", path, json.dumps(value), {"content-type": "application/json"})
+    connection.request(
+        "POST", path, json.dumps(value), {"content-type": "application/json", **BEARER}
+    )
     answer = json.loads(connection.getresponse().read())
     connection.close()
     return answer
+
+
+@pytest.mark.slow
+def test_on_this_machine_too_the_address_has_a_token(run, port, tmp_path):
+    """Other users of this machine reach the port, but do not know the token."""
+    run(port)
+    assert re.search(rf"127\.0\.0\.1:{port}/\?token={TOKEN}\n", (tmp_path / "log").read_text())
+    assert ask(port, "/api/studio", authorization="")[0] == 401
+    assert ask(port, "/", authorization="")[0] == 401
+    assert ask(port, f"/?token={TOKEN}", authorization="")[0] == 303
+    assert ask(port, "/api/studio")[0] == 200
+
+
+@pytest.mark.slow
+def test_sockets_that_ask_nothing_starve_nobody(run, port):
+    """More half-open connections than a process may have files; a real user is answered."""
+    run(port)
+    with contextlib.ExitStack() as stack:
+        for number in range(600):
+            half = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            if number % 3:
+                half.sendall(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n"[: number % 30])
+            if number % 100 == 0:
+                assert ask(port, "/api/studio")[0] == 200
+        assert ask(port, "/api/studio")[0] == 200
+        begun = time.monotonic()
+        half.settimeout(30)
+        with contextlib.suppress(ConnectionError):
+            assert half.recv(100) == b""  # closed by the server
+        assert time.monotonic() - begun < 20

@@ -181,7 +181,7 @@ def test_a_folder_that_is_no_teacher(tmp_path):
         ({"prepare": 5}, "multiple of batch 2"),
         ({"unfreeze": ((0.0, 2), (0.5, 6))}, "one entry in unfreeze"),
         ({"prepare": 0}, "repeats 2"),
-        ({"repeats": 0}, "repeats 0"),
+        ({"repeats": 0}, "repeats"),
     ],
 )
 def test_settings_that_cannot_be(change, message):

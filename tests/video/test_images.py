@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from siamtrack.errors import VideoError
+from siamtrack.images import IMAGE_SUFFIXES, image_files
 from siamtrack.video import open_video
-from siamtrack.video.images import IMAGE_SUFFIXES, image_files, read_image
+from siamtrack.video.images import read_image
 
 
 def picture(number, size=(12, 10)):
@@ -116,7 +117,7 @@ def test_cut_images_are_refused_whatever_their_format(tmp_path, ending, share):
     path = save(tmp_path / f"a{ending}", noise)
     assert read_image(path).shape == (60, 80, 3)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    with pytest.raises(VideoError, match="damaged or not an image"):
+    with pytest.raises(VideoError, match=r"damaged or not an image|cut short"):
         read_image(path)
 
 
@@ -135,7 +136,7 @@ def test_a_jpeg_with_a_preview_inside_is_cut_if_only_the_preview_ends(tmp_path, 
     path.write_bytes(with_preview + b"trailer \xff\xda of a phone")
     assert read_image(path).shape == (60, 80, 3)
     path.write_bytes(with_preview[:-200])
-    with pytest.raises(VideoError, match="damaged"):
+    with pytest.raises(VideoError, match=r"damaged|cut short"):
         read_image(path)
 
 

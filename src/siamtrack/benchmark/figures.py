@@ -12,6 +12,7 @@ import numpy as np
 
 from siamtrack.benchmark.machine import Machine
 from siamtrack.config import from_dict, parse_json, to_dict
+from siamtrack.reading import text_of
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,6 @@ def read_report(path: Path) -> Report:
         OSError: If it cannot be read.
     """
     try:
-        return from_dict(Report, parse_json(path.read_text(encoding="utf-8")))
+        return from_dict(Report, parse_json(text_of(path)))
     except (TypeError, LookupError, ValueError) as reason:
         raise ValueError(f"{path} is no report of siamtrack bench ({reason})") from reason

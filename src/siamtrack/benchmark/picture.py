@@ -10,6 +10,7 @@ from siamtrack.benchmark.figures import Report
 from siamtrack.benchmark.stages import STAGES
 from siamtrack.config import parse_json
 from siamtrack.errors import MissingExtraError
+from siamtrack.reading import text_of
 
 COLOURS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
 INK, SOFT = "#1b1f24", "#57606a"
@@ -30,7 +31,7 @@ def read_accuracy(path: Path) -> dict[str, float]:
         ValueError: If the file is no such report.
     """
     try:
-        trackers = parse_json(path.read_text(encoding="utf-8"))["trackers"]
+        trackers = parse_json(text_of(path))["trackers"]
         return {name: float(found["overall"]["success"]) for name, found in trackers.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as reason:
         raise ValueError(

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, Union
 
@@ -15,10 +15,10 @@ import tyro
 from tyro.conf import arg, subcommand
 
 from siamtrack import __version__
+from siamtrack.boundary import FORESEEN, log, missing_extra, sentence
 from siamtrack.cli.own_files import import_files
-from siamtrack.errors import SiamtrackError
 
-BAD_INPUT, INTERRUPTED, READER_GONE = 2, 130, 141
+DEFECT, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
 VERBS = {
     "track": "Track",
@@ -63,7 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         print(f"siamtrack: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    sys.exit(run(parse(words)))
+    sys.exit(_guarded(lambda: run(parse(words))))
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """Return the exit code of `work`; what nobody foresaw becomes a sentence."""
+    try:
+        return work()
+    except Exception as error:
+        log(error)
+        missing = missing_extra(error)
+        print(f"siamtrack: {missing or sentence(error)}", file=sys.stderr)
+        return BAD_INPUT if missing or isinstance(error, MemoryError) else DEFECT
 
 
 def parse(words: Sequence[str]) -> Any:
@@ -98,7 +109,11 @@ def _subcommand(verb: str) -> Any:
 
 
 def run(command: Any) -> int:
-    """Run a parsed command and return its exit code."""
+    """Run a parsed command and return its exit code.
+
+    Raises:
+        Exception: Whatever nobody foresaw; `main` turns it into a sentence.
+    """
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGTERM, _stop)
     try:
@@ -110,7 +125,8 @@ def run(command: Any) -> int:
     except BrokenPipeError:  # `| head` has seen enough: what is left in the buffer goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    except (SiamtrackError, ValueError, TypeError, OSError, FloatingPointError) as error:
+    except FORESEEN as error:
+        log(error)
         print(f"siamtrack: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0

@@ -19,17 +19,29 @@ class Outputs:
         files: (path, format or None) of each.
         overwrite: Whether files that exist may be replaced.
         fps: Frames per second of annotated videos.
+        codec: Of annotated videos.
+        preset: Of annotated videos in h264.
 
     Raises:
         FileExistsError: If a file exists and `overwrite` is not set; nothing is left open.
     """
 
     def __init__(
-        self, files: Sequence[tuple[Path, str | None]], *, overwrite: bool, fps: float | None
+        self,
+        files: Sequence[tuple[Path, str | None]],
+        *,
+        overwrite: bool,
+        fps: float | None,
+        codec: str | None = None,
+        preset: str | None = None,
     ) -> None:
         with ExitStack() as stack:
             self._sinks: list[Sink] = [
-                stack.enter_context(open_sink(path, overwrite=overwrite, format=kind, fps=fps))
+                stack.enter_context(
+                    open_sink(
+                        path, overwrite=overwrite, format=kind, fps=fps, codec=codec, preset=preset
+                    )
+                )
                 for path, kind in files
             ]
             self._stack = stack.pop_all()

@@ -23,7 +23,7 @@ class Studio:
     model: UseAppendAction[tuple[str, ...]] = ()
     """Model to offer: a name, or a folder written by `siamtrack export`. Repeat to compare."""
     host: str = "127.0.0.1"
-    """Address to listen on. Any other than this machine's own asks for a random token."""
+    """Address to listen on. The address that is printed has a token; without it nothing answers."""
     port: int | None = None
     """Port; by default 8765, or a free one if that is taken."""
     allow_host: UseAppendAction[tuple[str, ...]] = ()

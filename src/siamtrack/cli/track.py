@@ -67,6 +67,10 @@ class Track:
     """Threads of the network; 0: as many as help."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
+    codec: str | None = None
+    """Of annotated videos: h264 (default), vp9 or av1 (no library under the GPL), mpeg4."""
+    preset: str | None = None
+    """Of h264: ultrafast, superfast, veryfast (default) to veryslow: smaller files, more time."""
     overwrite: bool = False
     """Replace outputs that exist."""
     json: bool = False
@@ -86,7 +90,7 @@ class Track:
             self._open(), starts, model=self.model, files=files,
             span=(self.start, self.end, self.stride), runtime=self.runtime,
             precision=self.precision, threads=self.threads, redetect=self.redetect,
-            overwrite=self.overwrite, quiet=self.quiet,
+            overwrite=self.overwrite, quiet=self.quiet, codec=self.codec, preset=self.preset,
         )  # fmt: skip
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
@@ -128,6 +132,8 @@ def run_track(
     redetect: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    codec: str | None = None,
+    preset: str | None = None,
 ) -> dict[str, object]:
     """Track, write all outputs and return a summary that JSON can hold."""
     frames, states, seconds = 0, Counter[str](), 0.0
@@ -137,7 +143,7 @@ def run_track(
             model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
         )
         results = follow(video, starts, tracker, start=span[0], end=span[1], stride=span[2])
-        with Outputs(files, overwrite=overwrite, fps=fps) as outputs:
+        with Outputs(files, overwrite=overwrite, fps=fps, codec=codec, preset=preset) as outputs:
             bar = tqdm(
                 total=video.frames_total, unit=" frames", disable=quiet or None, file=sys.stderr
             )

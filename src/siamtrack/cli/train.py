@@ -11,6 +11,7 @@ from typing import Any
 from tyro.conf import UseAppendAction
 
 from siamtrack.config import parse_json
+from siamtrack.reading import text_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def read_settings(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        values = parse_json(file.read_text(encoding="utf-8"))
+        values = parse_json(text_of(file))
     except ValueError as error:
         raise ValueError(f"{file} is no JSON ({error})") from error
     if not isinstance(values, dict):

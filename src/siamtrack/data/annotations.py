@@ -15,6 +15,7 @@ from siamtrack.data.otb_table import targets
 from siamtrack.data.sequence import Dataset, canonical
 from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError
+from siamtrack.reading import text_of
 
 
 def open_otb_annotations(path: Path, *, version: str, partial: bool = False) -> Dataset:
@@ -45,7 +46,7 @@ def _from_folder(path: Path) -> dict[str, Array]:
 
 def _from_json(path: Path) -> dict[str, Array]:
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(text_of(path))
         boxes = {
             name: np.array(entry["gt_rect"], dtype=np.float64) for name, entry in content.items()
         }

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.boxes import Array
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import read_image
 from siamtrack.data.layout import frames_beside, names_in
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 
 
 def open_davis(path: Path, *, year: int, partial: bool = False) -> Dataset:
@@ -48,7 +48,7 @@ def open_davis(path: Path, *, year: int, partial: bool = False) -> Dataset:
 
 
 def _sequences(masks: Path, images: Path, year: int) -> list[Sequence]:
-    files = image_files(masks)
+    files = image_files(masks.iterdir())
     if not files:
         raise DatasetError(f"{masks}: no masks in it")
     frames = frames_beside(images, len(files), masks)

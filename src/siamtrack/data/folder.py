@@ -13,20 +13,9 @@ from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import polygons_to_ltwh, read_rows, read_text
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _TRUTH = re.compile(r"(groundtruth_rect|groundtruth|boxes)([._-]\w+)?\.txt")
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Return the image files of a folder, ordered by the numbers in their names."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    return sorted(files, key=_natural)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def read_boxes_file(path: Path, origin: int) -> Array:
@@ -85,6 +74,6 @@ def _targets(folder: Path) -> list[Sequence]:
 
 def _frames_beside(folder: Path) -> list[Path]:
     for place in (folder / "img", folder / "imgs", folder / "frames", folder):
-        if place.is_dir() and (files := image_files(place)):
+        if place.is_dir() and (files := image_files(place.iterdir())):
             return files
     raise DatasetError(f"{folder}: has boxes but no frames; put images into {folder / 'img'}")

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.decoding import decode
 from siamtrack.errors import DatasetError
+from siamtrack.images import encoded, picture_of
 
 Frame = NDArray[np.uint8]
 
@@ -40,18 +40,14 @@ def read_image(path: Path) -> Frame:
         DatasetError: If the file is missing or is no image.
     """
     try:
-        data = np.fromfile(path, dtype=np.uint8)
+        return picture_of(encoded(path))
     except OSError as reason:
         raise DatasetError(
             f"{path}: the frame is missing or cannot be read ({reason.strerror}); "
             "complete the data set"
         ) from reason
-    image = decode(data, cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(
-            f"{path}: not an image, or a damaged one, or too large; copy the data set again"
-        )
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    except ValueError as reason:
+        raise DatasetError(f"{path}: {reason}; copy the data set again") from reason
 
 
 class ImageFrames:

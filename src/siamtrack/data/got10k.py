@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete, frames_beside, hidden, labels, names_in
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import read_rows, read_text
+from siamtrack.images import image_files
 
 
 def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
@@ -66,7 +66,7 @@ def _annotated(folder: Path) -> Sequence:
 
 
 def _first_box(folder: Path) -> Sequence:
-    files = image_files(folder)
+    files = image_files(folder.iterdir())
     boxes = np.full((max(len(files), 1), 4), np.nan)
     boxes[0] = read_rows(folder / "groundtruth.txt", (4,))[0] - [1, 1, 0, 0]
     return Sequence(folder.name, ImageFrames(files), boxes)

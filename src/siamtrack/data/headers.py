@@ -26,6 +26,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
     name = os.fspath(path)
     if archive_of(name) is None:
         try:
+            if not Path(name).is_file() and Path(name).exists():
+                raise ImageError(name, "is no ordinary file")
             with Path(name).open("rb") as file:
                 head = file.read(30)
                 if head[:8] == _PNG and len(head) >= 24:

@@ -8,14 +8,13 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.crops import Image
 from siamtrack.data.faults import Faults
-from siamtrack.decoding import decode
 from siamtrack.errors import ImageError
+from siamtrack.images import encoded, picture_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ def read_bytes(path: str | Path) -> NDArray[np.uint8]:
     archive = archive_of(name)
     try:
         if archive is None:
-            return np.fromfile(name, np.uint8)
+            return encoded(name)
         offset, size = (int(part) for part in name[len(archive) + 1 :].split(":"))
         if offset + size > Path(archive).stat().st_size:
             raise ImageError(name, "the tar file ends before it")
@@ -74,20 +73,10 @@ def read_image(path: str | Path) -> Image:
         ImageError: A `DatasetError`, if the file is missing, cut short or no image.
     """
     data = read_bytes(path)
-    if _is_cut(data):
-        raise ImageError(os.fspath(path), "cut short, no end of the image in it")
-    image = decode(data, cv2.IMREAD_COLOR)
-    if image is None:
-        raise ImageError(os.fspath(path), "no readable image, or too large")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def _is_cut(data: NDArray[np.uint8]) -> bool:
-    """Whether a JPEG lacks its end; decoders fill the rest with gray and say nothing."""
-    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:
-        return False
-    # a thumbnail has an end of its own, near the beginning of the file
-    return data.tobytes().rfind(b"\xff\xd9") < data.size // 2
+    try:
+        return picture_of(data)
+    except ValueError as error:
+        raise ImageError(os.fspath(path), str(error)) from error
 
 
 class ImageCache:

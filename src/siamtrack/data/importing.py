@@ -7,8 +7,9 @@ from pathlib import Path
 
 import cv2
 
+from siamtrack.boundary import surface
 from siamtrack.data.manifest import Entry, write_manifest
-from siamtrack.data.training.base import TRAINING, read_training
+from siamtrack.data.training.base import TRAINING, annotations_of, read_training
 from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import FORMATS, Pictures, VideoPictures
 from siamtrack.errors import DatasetError
@@ -35,6 +36,7 @@ class Imported:
     found: Findings
 
 
+@surface
 def import_annotations(
     form: str,
     source: str | Path,
@@ -72,7 +74,10 @@ def import_annotations(
         pictures = _pictures(Path(images), file.parent)
         if form in TRAINING and form not in FORMATS:
             raise ValueError(f"the layout of {form} says where its images are: leave images out")
-        entries = list(FORMATS[form](Path(source), found, images=pictures))
+        if not Path(source).exists():
+            raise DatasetError(f"{source}: no such folder or file; give the annotations")
+        with annotations_of(Path(source), form):
+            entries = list(FORMATS[form](Path(source), found, images=pictures))
         if isinstance(pictures, VideoPictures):
             entries = _write_frames(pictures, entries, found)
         if not entries:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from siamtrack.boxes import Array
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.sequence import Dataset, Sequence, canonical
 from siamtrack.data.text import read_text
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
+from siamtrack.reading import bytes_of
 
 
 def complete(
@@ -56,7 +57,7 @@ def names_in(file: Path) -> list[str]:
         DatasetError: If the file is missing or empty.
     """
     try:
-        names = file.read_bytes().decode("utf-8-sig").split()
+        names = bytes_of(file).decode("utf-8-sig").split()
     except (OSError, UnicodeDecodeError) as reason:
         words = getattr(reason, "strerror", None) or reason
         raise DatasetError(
@@ -104,7 +105,7 @@ def frames_beside(folder: Path, rows: int, file: Path) -> ImageFrames:
     Raises:
         DatasetError: If there is no folder, or another number of images.
     """
-    files = image_files(folder) if folder.is_dir() else []
+    files = image_files(folder.iterdir()) if folder.is_dir() else []
     if len(files) != rows:
         raise DatasetError(
             f"{file}: {rows} rows, but {len(files)} images in {folder}; complete the sequence"

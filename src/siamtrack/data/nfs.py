@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.boxes import Array, ltrb_to_ltwh
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import read_text
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 
 
 def open_nfs(path: Path, *, rate: int, partial: bool = False) -> Dataset:
@@ -40,7 +40,7 @@ def open_nfs(path: Path, *, rate: int, partial: bool = False) -> Dataset:
 
 def _sequence(file: Path) -> Sequence:
     folder = file.with_suffix("")
-    images = image_files(folder) if folder.is_dir() else []
+    images = image_files(folder.iterdir()) if folder.is_dir() else []
     boxes, lost = _rows(file)
     if images and abs(len(boxes) / len(images) - 8) < 1:
         boxes, lost = boxes[::8], lost[::8]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from siamtrack.boundary import surface
 from siamtrack.data.sequence import Dataset
 from siamtrack.errors import DatasetError, SiamtrackError
 from siamtrack.registry import Registry
@@ -20,6 +21,7 @@ class Opener(Protocol):
 DATASETS: Registry[Opener] = Registry("data set", "siamtrack.datasets")
 
 
+@surface
 def open_dataset(source: str, *, partial: bool = False) -> Dataset:
     """Open a data set.
 
@@ -48,7 +50,9 @@ def open_dataset(source: str, *, partial: bool = False) -> Dataset:
     if not Path(path).exists():
         raise DatasetError(f"data set {source!r}: {path} does not exist; give an existing path")
     try:
-        return opener(Path(path), partial=partial)
+        dataset = opener(Path(path), partial=partial)
+        DATASETS.check_made(name.lower(), dataset, "name", "__iter__", "__len__")
+        return dataset
     except NotADirectoryError as reason:
         raise DatasetError(f"data set {source!r}: {path} is a file; give a folder") from reason
     except SiamtrackError:

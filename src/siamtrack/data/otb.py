@@ -14,13 +14,13 @@ from functools import partial as bind
 from pathlib import Path
 
 from siamtrack.boxes import Array
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import Frames, ImageFrames, NoFrames
 from siamtrack.data.open import DATASETS
 from siamtrack.data.otb_table import Target, targets
 from siamtrack.data.sequence import Dataset, Sequence, canonical
 from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 
 ALIASES = {"Human4": "Human4-2"}
 TWINS = {"Jogging-1", "Jogging-2", "Skating2-1", "Skating2-2"}
@@ -119,7 +119,7 @@ def _files(target: Target, folder: Path) -> list[Path]:
     """Return the image of each frame by the number in its name, whether it exists or not."""
     images = folder / "img"
     present = {}
-    for file in image_files(images) if images.is_dir() else []:
+    for file in image_files(images.iterdir()) if images.is_dir() else []:
         digits = re.search(r"\d+$", file.stem)
         if digits is not None:
             present[int(digits.group())] = file

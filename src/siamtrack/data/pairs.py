@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.boxes import Array, iou, ltwh_to_ltrb
+from siamtrack.config import check_numbers
 from siamtrack.crops import Image, Window, cut, mean_colour, template_side
 from siamtrack.data import augment
 from siamtrack.data.images import ImageCache
@@ -83,10 +84,11 @@ class PairConfig:
 
     def __post_init__(self) -> None:
         shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
-        for name in (*shares, "warp", "mirror", "tails", "reshaped"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        check_numbers(
+            self, **dict.fromkeys((*shares, "warp", "mirror", "tails", "reshaped"), (0, 1)),
+            template=(8, 1024), search=(8, 2048), context=(0, 10), area=(0, 10), tail=(0, 2), gap=(0, 2**31), scale=(0, 2),
+            stretch=(0, 2), distractors=(0, 100), weights=(0, 1e6),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

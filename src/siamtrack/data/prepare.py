@@ -21,13 +21,14 @@ from typing import Any
 
 import cv2
 
-from siamtrack.config import parse_json
+from siamtrack.config import check_numbers, parse_json
 from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
 from siamtrack.data.faults import Faults
 from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.training.base import thinned
 from siamtrack.errors import DatasetError, ImageError
+from siamtrack.reading import bytes_of
 from siamtrack.writing import write_whole
 
 logger = logging.getLogger(__name__)
@@ -55,16 +56,11 @@ class CropConfig:
     quality: int = 92
 
     def __post_init__(self) -> None:
-        if self.side < 16 or not self.multiple > 1 or self.context < 0:
-            raise ValueError(
-                f"side {self.side} must be at least 16, multiple {self.multiple} more than 1 and "
-                f"context {self.context} at least 0"
-            )
-        if self.ending not in ("jpg", "webp", "png") or not 1 <= self.quality <= 100:
-            raise ValueError(
-                f"ending {self.ending!r} must be jpg, webp or png, and quality {self.quality} lie "
-                "in [1, 100]"
-            )
+        check_numbers(self, side=(16, 8192), multiple=(1, 100), context=(0, 10), quality=(1, 100))
+        if self.multiple == 1:
+            raise ValueError("multiple 1: expected more than the template window itself")
+        if self.ending not in ("jpg", "webp", "png"):
+            raise ValueError(f"ending {self.ending!r}: expected jpg, webp or png")
 
     def window(self, box: Sequence[float]) -> tuple[float, int]:
         """Return the side of the window around a box ltwh in its image, and of the crop, in pixels.
@@ -175,7 +171,7 @@ def _same_settings(folder: Path, config: CropConfig) -> None:
     file = folder / "crops.json"
     if file.is_file():
         try:
-            before = parse_json(file.read_bytes())
+            before = parse_json(bytes_of(file))
         except ValueError as error:
             raise ValueError(f"{file} is no JSON ({error}): give another folder") from error
         if before != asdict(config):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from siamtrack.boxes import Array
 from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError
@@ -21,11 +23,18 @@ def read_boxes(path: Path, first: int) -> dict[int, dict[int, Array]]:
         Frame to id to box.
 
     Raises:
-        DatasetError: If the file is missing, empty, or a line has another form.
+        DatasetError: If the file is missing, empty, or a line has another form or a frame or id
+            that is no whole number.
     """
     rows = read_rows(path, (4, 6), DatasetError)
     starts: dict[int, dict[int, Array]] = {}
     for number, row in enumerate(rows):
-        frame, identity = (first, number) if len(row) == 4 else (int(row[0]), int(row[1]))
+        given = row[:-4]
+        if not ((given == np.floor(given)) & (np.abs(given) < 2**53)).all():  # NaN is no number
+            raise DatasetError(
+                f"{path}, line {number + 1}: frame {given[0]:g} and id {given[1]:g}: expected "
+                "whole numbers"
+            )
+        frame, identity = (first, number) if not len(given) else (int(given[0]), int(given[1]))
         starts.setdefault(frame, {})[identity] = row[-4:]
     return starts

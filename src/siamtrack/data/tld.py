@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from siamtrack.boxes import ltrb_to_ltwh
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import Frames, ImageFrames, VideoFrames
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 
 _VIDEOS = (".mpg", ".avi", ".mp4")
 
@@ -40,7 +40,7 @@ def _frames(folder: Path, count: int) -> Frames:
     for suffix in _VIDEOS:
         for video in sorted(folder.glob(f"*{suffix}")):
             return VideoFrames(video, count)
-    files = image_files(folder)
+    files = image_files(folder.iterdir())
     if not files:
         raise DatasetError(f"{folder}: neither a video ({', '.join(_VIDEOS)}) nor images")
     return ImageFrames(files)

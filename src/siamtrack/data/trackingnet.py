@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.folder import image_files
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 
 
 def open_trackingnet(path: Path, *, parts: str, partial: bool = False) -> Dataset:
@@ -43,7 +43,7 @@ def _frames(file: Path) -> Path:
 
 def _sequence(file: Path) -> Sequence:
     rows = read_rows(file, (4,))
-    images = image_files(_frames(file))
+    images = image_files(_frames(file).iterdir())
     if len(rows) not in (1, len(images)):
         raise DatasetError(f"{file}: {len(rows)} rows for {len(images)} frames in {_frames(file)}")
     boxes = np.full((len(images), 4), np.nan)

@@ -10,12 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from siamtrack.config import from_dict, parse_json, to_dict
-from siamtrack.errors import SiamtrackError, WeightsError
+from siamtrack.errors import WeightsError
 from siamtrack.models.convert import convert
 from siamtrack.models.halves import Trackable
 from siamtrack.models.siamese import Siamese
@@ -61,7 +60,7 @@ def from_bytes(data: bytes, where: str) -> Trackable:
             return convert(state)[0]
         network = _build(parse_json(structure))
         network.load_state_dict(state)
-    except (SafetensorError, SiamtrackError, ValueError, TypeError, RuntimeError) as error:
+    except Exception as error:  # safetensors, JSON and torch each have their own
         raise WeightsError(f"{where} holds no network ({error}); export the model again") from error
     return network.eval()
 

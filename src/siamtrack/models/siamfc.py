@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from siamtrack.config import check_numbers
 from siamtrack.models.backbones import BACKBONES, Backbone
 from siamtrack.models.heads.siamfc import SiamFCHead
 
@@ -39,10 +40,11 @@ class SiamFCConfig:
     padded: bool = False
 
     def __post_init__(self) -> None:
-        if self.template < 33 or self.search < self.template:
+        check_numbers(self, template=(33, 1024), search=(33, 2048), width=(0.01, 4))
+        if self.search < self.template:
             raise ValueError(
-                f"template {self.template} and search {self.search}: expected 33 <= template "
-                "<= search, in pixels"
+                f"template {self.template} and search {self.search}: the search patch must not be "
+                "the smaller one"
             )
 
 
@@ -109,11 +111,14 @@ class SiamFCTracker(nn.Module):
 
 def _backbone(config: SiamFCConfig) -> Backbone:
     build = BACKBONES[config.backbone]
-    if not config.padded:
-        return build(width=config.width)
     try:
-        return build(width=config.width, crop=False)
+        more = {"crop": False} if config.padded else {}
+        backbone = build(width=config.width, **more)
     except TypeError as error:
+        if not config.padded:
+            raise
         raise ValueError(
             f"backbone {config.backbone!r} has no padded form: compare the CIResNets"
         ) from error
+    BACKBONES.check_made(config.backbone, backbone, "stages", "channels", "stride")
+    return backbone

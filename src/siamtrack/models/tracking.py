@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from siamtrack.config import check_numbers
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.heads.centre import CentreHead
 from siamtrack.models.heads.region import RegionHead
@@ -45,13 +46,19 @@ class BoxTrackerConfig:
     kind: Literal["box"] = "box"
 
     def __post_init__(self) -> None:
-        if self.template < 33 or self.search < self.template:
+        check_numbers(
+            self,
+            template=(33, 1024),
+            search=(33, 2048),
+            width=(0.01, 4),
+            head_width=(8, 1024),
+            head_depth=(1, 16),
+        )
+        if self.search < self.template:
             raise ValueError(
-                f"template {self.template} and search {self.search}: expected 33 <= template "
-                "<= search, in pixels"
+                f"template {self.template} and search {self.search}: the search patch must not be "
+                "the smaller one"
             )
-        if self.head_width < 8 or self.head_depth < 1:
-            raise ValueError("head_width must be at least 8 and head_depth at least 1")
 
 
 def build_head(
@@ -104,6 +111,7 @@ class BoxTracker(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = BACKBONES[config.backbone](width=config.width)
+        BACKBONES.check_made(config.backbone, self.backbone, "stages", "channels", "stride")
         with torch.no_grad():
             probe = self.backbone.eval()(torch.zeros(1, 3, config.template, config.template))
         self.backbone.train()

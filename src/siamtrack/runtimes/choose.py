@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 
+from siamtrack.config import shown
 from siamtrack.runtimes.base import RUNTIMES
 
 AUTO = "auto"
+MOST_THREADS = 4096
+"""No processor has more; engines end the process over numbers that are absurd."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +58,12 @@ def check_threads(threads: int) -> None:
     Raises:
         ValueError: If it is no whole number from 0.
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
-        raise ValueError(f"threads {threads!r}: expected a whole number; 0 lets the runtime choose")
+    whole = isinstance(threads, int) and not isinstance(threads, bool)
+    if not whole or not 0 <= threads <= MOST_THREADS:
+        raise ValueError(
+            f"threads {shown(threads)}: expected a whole number up to {MOST_THREADS}; 0 lets the "
+            "runtime choose"
+        )
     if threads > cores():
         logger.warning(
             "%d threads, but this process may use %d core(s): that is slower than %d thread(s); "

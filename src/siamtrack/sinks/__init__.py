@@ -5,13 +5,21 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.sinks.coco import CocoSink
 from siamtrack.sinks.csv import CsvSink
 from siamtrack.sinks.cvat import CvatSink
 from siamtrack.sinks.jsonl import JsonLinesSink
 from siamtrack.sinks.mot import MotSink
-from siamtrack.sinks.mp4 import DEFAULT_FPS, Mp4Sink
+from siamtrack.sinks.mp4 import (
+    CODECS,
+    DEFAULT_CODEC,
+    DEFAULT_FPS,
+    DEFAULT_PRESET,
+    PRESETS,
+    Mp4Sink,
+)
 from siamtrack.sinks.otb import OtbSink
 from siamtrack.sinks.yolo import YoloSink
 
@@ -42,6 +50,8 @@ def open_sink(
     overwrite: bool = False,
     format: str | None = None,
     fps: float | None = None,
+    codec: str | None = None,
+    preset: str | None = None,
 ) -> Sink:
     """Open a file for tracks. It is made with the first frame; without any frame there is none.
 
@@ -51,16 +61,22 @@ def open_sink(
         format: Name in `SINKS`: mp4, csv, jsonl, mot, coco, cvat, yolo or otb. None: by the
             suffix .mp4, .csv, .jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO).
         fps: Frames per second of an annotated video; None means 25.
+        codec: Of an annotated video: h264, vp9, av1 or mpeg4; None means h264.
+        preset: Of h264: ultrafast to veryslow; None means veryfast.
 
     Raises:
         FileExistsError: If the file exists and `overwrite` is false.
         FileNotFoundError: If the folder does not exist.
         ValueError: If the suffix does not tell the format, or `fps` is no rate.
-        UnknownNameError: If no format is called `format`.
+        UnknownNameError: If no format, codec or preset is called so.
     """
     path = Path(path)
     if fps is not None and not 0.001 <= fps <= 1000:
         raise ValueError(f"fps {fps}: expected frames per second, from 0.001 to 1000")
+    if codec is not None and codec not in CODECS:
+        raise UnknownNameError("codec", codec, CODECS)
+    if preset is not None and preset not in PRESETS:
+        raise UnknownNameError("preset", preset, PRESETS)
     if format is None:
         format = SUFFIXES.get(path.suffix.lower())
     if format is None:
@@ -69,4 +85,8 @@ def open_sink(
             f"{', '.join(SUFFIXES)}; MOT and OTB text go by --mot and --otb, in Python "
             f"format= takes {', '.join(SINKS)}"
         )
-    return SINKS[format](path, overwrite=overwrite, fps=fps)
+    sink = SINKS[format](path, overwrite=overwrite, fps=fps)
+    SINKS.check_made(format, sink, "write", "close", "__enter__", "__exit__")
+    if isinstance(sink, Mp4Sink):
+        sink.codec, sink.preset = codec or DEFAULT_CODEC, preset or DEFAULT_PRESET
+    return sink

@@ -17,6 +17,18 @@ from siamtrack.frames import Image
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.video import Frame
 
+CODECS = {"h264": "libx264", "vp9": "libvpx-vp9", "av1": "libsvtav1", "mpeg4": "mpeg4"}
+"""What `--codec` takes, and FFmpeg's encoder for it. libx264 is under the GPL, libvpx and SVT-AV1
+are under BSD licenses, `mpeg4` is FFmpeg's own under the LGPL."""
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
+           "veryslow")  # fmt: skip
+DEFAULT_CODEC, DEFAULT_PRESET = "h264", "veryfast"
+_OPTIONS = {
+    "vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "32", "b": "0"},
+    "av1": {"preset": "10", "crf": "35", "svtav1-params": "lookahead=0"},
+    "mpeg4": {"qmin": "3", "qmax": "5"},
+}
+
 DEFAULT_FPS = 25.0
 """Rate of written videos where none is given."""
 
@@ -32,11 +44,18 @@ _BT601 = (
 
 @SINKS.register("mp4")
 class Mp4Sink(Sink):
-    """Annotated H.264 video that browsers and phones play, with its index in front.
+    """Annotated video that browsers and phones play, with its index in front.
 
     Frames of another size than the first are resized to it; odd sizes get one more row or column.
+
+    Attributes:
+        codec: Name in `CODECS`: `h264` plays everywhere; `vp9` and `av1` in browsers, and without
+            a library under the GPL; `mpeg4` in video players. Set it before the first frame.
+        preset: Of `h264`, one of `PRESETS`: slower ones take more time and less room.
     """
 
+    codec: str = DEFAULT_CODEC
+    preset: str = DEFAULT_PRESET
     _frames = _packets = _bytes = 0
 
     def _needed(self, frame: Frame) -> int:
@@ -51,11 +70,20 @@ class Mp4Sink(Sink):
         self._size = (width, height)
         rate = Fraction(self.fps or DEFAULT_FPS).limit_denominator(1001)
         self._container: Any = None
+        if (name := CODECS[self.codec]) not in av.codecs_available:
+            there = [each for each, encoder in CODECS.items() if encoder in av.codecs_available]
+            raise VideoError(
+                f"{self.path}: this FFmpeg has no encoder {name}: choose the codec "
+                f"{' or '.join(there) or 'of another installation of av'}"
+            )
         try:
             self._container = av.open(
                 str(self.path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
             )
-            self._stream: Any = self._container.add_stream("libx264", rate=rate)
+            options = {"preset": self.preset} if self.codec == "h264" else _OPTIONS[self.codec]
+            self._stream: Any = self._container.add_stream(
+                CODECS[self.codec], rate=rate, options=options
+            )
             self._stream.width, self._stream.height = width + width % 2, height + height % 2
             self._stream.pix_fmt = "yuv420p"
             self._stream.codec_context.colorspace = _BT601
@@ -102,6 +130,6 @@ class Mp4Sink(Sink):
 
     def _failed(self, error: Exception) -> VideoError:
         return VideoError(
-            f"{self.path} cannot be written as H.264 video: "
+            f"{self.path} cannot be written as {self.codec} video: "
             f"{getattr(error, 'strerror', None) or error}; free disk space, or choose other outputs"
         )

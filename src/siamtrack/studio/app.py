@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from siamtrack import __version__
+from siamtrack.config import shown
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.studio import look
 from siamtrack.studio.asking import (
@@ -23,6 +24,7 @@ from siamtrack.studio.asking import (
     TooLargeError,
     json_of,
     model_of,
+    number_of,
     session_of,
     sessions_of,
     settings_of,
@@ -37,6 +39,7 @@ from siamtrack.studio.library import Library
 from siamtrack.studio.live import live
 from siamtrack.studio.models import Models
 from siamtrack.studio.sessions import Sessions
+from siamtrack.studio.shield import Shield, told
 from siamtrack.studio.uploads import take_upload
 from siamtrack.writing import FULL
 
@@ -81,10 +84,12 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[
-            Middleware(Guard, hosts=access.hosts, addresses=access.addresses, token=access.token)
+            Middleware(Guard, hosts=access.hosts, addresses=access.addresses, token=access.token),
+            Middleware(Shield),
         ],
         exception_handlers={
             LookupError: _failed(404),
+            ArithmeticError: _failed(400),
             ValueError: _failed(400),
             TypeError: _failed(400),
             OSError: _full,
@@ -100,7 +105,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
 
 def _failed(status: int) -> Any:
     async def handler(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error)}, status)
+        return JSONResponse({"error": told(error)}, status)
 
     return handler
 
@@ -108,7 +113,7 @@ def _failed(status: int) -> Any:
 async def _full(request: Request, error: Exception) -> Response:
     """Tell of a full disk; other errors of the system are defects."""
     if isinstance(error, OSError) and error.errno in FULL:
-        return JSONResponse({"error": str(error)}, 507)
+        return JSONResponse({"error": told(error)}, 507)
     raise error
 
 
@@ -158,18 +163,29 @@ def _tracks(request: Request) -> Response:
 def _frame(request: Request) -> Response:
     """Give a frame as JPEG; `w` is the width that it will be shown at."""
     session = session_of(request)
-    asked = int(request.query_params.get("w", 0))
+    asked = number_of(request, "w", 0)
     width = next((each for each in WIDTHS if each >= asked), 0) if asked else 0
-    data = session.clip.jpeg(request.path_params["frame"], width)
+    data = session.clip.jpeg(_index(request), width)
     kept = "private, max-age=3600" if session.clip.exact else "no-store"
     return Response(data, media_type="image/jpeg", headers={"cache-control": kept})
+
+
+def _index(request: Request) -> int:
+    """Return the frame that the address names, of those that there are."""
+    index = int(request.path_params["frame"])
+    if not 0 <= index < 1 << 31:
+        raise LookupError("no such frame")
+    return index
 
 
 async def _edit(request: Request) -> Response:
     values = await json_of(request)
     session = await run_in_threadpool(session_of, request)
     change = change_of(values)
-    follow = order_of(values["follow"], session.models) if values.get("follow") else None
+    wanted = values.get("follow")
+    if wanted is not None and not isinstance(wanted, dict):
+        raise ValueError(f"follow {shown(wanted)}: expected an order to track, or null")
+    follow = order_of(wanted, session.models) if wanted else None
     result = await run_in_threadpool(session.edit, change, follow)
     return JSONResponse({"result": result, "project": session.summary()})
 
@@ -190,9 +206,10 @@ async def _job(request: Request) -> Response:
 
 def _look(request: Request) -> Response:
     """Give the template (`what=template`) or the response of a target in a frame, as JPEG."""
-    session, index = session_of(request), request.path_params["frame"]
+    session = session_of(request)
+    index = _index(request)
     model = model_of(request, session)
-    number = int(request.query_params["target"])
+    number = number_of(request, "target")
     with session.project.lock:
         target, known = session.project.target(number), session.project.known(number, model)
         if not 0 <= index < len(known.owner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
-from siamtrack.config import parse_json
+from siamtrack.config import parse_json, shown
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.session import Session
 from siamtrack.studio.sessions import Sessions
@@ -102,6 +103,20 @@ def model_of(request: HTTPConnection, session: Session) -> str:
     if name not in session.models.names:
         raise ValueError(f"no model {name!r} here")
     return name
+
+
+def number_of(request: HTTPConnection, name: str, default: int | None = None) -> int:
+    """Return a whole number of the query.
+
+    Raises:
+        ValueError: If it is none, or there is none and no default.
+    """
+    text = request.query_params.get(name)
+    if text is None and default is not None:
+        return default
+    if text is None or not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError(f"{name} {shown(text)}: expected a whole number from 0")
+    return int(text)
 
 
 async def json_of(request: Request) -> dict[str, Any]:

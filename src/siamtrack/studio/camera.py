@@ -15,11 +15,13 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from siamtrack.boundary import FORESEEN
 from siamtrack.config import parse_json
 from siamtrack.decoding import decode, stated_size
-from siamtrack.errors import SiamtrackError, VideoError
+from siamtrack.errors import VideoError
 from siamtrack.studio.asking import settings_of
 from siamtrack.studio.clip import encode
+from siamtrack.studio.shield import told
 from siamtrack.tracker import SiamTracker
 from siamtrack.tracks import Track
 from siamtrack.video import Frame, VideoSource, open_video
@@ -67,9 +69,9 @@ async def camera(socket: WebSocket) -> None:
             await _from_server(socket, Live(tracker), cameras[source])
         else:
             raise ValueError(f"source {source!r}: expected null or the place of a camera")
-    except (SiamtrackError, ValueError, TypeError, AttributeError) as error:
+    except (*FORESEEN, AttributeError, ArithmeticError) as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await socket.send_text(json.dumps({"error": str(error)}))
+            await socket.send_text(json.dumps({"error": told(error)}))
             await socket.close(1003)
     except (WebSocketDisconnect, KeyError, RuntimeError, TimeoutError, asyncio.TimeoutError):
         return
@@ -107,7 +109,7 @@ class Live:
             try:
                 tracks.append(self._tracker.add(picture, self.waiting.pop(0)))
             except ValueError as error:
-                answer["error"] = str(error)
+                answer["error"] = told(error)
         answer["tracks"] = [
             {
                 "id": track.id,

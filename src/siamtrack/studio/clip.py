@@ -14,10 +14,11 @@ import numpy as np
 
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.frames import Image
+from siamtrack.images import image_files
 from siamtrack.studio import seek
 from siamtrack.studio.decoder import Decoder
 from siamtrack.video.files import FileReader
-from siamtrack.video.images import image_files, read_image
+from siamtrack.video.images import read_image
 
 JPEG_BYTES = 96 << 20
 """Memory for encoded frames of one clip."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from siamtrack.config import shown
 from siamtrack.studio.jobs import Order
 from siamtrack.studio.models import Models
 from siamtrack.studio.plan import Step
@@ -52,7 +52,7 @@ def change_of(values: Mapping[str, Any]) -> Change:
         return lambda project: project.set_key(number, frame, None)
     if kind == "unkey":
         return lambda project: project.remove_key(number, frame)
-    raise ValueError(f"do {kind!r}: no edit is called so")
+    raise ValueError(f"do {shown(kind)}: no edit is called so")
 
 
 def order_of(values: Mapping[str, Any], models: Models) -> Order:
@@ -62,13 +62,13 @@ def order_of(values: Mapping[str, Any], models: Models) -> Order:
         ValueError: If something of it is missing or of another type.
     """
     direction, model = values.get("direction", "forward"), values.get("model", models.names[0])
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction {direction!r}: expected {', '.join(DIRECTIONS)}")
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
+        raise ValueError(f"direction {shown(direction)}: expected {', '.join(DIRECTIONS)}")
     if model not in models.names:
-        raise ValueError(f"no model {model!r} here: choose one of {', '.join(models.names)}")
+        raise ValueError(f"no model {shown(model)} here: choose one of {', '.join(models.names)}")
     frame, targets = _whole(values, "frame"), values.get("targets")
     if targets is not None and not (
-        isinstance(targets, list) and all(type(number) is int for number in targets)
+        isinstance(targets, list) and all(type(n) is int and 0 <= n < 1 << 31 for n in targets)
     ):
         raise ValueError("targets: expected a list of numbers, or null for all")
     bounds, count = None, values.get("count")
@@ -84,14 +84,14 @@ def order_of(values: Mapping[str, Any], models: Models) -> Order:
 def _whole(values: Mapping[str, Any], name: str) -> int:
     value = values.get(name)
     if type(value) is not int or not 0 <= value < 1 << 31:
-        raise ValueError(f"{name} {value!r}: expected a whole number from 0")
+        raise ValueError(f"{name} {shown(value)}: expected a whole number from 0")
     return value
 
 
 def _text(values: Mapping[str, Any], name: str) -> str | None:
     value = values.get(name)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} {value!r}: expected text")
+        raise ValueError(f"{name} {shown(value)}: expected text")
     return value
 
 
@@ -101,9 +101,10 @@ def _box(values: Mapping[str, Any]) -> Box:
         not isinstance(value, list)
         or len(value) != 4
         or not all(
-            type(each) in (int, float) and math.isfinite(each) and abs(each) < 1e6 for each in value
+            type(each) in (int, float) and abs(each) < 1e6
+            for each in value  # NaN is not
         )
     ):
-        raise ValueError(f"box {value!r}: expected left, top, width, height")
+        raise ValueError(f"box {shown(value)}: expected left, top, width, height")
     left, top, width, height = (float(each) for each in value)
     return left, top, width, height

@@ -27,11 +27,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from siamtrack.boundary import log, sentence
 from siamtrack.config import parse_json
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.asking import accepted_session, session_of
 from siamtrack.studio.exports import FORMATS, result_of, write_export
 from siamtrack.studio.session import Session
+from siamtrack.studio.shield import told
 from siamtrack.studio.yolo import split, zip_pieces
 
 logger = logging.getLogger(__name__)
@@ -146,14 +148,15 @@ class Export:
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, SiamtrackError | ValueError | CancelledError):
-            self.error = str(error).replace(str(self._path), self.filename)
+            self.error = told(error)
         elif isinstance(error, OSError):  # whose text names a path, which is no page's business
             self.error = f"the export cannot be written: {error.strerror}"
         elif isinstance(error, GeneratorExit):
             self.error = "the fetching broke off"
         else:
-            logger.exception("an export failed")
-            self.error = "a defect; see the log"
+            log(error)
+            logger.warning("an export failed: %s", sentence(error))
+            self.error = told(error)
         self.state = "failed"
 
     def _tick(self, done: int, total: int) -> None:
@@ -175,7 +178,7 @@ async def export(socket: WebSocket) -> None:
         model = str(hello.get("model", session.models.names[0]))
         made = await run_in_threadpool(Export, session, str(hello.get("format")), model)
     except (SiamtrackError, ValueError, TypeError, AttributeError) as error:
-        await _say(socket, {"state": "failed", "error": str(error)})
+        await _say(socket, {"state": "failed", "error": told(error)})
         return
     except (WebSocketDisconnect, KeyError):
         return

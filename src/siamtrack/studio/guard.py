@@ -4,8 +4,8 @@
   rebinding) and read everything.
 - Requests that another site's page makes are refused: by Origin, and by Sec-Fetch-Site where
   there is no Origin. A WebSocket without Origin is refused, since CORS does not cover those.
-- Where the studio listens to more than this machine, each request needs the random token, which
-  the page gets as a cookie when it is first opened.
+- Each request needs the random token, also from this machine, which other people may use as well.
+  The address that is opened carries it once; the page gets it as a cookie.
 """
 
 from __future__ import annotations
@@ -81,10 +81,12 @@ class Guard:
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         if scope["type"] == "http" and scope["path"] == "/" and self._right(given):
             answer = RedirectResponse("/", 303)
-            answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict", path="/")
+            answer.set_cookie(
+                cookie_name(host), self._token, httponly=True, samesite="strict", path="/"
+            )
             return answer
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        if self._right(_cookie(headers)) or self._right(bearer):
+        if self._right(_cookie(headers, host)) or self._right(bearer):
             return None
         return PlainTextResponse("Open the address that the studio printed: it has a token.\n", 401)
 
@@ -111,7 +113,10 @@ class Guard:
 def _same_origin(scope: Scope, headers: Headers, host: str) -> bool:
     origin = headers.get("origin")
     if origin is not None:
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # such as http://[
+            return False
         return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
     if scope["type"] == "websocket":
         return False
@@ -122,9 +127,20 @@ def _same_origin(scope: Scope, headers: Headers, host: str) -> bool:
     return opened and scope["method"] in SAFE
 
 
-def _cookie(headers: Headers) -> str:
+def cookie_name(host: str) -> str:
+    """Return the name of the cookie: browsers keep those of all ports of a machine together.
+
+    Example:
+        >>> cookie_name("localhost:8765"), cookie_name("studio.example")
+        ('siamtrack_studio_8765', 'siamtrack_studio')
+    """
+    port = re.search(r":([0-9]{1,5})$", host)
+    return COOKIE + (f"_{port[1]}" if port else "")
+
+
+def _cookie(headers: Headers, host: str) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(cookie_name(host))
     except CookieError:
         return ""
     return "" if found is None else found.value

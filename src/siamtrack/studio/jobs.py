@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from siamtrack.boundary import log, sentence
 from siamtrack.errors import SiamtrackError
 from siamtrack.frames import Image
 from siamtrack.studio.clip import Clip
 from siamtrack.studio.plan import Segment, Step, by_frame, segments
 from siamtrack.studio.project import Project
 from siamtrack.studio.scene import STATES, Row, Run
+from siamtrack.studio.shield import told
 from siamtrack.tracker import SiamTracker
 from siamtrack.weights import Model
 
@@ -147,10 +149,11 @@ class Jobs:
             Pass(self, order).run()
             self._set(**{**self._status, "state": "idle"})
         except (SiamtrackError, ValueError, OSError) as error:
-            self._set(**{**self._status, "state": "failed", "error": str(error)})
-        except Exception:
-            logger.exception("tracking failed")
-            self._set(**{**self._status, "state": "failed", "error": "a defect; see the log"})
+            self._set(**{**self._status, "state": "failed", "error": told(error)})
+        except Exception as error:
+            log(error)
+            logger.warning("tracking failed: %s", sentence(error))
+            self._set(**{**self._status, "state": "failed", "error": told(error)})
 
 
 class Pass:

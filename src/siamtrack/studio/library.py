@@ -14,11 +14,11 @@ import av
 from av.error import FFmpegError
 
 from siamtrack.errors import VideoError
+from siamtrack.images import image_files
 from siamtrack.studio.journal import read_head
 from siamtrack.studio.partial import clear_uploads
 from siamtrack.video.decode import video_stream
 from siamtrack.video.files import FileReader, is_video
-from siamtrack.video.images import IMAGE_SUFFIXES
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,mxf,ivf"
 """Containers that uploads may be. Playlists, which name other files, are not among them."""
@@ -178,5 +178,4 @@ def _clips(root: Path) -> list[Path]:
 
 
 def _has_images(folder: Path) -> bool:
-    images = (path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
-    return any(images) and not any(is_video(path) for path in folder.iterdir())
+    return bool(image_files(folder.iterdir())) and not any(map(is_video, folder.iterdir()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 import socket
 import sys
@@ -10,6 +11,7 @@ import threading
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
 
@@ -18,8 +20,13 @@ from siamtrack.studio.app import make_app
 from siamtrack.studio.asking import Access, Limits, Settings
 from siamtrack.studio.library import Library
 from siamtrack.studio.models import Models
+from siamtrack.studio.sockets import PatientProtocol
 
 PORT = 8765
+TOKEN = "SIAMTRACK_STUDIO_TOKEN"
+"""Environment variable with the token to ask for, in place of a random one."""
+KEEP_ALIVE = 15
+"""Seconds that a connection may wait between two requests."""
 
 
 def serve(
@@ -57,7 +64,7 @@ def serve(
         SiamtrackError: If a model cannot be loaded.
     """
     local = _is_local(host)
-    token = None if local else secrets.token_urlsafe(24)
+    token = os.environ.get(TOKEN) or secrets.token_urlsafe(24)
     known = {*names, host} if local else {*names, host, socket.gethostname()}
     access = Access(frozenset(known), addresses=not local, token=token)
     loaded = Models(models, threads, runtime)
@@ -65,15 +72,15 @@ def serve(
     app = make_app(Library(roots, home), loaded, Settings(Limits(upload), access, tuple(cameras)))
     listener = _listen(host, port)
     where = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
-    if token:
-        where += f"?token={token}"
+    where += f"?token={quote(token)}"
     sys.stderr.write(f"siamtrack studio: {where}\nprojects: {home}\nCtrl-C ends it.\n")
     sys.stderr.flush()
     if browser:
         threading.Timer(0.8, webbrowser.open, [where]).start()
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, ws_max_size=8 << 20,
-        ws_max_queue=4, timeout_graceful_shutdown=2,
+        ws_max_queue=4, timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE,
+        http=PatientProtocol, backlog=256,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])
 

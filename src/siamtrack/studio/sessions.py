@@ -25,6 +25,7 @@ class Sessions:
         self.library, self.models = library, models
         self._open: dict[str, Session] = {}
         self._lock = threading.Lock()
+        self._making = threading.Lock()  # held from the search for a project until it is made
 
     def get(self, project: str) -> Session:
         """Return a project, opened if need be.
@@ -66,11 +67,12 @@ class Sessions:
             VideoError: If it cannot be read.
         """
         entry = self.library.clip(number)
-        for project, head in self.library.folders():
-            if head.get("clip") == entry.id:
-                return self.get(project)
-        head = {"clip": entry.id, "path": str(entry.path)}
-        return self._create(self.library.new_folder(), entry.path, entry.name, head)
+        with self._making:  # eight tabs that open one clip at once get one project
+            for project, head in self.library.folders():
+                if head.get("clip") == entry.id:
+                    return self.get(project)
+            head = {"clip": entry.id, "path": str(entry.path)}
+            return self._create(self.library.new_folder(), entry.path, entry.name, head)
 
     def adopt(self, folder: Path, name: str) -> Session:
         """Make a project of an upload, which is in `folder` already.

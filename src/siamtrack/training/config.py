@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from siamtrack.config import check_numbers
 from siamtrack.data.pairs import PairConfig
 from siamtrack.models.siamfc import SiamFCConfig
 from siamtrack.models.tracking import BoxTrackerConfig
@@ -103,17 +104,20 @@ class TrainConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1 or self.rate <= 0:
-            raise ValueError("steps and batch must be at least 1 and rate above 0")
+        check_numbers(
+            self, steps=(1, 2**31), batch=(1, 65536), rate=(1e-12, 1e3), backbone_rate=(0, 1e3),
+            unfreeze=(0, 2**31), decay=(0, 1e3), clip=(1e-9, 1e9), average=(0, 1),
+            save_every=(0, 1e9), loaders=(0, 1024), seed=(0, 2**63 - 1), teaching=(0, 1e6),
+            radius=(0, 1e4), momentum=(0, 1), last_rate=(0, 1), warmup=(0, 1),
+            prepare=(0, 2**24), repeats=(1, 1000), sides=(0, 1e3), centers=(0, 1e3),
+        )  # fmt: skip
         if self.prepare and (self.prepare % self.batch or len(self.unfreeze) != 1):
             raise ValueError(
                 f"prepare {self.prepare}: expected a multiple of batch {self.batch}, and one entry "
                 "in unfreeze, since what is prepared must not change"
             )
-        if self.repeats < 1 or (self.repeats > 1 and not self.prepare):
-            raise ValueError(f"repeats {self.repeats}: expected 1, or more with prepare")
-        if self.loaders < 0:
-            raise ValueError(f"loaders {self.loaders}: expected a number of threads, 0 or more")
+        if self.repeats > 1 and not self.prepare:
+            raise ValueError(f"repeats {self.repeats}: expected 1 where nothing is prepared")
         if not (0 <= self.average < 1 and 0 <= self.warmup < 1 and 0 <= self.momentum < 1):
             raise ValueError("average, warmup and momentum must lie in [0, 1)")
         if not 0 <= self.last_rate <= 1 or (self.schedule == "log" and self.last_rate == 0):

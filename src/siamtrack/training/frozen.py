@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.models.graph_file import write_graph
+from siamtrack.reading import bytes_of
 from siamtrack.training.objectives import Network
 
 
@@ -91,7 +92,7 @@ class FrozenFront:
                 front.eval(), (images[:1],), file, inputs=["images"], outputs=["features"],
                 free={"images": free, "features": free},
             )  # fmt: skip
-            graph = file.read_bytes()
+            graph = bytes_of(file)
         for module, mode in modes.items():
             module.training = mode
         options = onnxruntime.SessionOptions()

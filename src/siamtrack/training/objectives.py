@@ -42,7 +42,9 @@ def response_loss(name: str) -> Loss:
     Raises:
         UnknownNameError: If there is no such loss.
     """
-    return LOSSES[SHORT.get(name, name)]()
+    loss = LOSSES[SHORT.get(name, name)]()
+    LOSSES.check_made(name, loss, "__call__")
+    return loss
 
 
 def objective(network: Network, config: TrainConfig) -> Objective:

@@ -78,7 +78,9 @@ def preset(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
         >>> preset("cpu", {"steps": 10, "model": {"width": 0.125}}).model.width
         0.125
     """
-    values, given = to_dict(PRESETS[name]()), dict(changes or {})
+    config = PRESETS[name]()
+    PRESETS.check_made(name, config, "__dataclass_fields__", "model", "pairs")
+    values, given = to_dict(config), dict(changes or {})
     model, pairs = given.pop("model", {}), given.pop("pairs", {})
     for key, part in (("model", model), ("pairs", pairs)):
         if not isinstance(part, Mapping):

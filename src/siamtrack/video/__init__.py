@@ -10,9 +10,11 @@ from typing import TypeAlias
 
 from numpy.typing import ArrayLike
 
+from siamtrack.boundary import surface
 from siamtrack.errors import VideoError
+from siamtrack.images import IMAGE_SUFFIXES, image_files
 from siamtrack.video.files import FileReader
-from siamtrack.video.images import IMAGE_SUFFIXES, ImageReader, IterableReader, image_files
+from siamtrack.video.images import ImageReader, IterableReader
 from siamtrack.video.source import Frame, Reader, Span, VideoSource
 from siamtrack.video.streams import CaptureReader
 
@@ -22,6 +24,7 @@ Source: TypeAlias = str | PathLike[str] | int | Iterable[ArrayLike]
 """What `open_video` takes."""
 
 
+@surface
 def open_video(
     source: Source, *, start: int = 0, end: int | None = None, stride: int = 1, latest: bool = False
 ) -> VideoSource:
@@ -88,6 +91,8 @@ def _path_reader(path: Path) -> Reader:
             raise VideoError(f"folder {name} holds no images: expected files ending in {endings}")
         return ImageReader(files, name)
     if path.exists():
+        if not path.is_file():  # a pipe would wait for ever
+            raise VideoError(f"{name} is no ordinary file: cameras go by their number")
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return ImageReader([path], name)
         return FileReader(path)

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import count, islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.decoding import decode
 from siamtrack.errors import VideoError
 from siamtrack.frames import Image, as_rgb
+from siamtrack.images import encoded, picture_of
 from siamtrack.video.source import Frame, Span
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-"""Endings of the names of images, in lower case; any case is read."""
-
-
-def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key by which numbers in names count as numbers.
-
-    Example:
-        >>> [p.name for p in sorted([Path("img10.png"), Path("img2.png")], key=natural_key)]
-        ['img2.png', 'img10.png']
-    """
-    parts = re.split(r"([0-9]+)", str(path))
-    key = [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts]
-    return [*key, (-1, str(path))]
-
-
-def image_files(paths: Iterable[Path]) -> list[Path]:
-    """Return those of `paths` whose names end like images, in natural order.
-
-    Hidden files are left out, as shells do: some systems put ._name.jpg beside every name.jpg.
-    """
-    images = (p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
-    return sorted(images, key=natural_key)
 
 
 def read_image(path: Path) -> Image:
@@ -49,34 +23,11 @@ def read_image(path: Path) -> Image:
     """
     advice = "remove it or replace it"
     try:
-        data = np.fromfile(path, dtype=np.uint8)  # OpenCV's own reader fails on non-ASCII paths
+        return picture_of(encoded(path))
     except OSError as error:
         raise VideoError(f"image {path} cannot be read ({error.strerror}): {advice}") from error
-    picture = None
-    if data.size and not _jpeg_is_cut(data.tobytes()):
-        picture = decode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-    if picture is None:
-        raise VideoError(f"image {path} is damaged or not an image, or too large: {advice}")
-    try:
-        return as_rgb(picture if picture.ndim == 2 else picture[..., ::-1])
     except ValueError as error:
-        raise VideoError(f"image {path}: {error}") from error
-
-
-def _jpeg_is_cut(data: bytes) -> bool:
-    """Whether `data` is a JPEG without an end, of which OpenCV 4 shows gray for what is missing."""
-    if data[:2] != b"\xff\xd8":
-        return False
-    place = 2
-    while data[place : place + 1] == b"\xff":
-        marker = data[place + 1 : place + 2]
-        if marker == b"\xda":  # the scan; whatever has another end, such as a preview, is before it
-            return b"\xff\xd9" not in data[place:]
-        if marker == b"\xff":  # a byte that fills up
-            place += 1
-            continue
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return place >= len(data)
+        raise VideoError(f"image {path}: {error}: {advice}") from error
 
 
 class ImageReader:

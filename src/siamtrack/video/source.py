@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Protocol
 
+from siamtrack.config import shown
 from siamtrack.errors import VideoError
 from siamtrack.frames import Image
 from siamtrack.video.latest import Newest
@@ -44,8 +46,14 @@ class Span:
         """Check the numbers.
 
         Raises:
-            ValueError: If `start` is negative, `end` is not above `start`, or `stride` is below 1.
+            ValueError: If one is no whole number, `start` is negative, `end` is not above `start`,
+                or `stride` is below 1.
         """
+        for name in ("start", "end", "stride"):
+            value = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if (value is not None or name != "end") and not (whole and abs(value) < 2**62):
+                raise ValueError(f"{name} {shown(value)}: expected a whole number of frames")
         if self.start < 0:
             raise ValueError(f"start {self.start}: expected 0 or more; frames count from 0")
         if self.end is not None and self.end <= self.start:

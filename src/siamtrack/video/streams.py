@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.config import shown
 from siamtrack.errors import VideoError
 from siamtrack.frames import as_rgb
 from siamtrack.video.source import Frame, Span
@@ -40,6 +41,8 @@ class CaptureReader:
     """
 
     def __init__(self, target: int | str) -> None:
+        if isinstance(target, int) and not 0 <= target < 2**31:
+            raise VideoError(f"camera {shown(target)}: expected a number from 0, most often 0 or 1")
         self._target = target
         self.name = f"camera {target}" if isinstance(target, int) else target
         self._capture = self._open()

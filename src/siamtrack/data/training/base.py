@@ -73,17 +73,10 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
         raise DatasetError(
             f"{path}: no such folder or file; give the place of {name} after {name}:"
         )
-    with _no_collection():
-        try:
-            entries = list(thinned(reader(path, found), every))
-        except SiamtrackError:
-            raise
-        except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
-                ValueError) as error:  # fmt: skip
-            raise DatasetError(
-                f"{path}: an annotation file has not the form that {name} expects "
-                f"({repr(error)[:300]})"
-            ) from error
+    with _no_collection(), annotations_of(path, name):
+        boxes = reader(path, found)
+        TRAINING.check_made(name, boxes, "__iter__")
+        entries = list(thinned(boxes, every))
     left_out = found.summary()
     if not entries:
         raise DatasetError(
@@ -93,6 +86,24 @@ def read_training(source: str | Path, found: Findings | None = None) -> list[Ent
     if left_out:
         logger.warning("%s: left out %s", source, left_out)
     return entries
+
+
+@contextmanager
+def annotations_of(path: Path, form: str) -> Iterator[None]:
+    """Name file and format in whatever a reader raises on annotations of another form.
+
+    Raises:
+        DatasetError: In place of any error that is not ours.
+    """
+    try:
+        yield
+    except SiamtrackError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+            ValueError) as error:  # fmt: skip
+        raise DatasetError(
+            f"{path}: an annotation file has not the form that {form} expects ({repr(error)[:300]})"
+        ) from error
 
 
 def read_all(sources: Iterable[str | Path]) -> list[Entry]:

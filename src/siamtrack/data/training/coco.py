@@ -20,6 +20,7 @@ from siamtrack.data.training.base import TRAINING
 from siamtrack.data.training.entries import still_entry
 from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError
+from siamtrack.reading import bytes_of
 
 
 @TRAINING.register("coco")
@@ -80,7 +81,7 @@ def read_coco_json(file: Path) -> dict[str, Any]:
             `videos` and `annotations`.
     """
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(bytes_of(file))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file}: cannot be read as JSON ({error})") from error
     lists = [

@@ -23,6 +23,7 @@ from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.masks import mask_entries
 from siamtrack.data.training.rows import folders
 from siamtrack.errors import DatasetError
+from siamtrack.reading import text_of
 
 
 @TRAINING.register("davis")
@@ -66,7 +67,7 @@ def _names(path: Path) -> list[str]:
     for year in ("2017", "2016", "480p"):
         file = path / "ImageSets" / year / "train.txt"
         if file.is_file():
-            lines = file.read_text(encoding="utf-8").split("\n")
+            lines = text_of(file).split("\n")
             firsts = [line.split()[0] for line in lines if line.strip()]
             # 2016 lists images, /JPEGImages/480p/bear/00000.jpg, of which the folder is the video
             return sorted({Path(each).parent.name if "/" in each else each for each in firsts})

@@ -25,6 +25,7 @@ from siamtrack.data.training.entries import numbered, track_entries
 from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.rows import flags_of, folders, rows_of
 from siamtrack.errors import DatasetError
+from siamtrack.reading import text_of
 
 
 @TRAINING.register("got10k")
@@ -42,7 +43,7 @@ def read_got10k(path: Path, found: Findings) -> Iterator[Entry]:
     listed = train / "list.txt"
     names = [folder.name for folder in folders(train)]
     if listed.is_file():
-        wanted = listed.read_text(encoding="utf-8").split()
+        wanted = text_of(listed).split()
         here = set(names)
         for name in wanted:
             if name not in here:
@@ -86,7 +87,7 @@ def _sequence(folder: Path, found: Findings) -> Iterator[Entry]:
 def _meta(path: Path) -> tuple[str, tuple[float, float] | None]:
     """Return class and frame size; the files are not quite INI, so lines are searched."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = text_of(path, errors="replace")
     except OSError:
         return "", None
     label = re.search(r"^\s*object_class\s*[:=]\s*(.+?)\s*$", text, re.MULTILINE)

@@ -17,6 +17,7 @@ from siamtrack.data.training.entries import track_entries
 from siamtrack.data.training.findings import Findings
 from siamtrack.decoding import decode
 from siamtrack.errors import ImageError
+from siamtrack.reading import bytes_of
 
 Boxes = dict[int, tuple[float, float, float, float]]
 VOID = 255
@@ -32,7 +33,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         ImageError: If the file is missing or is no such image.
     """
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except OSError as error:
         reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
         raise ImageError(str(path), reason) from error

@@ -25,6 +25,7 @@ from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import Pictures, own_format, own_name, pictures_beside
 from siamtrack.data.training.rows import folders
 from siamtrack.errors import DatasetError
+from siamtrack.reading import text_of
 
 
 @own_format("mot")
@@ -92,7 +93,7 @@ def _sequence(
 def _size(path: Path) -> tuple[float, float] | None:
     if not path.is_file():
         return None
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = text_of(path, errors="replace")
     width = re.search(r"^\s*imWidth\s*=\s*(\d+)", text, re.MULTILINE)
     height = re.search(r"^\s*imHeight\s*=\s*(\d+)", text, re.MULTILINE)
     return (float(width[1]), float(height[1])) if width and height else None

@@ -11,8 +11,8 @@ from siamtrack.data.manifest import Entry
 from siamtrack.data.training.base import TRAINING
 from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError
+from siamtrack.images import image_files
 from siamtrack.registry import Registry
-from siamtrack.video.images import image_files
 
 _NUMBER = re.compile(r"(\d+)$")
 

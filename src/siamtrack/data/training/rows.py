@@ -11,6 +11,7 @@ from siamtrack.boxes import Array
 from siamtrack.data.text import read_rows
 from siamtrack.data.training.findings import Findings
 from siamtrack.errors import DatasetError
+from siamtrack.reading import text_of
 
 
 def need(path: Path, name: str, what: str) -> Path:
@@ -40,7 +41,7 @@ def folders(path: Path, pattern: str = "*") -> list[Path]:
 def rows_of(path: Path, columns: int, found: Findings) -> Array | None:
     """Read rows of numbers (N, columns); None, and a finding, if that is not possible."""
     try:
-        text = path.read_text(encoding="utf-8-sig").replace(",", " ").split("\n")
+        text = text_of(path, "utf-8-sig").replace(",", " ").split("\n")
         rows = np.array([line.split() for line in text if line], dtype=np.float64)
         if rows.ndim == 2 and rows.shape[1] == columns:
             return rows
@@ -56,7 +57,7 @@ def rows_of(path: Path, columns: int, found: Findings) -> Array | None:
 def flags_of(path: Path, count: int) -> NDArray[np.float64] | None:
     """Read `count` numbers from a text file, whatever separates them; None if it has others."""
     try:
-        values = np.array(path.read_text(encoding="utf-8-sig").replace(",", " ").split(), float)
+        values = np.array(text_of(path, "utf-8-sig").replace(",", " ").split(), float)
     except (OSError, ValueError):
         return None
     return values if len(values) == count else None

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from siamtrack.errors import DatasetError
+from siamtrack.reading import bytes_of
 
 
 class _Refusing(ET.TreeBuilder):
@@ -24,7 +25,7 @@ def read_xml(path: Path) -> ET.Element:
         FileNotFoundError: If it does not exist.
     """
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except FileNotFoundError:
         raise
     except OSError as error:

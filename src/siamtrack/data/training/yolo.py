@@ -22,6 +22,7 @@ from siamtrack.data.training.entries import still_entry
 from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import Pictures, own_format, own_name
 from siamtrack.errors import DatasetError, ImageError
+from siamtrack.reading import text_of
 
 Box = tuple[float, float, float, float]
 
@@ -65,7 +66,7 @@ def _objects(
     file: Path, image: str, names: dict[int, str], source: str, root: Path, found: Findings
 ) -> Iterator[Entry]:
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = text_of(file).split("\n")
         size = image_size(image) if any(line.strip() for line in lines) else (1, 1)
     except (OSError, UnicodeDecodeError, ImageError) as error:
         found.add("unreadable", f"{file}: {error}")
@@ -125,11 +126,11 @@ def _names(path: Path) -> dict[int, str]:
     """Return the class names; of YAML, only the two forms in which `names` is written are read."""
     for file in (path / "classes.txt", path / "obj.names"):
         if file.is_file():
-            lines = file.read_text(encoding="utf-8").split("\n")
+            lines = text_of(file).split("\n")
             return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
     for file in (path / "data.yaml", path / "dataset.yaml", path / "data.yml"):
         if file.is_file():
-            return _yaml_names(file.read_text(encoding="utf-8"))
+            return _yaml_names(text_of(file))
     return {}
 
 

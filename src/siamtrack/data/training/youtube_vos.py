@@ -22,6 +22,7 @@ from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.masks import mask_entries
 from siamtrack.data.training.rows import folders, need
 from siamtrack.errors import DatasetError
+from siamtrack.reading import bytes_of
 
 
 @TRAINING.register("youtube-vos")
@@ -55,7 +56,7 @@ def _meta(path: Path) -> dict[str, dict[int, str]]:
     if not path.is_file():
         return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(bytes_of(path))
         return {
             video: {int(k): str(v.get("category", "")) for k, v in each["objects"].items()}
             for video, each in content["videos"].items()

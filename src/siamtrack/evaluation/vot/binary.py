@@ -15,6 +15,7 @@ from pathlib import Path
 
 from siamtrack.data.votmask import runs_box
 from siamtrack.errors import ResultsError
+from siamtrack.reading import bytes_of
 
 VERSION = 1
 CODES = (0, 1, 2)
@@ -30,7 +31,7 @@ def read_binary(path: Path) -> list[list[float]]:
             names the frame.
     """
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except OSError as reason:
         raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
     bytes_ = _Reader(data)

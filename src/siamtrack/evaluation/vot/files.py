@@ -20,6 +20,7 @@ from siamtrack.errors import ResultsError
 from siamtrack.evaluation.vot.binary import CODES, read_binary
 from siamtrack.evaluation.vot.multistart import AnchorRun
 from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
+from siamtrack.reading import text_of
 from siamtrack.writing import write_text
 
 BASELINE = "baseline"
@@ -138,7 +139,7 @@ def read_unsupervised(
         boxes -= origin
     file = path.with_name(f"{path.stem}{CONFIDENCE}")
     try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
+        lines = text_of(file, "utf-8-sig").split("\n")
         scores = np.array([float(line) if line.strip() else np.nan for line in lines])
     except (OSError, ValueError) as reason:
         raise ResultsError(f"{file}: cannot be read as a score per frame ({reason})") from reason
