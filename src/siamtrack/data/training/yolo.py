@@ -130,19 +130,19 @@ def _names(path: Path) -> dict[int, str]:
             return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
     for file in (path / "data.yaml", path / "dataset.yaml", path / "data.yml"):
         if file.is_file():
-            return _yaml_names(text_of(file))
+            return yaml_names(text_of(file))
     return {}
 
 
-def _yaml_names(text: str) -> dict[int, str]:
+def yaml_names(text: str) -> dict[int, str]:
     r"""Return `names` of a data.yaml: a list in brackets, a list of dashes, or numbered lines.
 
     Example:
-        >>> _yaml_names("nc: 2\nnames: ['cat', dog]")
+        >>> yaml_names("nc: 2\nnames: ['cat', dog]")
         {0: 'cat', 1: 'dog'}
-        >>> _yaml_names("names:\n  0: cat\n  2: dog\npath: x")
+        >>> yaml_names("names:\n  0: cat\n  2: dog\npath: x")
         {0: 'cat', 2: 'dog'}
-        >>> _yaml_names("names:\n- cat\n- dog")
+        >>> yaml_names("names:\n- cat\n- dog")
         {0: 'cat', 1: 'dog'}
     """
     match = re.search(r"^names\s*:[ \t]*(.*)$", text, re.MULTILINE)
