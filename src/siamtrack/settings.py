@@ -17,6 +17,10 @@ class PresenceSettings:
         lost_below: Below this score the target is lost.
         tracked_from: From this score on it is tracked; in between it is uncertain.
         patience: Frames in a row that a target is lost before more of the frame is searched.
+        hold: Frames in a row that a target is lost before its box goes back to where it was last
+            not lost, with its size of then, and stays until the target returns; 0: never.
+        familiar: Least score of the online classifier at which what returns after that is taken
+            for the target, in [0, 1].
     """
 
     slope: float = 1.0
@@ -24,9 +28,18 @@ class PresenceSettings:
     lost_below: float = 0.25
     tracked_from: float = 0.5
     patience: int = 3
+    hold: int = 0
+    familiar: float = 0.3
 
     def __post_init__(self) -> None:
-        check_numbers(self, slope=(-1e6, 1e6), offset=(-1e6, 1e6), patience=(0, 2**31))
+        check_numbers(
+            self,
+            slope=(-1e6, 1e6),
+            offset=(-1e6, 1e6),
+            patience=(0, 2**31),
+            hold=(0, 2**31),
+            familiar=(0, 1),
+        )
         if not 0 <= self.lost_below <= self.tracked_from <= 1:
             raise ValueError(
                 f"lost_below {self.lost_below} and tracked_from {self.tracked_from}: expected "
@@ -108,7 +121,8 @@ class TrackerSettings:
     def __post_init__(self) -> None:
         check_numbers(
             self, window=(0, 1), size_rate=(0, 1), size_floor=(0, 1), context=(0, 10),
-            area=(0, 10),            penalty=(0, 100), scales=(1, 25), scale_step=(1, 2), scale_every=(1, 2**31),
+            area=(0, 10), penalty=(0, 100), scales=(1, 25), scale_step=(1, 2),
+            scale_every=(1, 2**31),
             up=(1, 64), smallest=(1e-3, 1e4),
         )  # fmt: skip
         if self.scales % 2 == 0 or self.scale_step == 1:

@@ -54,6 +54,7 @@ class Target:
         self.id, self.model, self.redetect = number, model, redetect
         self._lost_for = self._frames = 0
         self.box = check_box(box, width, height)
+        self._last_seen = self.box
         self.shape = (height, width)
         self.border = mean_colour(frame)
         self._find = MOTIONS[model.card.kind]
@@ -114,7 +115,7 @@ class Target:
         Raises:
             ValueError: If the box is no box of the frame.
         """
-        self.box = check_box(box, self.shape[1], self.shape[0])
+        self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
 
     def windows(self) -> list[Window]:
         """Return the windows to search next: one for each scale, or more to find it again."""
@@ -149,17 +150,47 @@ class Target:
         A response that is not finite leaves the box where it is, with score 0.
         """
         score, presence = 0.0, self.model.card.tracker.presence
+        before = self.box
+        # Let the online classifier have its say, and read the best box.
         seen = self._seen(response)
         found, where = self._best(windows, self._judged(response, seen))
         if found is not None:
             self.box = self._inside(found)
             score = calibrated(found.presence, presence)
+        # Say whether the target is there; one that was lost must look familiar.
         state = state_of(score, presence)
+        returned = self._is_held and state is not TrackState.LOST
+        if returned and seen and not self._is_familiar(windows[where], seen[where]):
+            state, score = TrackState.LOST, min(score, presence.lost_below)
+        # Hold the box of a target that stays lost, so that it is found again where it left.
+        if state is TrackState.LOST and self._lost_for == 0:
+            self._last_seen = before
+        self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
+        if self._is_held:
+            self.box = self._last_seen.copy()
+        # Learn from what was surely seen.
         if found is not None and seen and state is not TrackState.LOST:
             self._learn(windows[where], seen[where], found)
         self._frames += 1
-        self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
         return Track(self.box.copy(), score, state, self.id)
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether the target is lost for so long that its box is held."""
+        hold = self.model.card.tracker.presence.hold
+        return 0 < hold <= self._lost_for
+
+    def _is_familiar(self, window: Window, seen: Cells) -> bool:
+        """Whether the online classifier knows what stands in the box."""
+        if self._online is None:
+            return True
+        cx, cy = centres(window.to_patch(self.box)).tolist()
+        scores, stride = self._online.scores(seen), self.model.card.stride
+        rows, columns = scores.shape
+        row = round((cy - window.size / 2) / stride + (rows - 1) / 2)
+        column = round((cx - window.size / 2) / stride + (columns - 1) / 2)
+        near = scores[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        return near.size > 0 and float(near.max()) >= self.model.card.tracker.presence.familiar
 
     def _seen(self, response: Response) -> list[Cells]:
         """Return what the online classifier sees in each window; nothing where it has no say.

@@ -87,7 +87,8 @@ class PairConfig:
         check_numbers(
             self, **dict.fromkeys((*shares, "warp", "mirror", "tails", "reshaped"), (0, 1)),
             template=(8, 1024), search=(8, 2048), context=(0, 10), area=(0, 10),
-            tail=(0, 2), gap=(0, 2**31), scale=(0, 2), stretch=(0, 2), distractors=(0, 100), weights=(0, 1e6),
+            tail=(0, 2), gap=(0, 2**31), scale=(0, 2), stretch=(0, 2),
+            distractors=(0, 100), weights=(0, 1e6),
         )  # fmt: skip
 
 
