@@ -10,17 +10,18 @@ import urllib.request
 from pathlib import Path
 
 from siamtrack.cli.demo import demo_clip
+from tests.processes import siamtrack
 
 
 def start(folder, port, *options):
     """Start a studio on the clip and wait until it answers."""
     command = [
-        sys.executable, "-c", "from siamtrack.cli import main; main()", "studio", str(demo_clip()),
-        "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
+        *siamtrack("studio", demo_clip()), "--no-browser", "--port", str(port),
+        "--projects", str(folder / "projects"),
         "--threads", "1", *options,
     ]  # fmt: skip
-    log = (folder / "log").open("ab")
-    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     (folder / "pid").write_text(str(process.pid))
     for _ in range(300):
         try:
@@ -31,6 +32,8 @@ def start(folder, port, *options):
             time.sleep(0.2)
         else:
             return process
+    process.kill()
+    process.wait()
     raise AssertionError("the studio does not start")
 
 
