@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from siamtrack.config import to_dict
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
+from siamtrack.owning import owning
 from siamtrack.training import checkpoint
 from siamtrack.training.average import copy_of, update_average
 from siamtrack.training.batches import batches
@@ -22,7 +23,7 @@ from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.guard import check_finite
 from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.precision import keep_depthwise_in_float32
-from siamtrack.training.ranks import join
+from siamtrack.training.ranks import Ranks, join
 from siamtrack.training.runtime import live_model
 from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
 from siamtrack.training.sync_norm import sync_norms
@@ -56,6 +57,7 @@ def train(
 
     Raises:
         FileExistsError: If `out` holds a run and `resume` is not set.
+        FolderBusyError: If another run writes to `out`.
         FloatingPointError: If loss or gradient is no finite number; the batch is kept, and the
             checkpoint before it is intact.
         OSError: If a file cannot be written, as on a full disk; the last checkpoint is intact.
@@ -63,7 +65,13 @@ def train(
         WeightsError: If weights to start from do not fit.
     """
     ranks = join(config.device)
-    out.mkdir(parents=True, exist_ok=True)
+    with owning(out) if ranks.first else nullcontext():
+        return _train(config, sampler, out, resume, watch or Watch(), ranks)
+
+
+def _train(
+    config: TrainConfig, sampler: PairSampler, out: Path, resume: bool, watch: Watch, ranks: Ranks
+) -> Path:
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
         raise FileExistsError(
@@ -100,7 +108,7 @@ def train(
         keep_depthwise_in_float32(model)
     source = batches(sampler, config.batch, first, config.loaders, ranks)
     saved = time.monotonic()
-    keep = Log(out, config, first, watch or Watch()) if ranks.first else NoLog()
+    keep = Log(out, config, first, watch) if ranks.first else NoLog()
     with closing(source), keep as log:
         for step in range(first, config.steps):
             training = trained_stages(step, config)
