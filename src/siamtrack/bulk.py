@@ -15,7 +15,7 @@ from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
-from siamtrack.made import Made, differences, files_made, model_made, note, refuse_stale
+from siamtrack.made import Made, differences, files_made, model_made, noting, refuse_stale
 from siamtrack.sinks import SINKS, SUFFIXES, open_sink
 from siamtrack.tracker import SiamTracker
 from siamtrack.video import open_video
@@ -38,7 +38,7 @@ class Video:
         boxes: Where targets start: frame, id, left, top, width, height of each.
         out: File for the tracks.
         format: Name of a sink.
-        list: File that says where targets start.
+        given: File that says where targets start.
         made: What the result is made of; `track_videos` says.
     """
 
@@ -47,7 +47,7 @@ class Video:
     out: Path
     format: str
 
-    list: Path
+    given: Path
     made: Made = field(default_factory=dict)
 
     def size(self) -> float:
@@ -210,16 +210,16 @@ def track_video(tracker: Any, video: Video) -> Outcome:
     try:
         video.out.parent.mkdir(parents=True, exist_ok=True)
         tracker.clear()
-        with replacing(video.out) as part:
-            with (
-                open_video(video.source) as source,
-                open_sink(part, format=video.format, fps=source.fps) as sink,
-            ):
-                sink.title = video.out.stem
-                for frame, tracks in follow(source, starts, tracker):
-                    sink.write(frame, tracks)
-                    frames += 1
-            note(video.out, video.made)
+        with (
+            noting(video.out, video.made),
+            replacing(video.out) as part,
+            open_video(video.source) as source,
+            open_sink(part, format=video.format, fps=source.fps) as sink,
+        ):
+            sink.title = video.out.stem
+            for frame, tracks in follow(source, starts, tracker):
+                sink.write(frame, tracks)
+                frames += 1
     except (SiamtrackError, ValueError, OSError) as error:
         return Outcome(frames, f"{video.source}: {error}", isinstance(error, ValueError))
     return Outcome(frames)

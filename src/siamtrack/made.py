@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from siamtrack.config import parse_json, to_dict
 from siamtrack.errors import StaleResultsError
-from siamtrack.writing import write_text
+from siamtrack.writing import write_text, write_whole
 
 FOLDER = ".made"
 """Below a folder of results: a JSON file for each of them."""
@@ -49,13 +50,31 @@ def files_made(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def note(file: Path, made: Made) -> None:
-    """Keep what a result is made of; call it right before the result takes its place.
+    """Keep what a result is made of."""
+    write_text(_place(file), json.dumps({"made": made}) + "\n")
 
-    If it replaces another, a digest of that one is kept too: killed between the two steps, the old
-    result is known as such.
+
+@contextlib.contextmanager
+def noting(file: Path, made: Made) -> Iterator[None]:
+    """Keep what a result is made of; the result takes its place within the block.
+
+    If it replaces another, a digest of that one is kept meanwhile: whatever moment a process is
+    killed at, an old result is known as such. After an error the old note is back.
     """
+    place = _place(file)
+    old = place.read_bytes() if place.is_file() else None
     before = {"before": _digest(file)} if file.is_file() else {}
-    write_text(_place(file), json.dumps({"made": made, **before}) + "\n")
+    write_text(place, json.dumps({"made": made, **before}) + "\n")
+    try:
+        yield
+    except BaseException:
+        if old is None:
+            place.unlink(missing_ok=True)
+        else:
+            write_whole(place, old)
+        raise
+    if before:
+        note(file, made)
 
 
 def differences(file: Path, made: Made) -> list[str] | None:

@@ -92,7 +92,7 @@ class Batch:
 
     def _check_files(self, videos: list[Video]) -> None:
         """Refuse to write to what is read."""
-        read = [file for video in videos for file in (*source_files(video.source), video.list)]
+        read = [file for video in videos for file in (*source_files(video.source), video.given)]
         outputs = [*(video.out for video in videos), self.out / FAILED]
         check_outputs(outputs, [*read, *model_paths(self.model)])
 

@@ -16,7 +16,8 @@ from tyro.conf import Positional, arg
 
 from siamtrack.cli.train import read_settings
 from siamtrack.config import to_dict
-from siamtrack.data import Dataset, open_dataset
+from siamtrack.data import open_dataset
+from siamtrack.data.sequence import Sequence as Frames
 from siamtrack.errors import StaleResultsError
 from siamtrack.evaluation.evaluate import sequence_made
 from siamtrack.made import differences, model_made, note
@@ -113,7 +114,7 @@ class Tune:
             self._same(model, space, parts)
             self._run(model, tuning, held_out, space)
 
-    def _same(self, model: Model, space: Space, parts: Sequence[Dataset]) -> None:
+    def _same(self, model: Model, space: Space, parts: Sequence[list[Frames]]) -> None:
         """Refuse to go on with a study of another model or of other clips."""
         named = ("tuned_on", "held_out")
         made = {

@@ -22,7 +22,7 @@ from siamtrack.evaluation.report import Report
 from siamtrack.evaluation.results import read_results, write_results, write_rows
 from siamtrack.evaluation.run import Result, Runnable, TrackerFactory, run_tracker
 from siamtrack.evaluation.scores import SequenceScore, average, score_sequence
-from siamtrack.made import Made, files_made, note, to_make_again
+from siamtrack.made import Made, files_made, noting, to_make_again
 from siamtrack.owning import owning
 
 logger = logging.getLogger(__name__)
@@ -225,9 +225,8 @@ def _run(tracker: Runnable, job: _Job) -> Result:
         return result
     write_rows(_beside(job, "score"), result.scores, decimals=6)
     write_rows(_beside(job, "time"), result.times, decimals=9)
-    if job.made is not None:
-        note(job.file, job.made)
-    write_results(job.file, result.boxes, origin=job.origin)
+    with nullcontext() if job.made is None else noting(job.file, job.made):
+        write_results(job.file, result.boxes, origin=job.origin)
     return _read(job)
 
 

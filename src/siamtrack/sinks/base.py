@@ -144,8 +144,8 @@ class Sink(ABC):
                 part.unlink(missing_ok=True)
 
     def _open_text(self, path: Path) -> TextIO:
-        mode = "w" if self._overwrite else "x"
-        return self._place(path).open(mode, encoding="utf-8", newline="\n")
+        place = self._place(path)
+        return place.open("w" if self._overwrite else "x", encoding="utf-8", newline="\n")
 
     def _open_lines(self, path: Path) -> FileIO:
         """Open a file for `append`."""

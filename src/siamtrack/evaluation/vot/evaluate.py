@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from siamtrack.evaluation.run import Runnable, TrackerFactory
 from siamtrack.evaluation.vot import files, multistart, supervised
 from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
 from siamtrack.evaluation.vot.supervised import SupervisedRun, run_supervised
-from siamtrack.made import Made, note, to_make_again
+from siamtrack.made import Made, noting, to_make_again
 from siamtrack.owning import owning
 
 logger = logging.getLogger(__name__)
@@ -155,20 +155,21 @@ def _work(tracker: Runnable, job: _Job) -> SupervisedRun | AnchorRun:
         run = run_supervised(tracker, job.sequence)
         if job.file is None:
             return run
-        _note(job)
-        files.write_supervised(job.file, run)
+        with _noting(job):
+            files.write_supervised(job.file, run)
     else:
         part = run_anchor(tracker, job.sequence, *job.anchor)
         if job.file is None:
             return part
-        _note(job)
-        files.write_anchor(job.file, part)
+        with _noting(job):
+            files.write_anchor(job.file, part)
     return _read(job)
 
 
-def _note(job: _Job) -> None:
-    if job.made is not None and job.file is not None:
-        note(job.file, job.made)
+def _noting(job: _Job) -> AbstractContextManager[None]:
+    if job.made is None or job.file is None:
+        return nullcontext()
+    return noting(job.file, job.made)
 
 
 def _read(job: _Job) -> SupervisedRun | AnchorRun:
