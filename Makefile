@@ -1,6 +1,7 @@
 # make demo   set up and track a real clip; says where the annotated video is
 # make test   set up and run every check that ends within minutes
 # make test-all   the long tests as well
+# make test-root  the tests that mount file systems and make network namespaces; as root on Linux
 # make test-core  the tests that need no extra, in an environment that has none;
 #                 CONSTRAINTS=constraints-oldest.txt PYTHON=python3.10 with the least versions
 # make fuzz   100,000 and more damaged files, odd boxes and odd frames; FUZZ=cases of each test
@@ -27,7 +28,7 @@ FUZZ ?= 1500
 
 TOOLS := .venv-tools
 
-.PHONY: lock sbom licenses audit demo test test-all test-core dist check-wheel fuzz setup lint docs bench benchmark clean
+.PHONY: lock sbom licenses audit demo test test-all test-root test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -37,6 +38,9 @@ test: setup lint
 
 test-all: setup lint
 	$(DEV)/bin/python -m pytest -m "slow or not slow"
+
+test-root: setup
+	$(DEV)/bin/python -m pytest -m root -rs
 
 test-core:
 	rm -rf $(CORE)

@@ -1,9 +1,11 @@
-"""A disk of a few megabytes, which can be filled."""
+"""A disk of a few megabytes, which can be filled (tests marked `root`), and child processes."""
 
 import shutil
 import subprocess
 
 import pytest
+
+from tests.processes import start as start
 
 
 class Disk:

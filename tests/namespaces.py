@@ -105,7 +105,7 @@ class Host:
 def two_hosts(logs: Path) -> Iterator[tuple[Host, Host]]:
     """Give two hosts, and take them and all of their processes away afterwards.
 
-    Skips the test where this is not Linux, not root, or without iproute2.
+    Skips the test where this is not Linux, not root, or without iproute2; mark it `root`.
     """
     if not sys.platform.startswith("linux") or shutil.which("ip") is None:
         pytest.skip("network namespaces need Linux and the command `ip` (iproute2)")
@@ -131,6 +131,8 @@ def two_hosts(logs: Path) -> Iterator[tuple[Host, Host]]:
             if Path("/run/netns", host.name).exists():
                 host.kill()
                 _ip("netns", "delete", host.name)
+            for child in host.started:
+                child.wait(30)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 90, why: str = "") -> None:

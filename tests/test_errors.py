@@ -1,6 +1,7 @@
 """Errors survive the way out of a worker process, and are what callers catch."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ SAMPLES = [
     errors.UnknownNameError("model", "nanno", ["nano", "siamfc"], "Do this"),
     errors.NotInitialisedError("x"),
     errors.VideoError("x"),
+    errors.FolderBusyError(Path("out"), "process 7"),
+    errors.StaleResultsError("x"),
     errors.DatasetError("x"),
     errors.ImageError("a.jpg", "missing"),
     errors.ResultsError("x"),

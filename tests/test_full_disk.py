@@ -23,6 +23,8 @@ from tests.evaluation.toys import Blob, toys
 from tests.helpers import clip, texture, write_video
 from tests.training.manifest import write_manifest
 
+pytestmark = pytest.mark.root
+
 FRAMES = 300
 LINES = ("a.csv", "a.jsonl", "mot.txt", "otb.txt")
 

@@ -2,12 +2,13 @@
 
 import json
 import runpy
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.processes import started
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks"
 ODD = runpy.run_path(str(SCRIPTS / "odd_cases.py"))
@@ -36,13 +37,10 @@ def test_load(tmp_path, monkeypatch):
 def test_load_that_is_killed_leaves_what_it_measured(tmp_path):
     out = tmp_path / "load.json"
     order = [sys.executable, str(SCRIPTS / "load.py"), "--frames", "2000", "--part", "long_run"]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([*order, "--out", str(out)], stderr=log)
-    end = time.monotonic() + 120
-    while time.monotonic() < end and not out.exists():
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
+    with (tmp_path / "log").open("w") as log, started([*order, "--out", str(out)], stderr=log):
+        end = time.monotonic() + 120
+        while time.monotonic() < end and not out.exists():
+            time.sleep(0.1)
     found = json.loads(out.read_text())
     assert found["finished"] is False
     assert found["long_run"]["resident_mb"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.follow import follow
+from siamtrack.made import Made, differences, files_made, model_made, noting, refuse_stale
 from siamtrack.reading import text_of
 from siamtrack.sinks import SINKS, SUFFIXES, open_sink
 from siamtrack.tracker import SiamTracker
 from siamtrack.video import open_video
 from siamtrack.video.files import is_video
 from siamtrack.weights import Model, load_model
+from siamtrack.writing import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ class Video:
         boxes: Where targets start: frame, id, left, top, width, height of each.
         out: File for the tracks.
         format: Name of a sink.
+        given: File that says where targets start.
+        made: What the result is made of; `track_videos` says.
     """
 
     source: Path
@@ -43,10 +48,21 @@ class Video:
     out: Path
     format: str
 
+    given: Path
+    made: Made = field(default_factory=dict)
+
     def size(self) -> float:
         """Return the bytes of the source: the best guess of its length without opening it."""
-        files = self.source.iterdir() if self.source.is_dir() else [self.source]
-        return float(sum(file.stat().st_size for file in files))
+        return float(files_made(self._files())["bytes"])
+
+    def made_by(self, tracker: Made) -> Video:
+        """Return this, with what its result is made of: the tracker, its boxes and its source."""
+        with contextlib.suppress(OSError):  # a source that is gone fails when it is tracked
+            tracker = {**tracker, "source": files_made(self._files())}
+        return replace(self, made={**tracker, "boxes": [list(box) for box in self.boxes]})
+
+    def _files(self) -> list[Path]:
+        return sorted(self.source.iterdir()) if self.source.is_dir() else [self.source]
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,10 @@ class SharedModel:
     runtime: str = "auto"
     threads: int = 1
     redetect: bool = False
+
+    def made(self) -> dict[str, Any]:
+        """Return what tells its results from those of others."""
+        return {**model_made(self.model, self.runtime), "redetect": self.redetect}
 
     def __call__(self) -> SiamTracker:
         """Return a new tracker."""
@@ -106,11 +126,11 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
                 continue  # results of ours
             source = _beside(boxes)
             target = (out / source.relative_to(place)).with_suffix(ending)
-            videos.append(Video(source, _starts(boxes), target, format))
+            videos.append(Video(source, _starts(boxes), target, format, boxes))
     else:
         for number, line in enumerate(_lines(place), 1):
-            source, starts = _listed(line, place, number)
-            videos.append(Video(source, starts, out / f"{source.stem}{ending}", format))
+            source, starts, read = _listed(line, place, number)
+            videos.append(Video(source, starts, out / f"{source.stem}{ending}", format, read))
     if not videos:
         raise DatasetError(
             f"{place}: no videos with boxes; expected NAME.txt with a line `left top width height` "
@@ -151,8 +171,20 @@ def track_videos(
 
     Returns:
         Result file to outcome, of the videos that were to do.
+
+    Raises:
+        StaleResultsError: If results that are there were made in another way, by another model for
+            instance, and `overwrite` is false; nothing is tracked then.
     """
-    todo = [video for video in videos if overwrite or not video.out.exists()]
+    made = tracker.made()
+    todo, stale = [], {}
+    for video in (video.made_by(made) for video in videos):
+        differs = differences(video.out, video.made) if video.out.exists() else None
+        if overwrite or differs is None:
+            todo.append(video)
+        elif differs:
+            stale[video.out] = differs
+    refuse_stale(stale, len(videos))
     logger.info("%d videos finished, %d to do", len(videos) - len(todo), len(todo))
     outcomes: dict[Path, Outcome] = {}
     for attempt in range(retries + 1):
@@ -175,21 +207,21 @@ def track_video(tracker: Any, video: Video) -> Outcome:
     starts: dict[int, dict[int, tuple[float, ...]]] = {}
     for first, number, *box in video.boxes:
         starts.setdefault(int(first), {})[int(number)] = tuple(box)
-    part = video.out.with_name(f".part-{video.out.name}")
     frames = 0
     try:
         video.out.parent.mkdir(parents=True, exist_ok=True)
         tracker.clear()
         with (
+            noting(video.out, video.made),
+            replacing(video.out) as part,
             open_video(video.source) as source,
-            open_sink(part, overwrite=True, format=video.format, fps=source.fps) as sink,
+            open_sink(part, format=video.format, fps=source.fps) as sink,
         ):
+            sink.title = video.out.stem
             for frame, tracks in follow(source, starts, tracker):
                 sink.write(frame, tracks)
                 frames += 1
-        part.replace(video.out)
     except (SiamtrackError, ValueError, OSError) as error:
-        part.unlink(missing_ok=True)
         return Outcome(frames, f"{video.source}: {error}", isinstance(error, ValueError))
     return Outcome(frames)
 
@@ -234,7 +266,10 @@ def _lines(place: Path) -> list[str]:
         ) from error
 
 
-def _listed(line: str, place: Path, number: int) -> tuple[Path, tuple[tuple[float, ...], ...]]:
+def _listed(
+    line: str, place: Path, number: int
+) -> tuple[Path, tuple[tuple[float, ...], ...], Path]:
+    """Return source, starts and the file that they are in."""
     try:
         values = json.loads(line)
         if not isinstance(values, Mapping) or ("box" in values) == ("boxes" in values):
@@ -246,7 +281,8 @@ def _listed(line: str, place: Path, number: int) -> tuple[Path, tuple[tuple[floa
             )
         source = place.parent / values["video"]
         if "boxes" in values:
-            return source, _starts(place.parent / values["boxes"])
+            boxes = place.parent / values["boxes"]
+            return source, _starts(boxes), boxes
         left, top, width, height = (float(value) for value in values["box"])
     except (ValueError, TypeError, KeyError) as error:
         raise DatasetError(
@@ -255,4 +291,4 @@ def _listed(line: str, place: Path, number: int) -> tuple[Path, tuple[tuple[floa
         ) from error
     if not source.exists():
         raise DatasetError(f"{place}: line {number}: {source} does not exist")
-    return source, ((0.0, 0.0, left, top, width, height),)
+    return source, ((0.0, 0.0, left, top, width, height),), place

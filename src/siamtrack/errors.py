@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SiamtrackError(Exception):
@@ -108,3 +109,26 @@ class MissingExtraError(SiamtrackError, ImportError):
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
         """Keep the error whole on its way out of a worker process."""
         return type(self), self._given
+
+
+class FolderBusyError(SiamtrackError):
+    """Another run writes to a folder.
+
+    Args:
+        folder: The folder.
+        owner: Who writes to it.
+    """
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        super().__init__(
+            f"another siamtrack run ({owner}) writes to {folder}: wait for it to end, or give "
+            "another folder"
+        )
+        self.arguments = (folder, owner)
+
+    def __reduce__(self) -> tuple[type[FolderBusyError], tuple[Path, str]]:
+        return type(self), self.arguments
+
+
+class StaleResultsError(SiamtrackError):
+    """Results that are there were made in another way than is asked for now."""

@@ -165,6 +165,17 @@ def model_files(card: Card) -> list[str]:
     return [name if name.endswith(OTHERS) else f"{name}.onnx" for name in card.sha256]
 
 
+def model_paths(name: str | Path) -> list[Path]:
+    """Return the files of a model: its card, and those that the card names.
+
+    Raises:
+        WeightsError: As `model_folder` and `read_card`.
+        UnknownNameError: As `model_folder`.
+    """
+    folder = model_folder(name)
+    return [folder / file for file in ("card.json", *model_files(read_card(folder)))]
+
+
 def folder_title(folder: Path) -> str:
     """Return what a model in a folder is called if nobody says: as the folder.
 

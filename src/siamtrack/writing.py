@@ -1,17 +1,139 @@
-"""Files that appear whole or not at all, and files to which whole pieces alone are added."""
+"""Files that appear whole or not at all, pieces added whole, and outputs kept from inputs."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
-from collections.abc import Iterator
+import platform
+import re
+import stat
+import uuid
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says of disks and quotas that take no more."""
+
+
+_PART = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
+_OLD_PART = re.compile(r"\.part-.+|.+\.part")
+"""What versions before called their parts."""
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
+    """Raise if an output is an input under any name, or two outputs are one file.
+
+    Files are told apart by device and number, so that symbolic and hard links count as what they
+    lead to. Call it before anything is opened. Devices and pipes, such as `/dev/null`, may be given
+    as often as one likes.
+
+    Args:
+        outputs: Files to write, there or not.
+        inputs: Files that are read.
+
+    Raises:
+        ValueError: Naming both.
+    """
+    read: dict[object, Path] = {}
+    for path in inputs:
+        if (key := _identity(path)) is not None:
+            read.setdefault(key, path)
+    written: dict[object, Path] = {}
+    for path in outputs:
+        if (key := _identity(path)) is None:
+            continue
+        if key in read:
+            raise ValueError(
+                f"output {path} is the input {read[key]}, which would be lost: give another name"
+            )
+        if key in written:
+            raise ValueError(f"outputs {written[key]} and {path} are one file: give two names")
+        written[key] = path
+
+
+def _identity(path: Path) -> object:
+    """Return what two names of one file have in common; None for what holds nothing."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return os.path.normcase(os.path.realpath(path))
+    if stat.S_ISREG(found.st_mode) and found.st_ino:
+        return found.st_dev, found.st_ino
+    return os.path.normcase(os.path.realpath(path)) if stat.S_ISREG(found.st_mode) else None
+
+
+def part_of(path: Path) -> Path:
+    """Return a new name beside a file, which says whose it is: process and host."""
+    random = uuid.uuid4().hex[:8]
+    return path.with_name(f".{path.name[:120]}.{os.getpid()}-{_host()}-{random}.part")
+
+
+def clear_parts(folder: Path, name: str = "") -> None:
+    """Remove what killed runs left of files in a folder.
+
+    Args:
+        folder: If this process is its only owner, it is searched to any depth and all goes.
+        name: Of one file in it, where others may be at work too: only what processes of this host
+            left that have ended goes.
+    """
+    for part in folder.glob("*.part") if name else [*folder.rglob("*.part")]:
+        match = _PART.fullmatch(part.name)
+        if name:
+            ours = match and part.name.startswith(f".{name[:120]}.") and match[2] == _host()
+            if not ours or not match or _runs(int(match[1])):
+                continue
+        elif not match and not _OLD_PART.fullmatch(part.name):
+            continue
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _host() -> str:
+    return hashlib.blake2b(platform.node().encode(), digest_size=3).hexdigest()
+
+
+def _runs(process: int) -> bool:
+    if os.name == "nt":  # there is no harmless way to ask
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
+    """Give a name to write to; after the block that file takes the place of `path`, in one step.
+
+    A process that dies at any moment leaves the old file, the new one, or a part that `clear_parts`
+    knows. A symbolic link stays one: what it leads to is replaced.
+
+    Args:
+        path: The file.
+        sync: Whether the new file shall be on the disk before it takes the place.
+
+    Raises:
+        OSError: If it cannot be written; the old file stays and nothing is left behind.
+    """
+    target = path.resolve() if path.is_symlink() else path
+    part = part_of(target)
+    try:
+        yield part
+        if sync:
+            with part.open("r+b") as file:
+                os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 def refuse_existing(path: Path, overwrite: bool, told: str = "", other: str = "name") -> None:
@@ -34,20 +156,13 @@ def refuse_existing(path: Path, overwrite: bool, told: str = "", other: str = "n
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under another name in the same folder first, then move it into place.
-
-    A process that dies at any moment leaves the old file, the new one, or an unused `.part`.
+    """Write a file as in `replacing`.
 
     Raises:
         OSError: If it cannot be written, for instance on a full disk; nothing is left behind.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         part.write_bytes(data)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: Path, text: str, kept: str = "what was finished before stays") -> None:

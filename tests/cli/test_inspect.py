@@ -3,6 +3,7 @@ import json
 import pytest
 
 from siamtrack.cli import main
+from siamtrack.models.analysis import ROUNDING
 
 
 def run(*arguments):
@@ -25,8 +26,8 @@ def test_table_and_flags(capsys):
 def test_json_of_all(capsys):
     assert run("all", "--width", 0.125, "--repeats", 0, "--json") == 0
     found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
-    assert found["ciresnet22"]["shift_error"] == 0
-    assert found["mobilenetv2"]["shift_error"] > 0
+    assert found["ciresnet22"]["shift_error"] < ROUNDING
+    assert found["mobilenetv2"]["shift_error"] > 1000 * ROUNDING
     assert found["cirmobile"]["flags"] == []
     assert found["ciresnet22"]["latency_ms"] is None
 

@@ -1,9 +1,9 @@
+import contextlib
 import csv
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import av
@@ -15,6 +15,7 @@ from siamtrack.boxes import iou
 from siamtrack.cli import main
 from siamtrack.sinks.csv import CsvSink
 from tests.helpers import clip, write_video
+from tests.processes import siamtrack, started
 
 
 @pytest.fixture(scope="module")
@@ -176,22 +177,31 @@ def test_a_video_that_changes_its_size_midway(tmp_path, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_leaves_whole_files(tmp_path, stop):
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "inherited-ignore"])
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupt_leaves_whole_files(tmp_path, stop, ignored):
+    """Also where these tests themselves were started by what ignores signals, as `nohup` does."""
+    stop = getattr(signal, stop)
     pictures, boxes = clip(10)
     video = write_video(tmp_path / "long.mp4", np.tile(pictures, (300, 1, 1, 1)))
     outs = [tmp_path / name for name in ("a.mp4", "a.csv", "a.json")]
-    command = [sys.executable, "-c", "import siamtrack.cli; siamtrack.cli.main()", "track"]
-    command += [str(video), *box(boxes[0]), "--quiet"]
+    words = ["track", video, *box(boxes[0]), "--quiet"]
     for out in outs:
-        command += ["--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    for _ in range(600):
-        time.sleep(0.1)
-        if outs[1].exists() and outs[1].read_text().count("\n") > 20:
-            break
-    process.send_signal(stop)
-    _, error = process.communicate(timeout=120)
+        words += ["--out", out]
+    before = signal.signal(stop, signal.SIG_IGN) if ignored else signal.getsignal(stop)
+    try:
+        child = started(siamtrack(*words), stderr=subprocess.PIPE, text=True)
+        process = child.__enter__()
+    finally:
+        signal.signal(stop, before)
+    with contextlib.ExitStack() as stack:
+        stack.push(child)
+        for _ in range(1200):
+            time.sleep(0.1)
+            if outs[1].exists() and outs[1].read_text().count("\n") > 20:
+                break
+        process.send_signal(stop)
+        _, error = process.communicate(timeout=240)
     assert process.returncode == 130, error
     assert "Traceback" not in error
     frames = len(outs[1].read_text().splitlines()) - 1

@@ -1,8 +1,6 @@
 """Crops: what they show, and that a run which is killed loses nothing that was finished."""
 
 import os
-import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -21,6 +19,7 @@ from siamtrack.data.training import read_training
 from siamtrack.errors import DatasetError
 from tests.data.training.trees import BOXES, FRAMES, PICTURES, coco, got10k
 from tests.helpers import texture
+from tests.processes import started
 
 EXACT = CropConfig(ending="png")
 
@@ -157,14 +156,12 @@ def test_killed_at_any_moment(tmp_path):
     out = tmp_path / "out"
     counts = []
     for wanted in (1, 20, 50):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(out)])
-        limit = time.monotonic() + 60
-        while time.monotonic() < limit and child.poll() is None:
-            if len(list(out.rglob("*.png"))) >= wanted:
-                break
-            time.sleep(0.002)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+        with started([sys.executable, "-c", CHILD, str(tmp_path), str(out)]) as child:
+            limit = time.monotonic() + 60
+            while time.monotonic() < limit and child.poll() is None:
+                if len(list(out.rglob("*.png"))) >= wanted:
+                    break
+                time.sleep(0.002)
         crops = list(out.rglob("*.png"))
         for crop in crops:
             read_image(crop)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from siamtrack.evaluation import evaluate
 from tests.evaluation.test_evaluate import figures
 from tests.evaluation.toys import Blob, Slow, toys
+from tests.processes import started
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a thing of POSIX")
@@ -28,14 +28,13 @@ def test_kill_9_of_the_parent_ends_the_workers_and_the_run_goes_on(tmp_path, mon
     script = tmp_path / "run.py"
     script.write_text(code)
     path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    parent = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": path})
-    deadline = time.monotonic() + 60
-    while not list((tmp_path / "out").rglob("Toy?.txt")):
-        assert time.monotonic() < deadline
-        assert parent.poll() is None
-        time.sleep(0.05)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
+    with started([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": path}) as parent:
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "out").rglob("Toy?.txt")):
+            assert time.monotonic() < deadline
+            assert parent.poll() is None
+            time.sleep(0.05)
+        parent.send_signal(signal.SIGKILL)
     workers = {int(pid) for pid in log.read_text().split()}
     assert workers
     while any(_alive(pid) for pid in workers):

@@ -18,7 +18,7 @@ from tests.evaluation.toys import toys
 from tests.helpers import clip, write_video
 from tests.namespaces import ROOT, two_hosts, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.root]
 HEAD = "10.77.0.1:6379"
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 ENVIRONMENT = {

@@ -70,4 +70,7 @@ def test_threads_share_a_runtime(folders):
         scores = pool.map(
             lambda i: found.runtime.respond(kernel[[i]], search[[i]]).score, range(12)
         )
-        np.testing.assert_array_equal(np.concatenate(list(scores)), truth)
+        # one patch may go through another kernel than twelve, which rounds otherwise;
+        # the answers to two patches differ a hundred times as much
+        np.testing.assert_allclose(np.concatenate(list(scores)), truth, rtol=0, atol=1e-5)
+        assert np.abs(np.diff(truth, axis=0)).max(axis=(1, 2, 3)).min() > 1e-3

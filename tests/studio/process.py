@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from siamtrack.cli.demo import demo_clip
+from tests.processes import siamtrack
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -23,8 +24,8 @@ def page_of(port):
 def start(folder, port, *options):
     """Start a studio on the clip and wait until it answers."""
     command = [
-        sys.executable, "-c", "from siamtrack.cli import main; main()", "studio", str(demo_clip()),
-        "--no-browser", "--port", str(port), "--projects", str(folder / "projects"),
+        *siamtrack("studio", demo_clip()), "--no-browser", "--port", str(port),
+        "--projects", str(folder / "projects"),
         "--threads", "1", *options,
     ]  # fmt: skip
     known = {**os.environ, "SIAMTRACK_STUDIO_TOKEN": TOKEN}
@@ -42,6 +43,8 @@ def start(folder, port, *options):
             time.sleep(0.2)
         else:
             return process
+    process.kill()
+    process.wait()
     raise AssertionError("the studio does not start")
 
 

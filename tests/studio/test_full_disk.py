@@ -1,6 +1,9 @@
 """A project on a disk that is full: an edit is refused, and nothing of it is kept."""
 
+import pytest
 
+
+@pytest.mark.root
 def test_an_edit_that_finds_no_room_is_refused_and_changes_nothing(serve, movie, disk):
     folder, boxes = movie
     home = disk.place / "projects"

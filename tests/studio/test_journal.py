@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head
+from tests.processes import started
 
 
 def test_written_events_come_back(tmp_path):
@@ -81,19 +82,15 @@ def test_kill_loses_nothing(tmp_path):
             print(index, flush=True)
         """
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    last = 0
-    for line in process.stdout:
-        last = int(line)
-        if last >= 20:
-            break
-    process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read().split()
-    process.stdout.close()
-    process.wait()
+    order = [sys.executable, "-c", code, str(tmp_path)]
+    with started(order, stdout=subprocess.PIPE, text=True) as process:
+        last = 0
+        for line in process.stdout:
+            last = int(line)
+            if last >= 20:
+                break
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().split()
     last = int(rest[-1]) if rest else last
     journal, _, events = Journal.reopen(tmp_path)
     journal.close()

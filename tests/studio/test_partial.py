@@ -1,7 +1,6 @@
 """What a killed server left of an upload goes when the next one starts; one under way stays."""
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -10,6 +9,7 @@ import pytest
 
 from siamtrack.studio.library import Library
 from siamtrack.studio.partial import LOCK, OLD, clear_uploads, under_way
+from tests.processes import started
 
 ID = "0123456789abcdef"
 
@@ -87,12 +87,9 @@ def test_killed_in_the_middle(tmp_path):
             time.sleep(60)
         """
     )
-    child = subprocess.Popen([sys.executable, "-c", code, str(going)], stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    child.stdout.readline()
-    Library([], tmp_path)  # a second studio starts meanwhile
-    assert (going / "upload.part").exists()
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+    with started([sys.executable, "-c", code, str(going)], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        Library([], tmp_path)  # a second studio starts meanwhile
+        assert (going / "upload.part").exists()
     Library([], tmp_path)
     assert not going.exists()

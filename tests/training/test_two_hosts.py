@@ -10,7 +10,7 @@ from tests.namespaces import INTERFACE, two_hosts, wait_until
 from tests.training.manifest import write_manifest
 from tests.training.test_ranks import SIAMFC
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.root]
 STEPS = 40
 
 

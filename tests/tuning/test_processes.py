@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +15,8 @@ import optuna
 
 from siamtrack.errors import SiamtrackError
 from siamtrack.tuning.storage import open_storage
+from tests.processes import environment
 from tests.tuning.clips import write_dataset
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]),
-    "OMP_NUM_THREADS": "1",
-}
 
 MANY = """
 import sys, time
@@ -33,18 +27,29 @@ optuna.create_study(storage=open_storage(sys.argv[1]), study_name="s", load_if_e
 """
 
 
-def python(*words):
-    return subprocess.Popen(
-        [sys.executable, *map(str, words)], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
+@pytest.fixture
+def python(start):
+    """Start this Python; it ends with the test."""
+
+    def begin(*words):
+        return start(
+            [sys.executable, *map(str, words)], env=environment(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    return begin
 
 
-def tune(data, out, worker, trials):
-    return python(
-        "-m", "siamtrack", "tune", "lite", f"folder:{data}", "--out", out, "--held-out", "c",
-        "--starts", 1, "--frames", 4, "--trials", trials, "--pruner", "none", "--worker", worker,
-    )  # fmt: skip
+@pytest.fixture
+def tune(python):
+    def begin(data, out, worker, trials):
+        return python(
+            "-m", "siamtrack", "tune", "lite", f"folder:{data}", "--out", out, "--held-out", "c",
+            "--starts", 1, "--frames", 4, "--trials", trials, "--pruner", "none",
+            "--worker", worker,
+        )  # fmt: skip
+
+    return begin
 
 
 def trials_of(out):
@@ -57,7 +62,7 @@ def trials_of(out):
 
 
 @pytest.mark.slow
-def test_three_workers_that_start_at_once(tmp_path):
+def test_three_workers_that_start_at_once(tmp_path, tune):
     data, out = write_dataset(tmp_path / "data"), tmp_path / "out"
     children = [tune(data, out, worker, 9) for worker in range(3)]
     for child in children:
@@ -76,7 +81,7 @@ def test_three_workers_that_start_at_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_many_that_make_the_tables_at_once(tmp_path):
+def test_many_that_make_the_tables_at_once(tmp_path, python):
     url, begin = f"sqlite:///{tmp_path / 'study.db'}", time.time() + 8
     children = [python("-c", MANY, url, begin) for _ in range(5)]
     for child in children:
@@ -87,7 +92,7 @@ def test_many_that_make_the_tables_at_once(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_search_that_was_killed_goes_on(tmp_path):
+def test_a_search_that_was_killed_goes_on(tmp_path, tune):
     data, out = write_dataset(tmp_path / "data"), tmp_path / "out"
     child = tune(data, out, 0, 200)
     end = time.monotonic() + 60

@@ -10,12 +10,16 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from siamtrack.bulk import SharedModel, find_videos, track_videos
+from siamtrack.bulk import SharedModel, Video, find_videos, track_videos
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.ray_cluster import RayCluster
+from siamtrack.owning import owning
 from siamtrack.runtimes import AUTO
-from siamtrack.weights import DEFAULT
-from siamtrack.writing import write_text
+from siamtrack.video import source_files
+from siamtrack.weights import DEFAULT, model_paths
+from siamtrack.writing import check_outputs, write_text
+
+FAILED = "failed.jsonl"
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,11 @@ class Batch:
     def run(self) -> None:
         """Track and print a summary."""
         logging.getLogger("siamtrack").setLevel(logging.INFO)
-        videos = find_videos(self.place, self.out, self.format)
-        self.out.mkdir(parents=True, exist_ok=True)
+        with owning(self.out):
+            self._run(find_videos(self.place, self.out, self.format))
+
+    def _run(self, videos: list[Video]) -> None:
+        self._check_files(videos)
         clock = time.perf_counter()
         outcomes = track_videos(
             videos,
@@ -67,7 +74,7 @@ class Batch:
         )
         seconds = time.perf_counter() - clock
         failed = {str(out): each.error for out, each in outcomes.items() if each.error}
-        file = self.out / "failed.jsonl"
+        file = self.out / FAILED
         lines = [json.dumps({"out": out, "error": error}) + "\n" for out, error in failed.items()]
         write_text(file, "".join(lines), "results that are finished stay")
         frames = sum(each.frames for each in outcomes.values())
@@ -82,6 +89,12 @@ class Batch:
                 f"{len(failed)} of {len(videos)} videos failed; {file} says why, and the same "
                 "command tries them again"
             )
+
+    def _check_files(self, videos: list[Video]) -> None:
+        """Refuse to write to what is read."""
+        read = [file for video in videos for file in (*source_files(video.source), video.given)]
+        outputs = [*(video.out for video in videos), self.out / FAILED]
+        check_outputs(outputs, [*read, *model_paths(self.model)])
 
 
 def as_text(summary: dict[str, float]) -> str:

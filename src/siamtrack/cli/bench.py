@@ -10,7 +10,8 @@ from typing import Annotated
 from tqdm import tqdm
 from tyro.conf import Positional, UseAppendAction, arg
 
-from siamtrack.writing import refuse_existing, write_text
+from siamtrack.video import source_files
+from siamtrack.writing import check_outputs, refuse_existing, write_text
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Bench:
             raise ValueError("--accuracy is for the picture: give --picture FILE as well")
         if self.report is not None and self.report.suffix.lower() != ".json":
             raise ValueError(f"--report {self.report}: expected an ending of .json")
-        for path in (self.report, self.picture):
-            if path is not None:
-                refuse_existing(path, self.overwrite)
+        outputs = [path for path in (self.report, self.picture) if path is not None]
+        read = [path for path in (self.accuracy,) if path is not None]
+        check_outputs(outputs, [*source_files(str(self.source)), *read])
+        for path in outputs:
+            refuse_existing(path, self.overwrite)

@@ -11,7 +11,8 @@ from siamtrack.cli.track import as_text, run_track
 from siamtrack.errors import MissingExtraError
 from siamtrack.runtimes import AUTO
 from siamtrack.video import open_video
-from siamtrack.weights import DEFAULT
+from siamtrack.weights import DEFAULT, model_paths
+from siamtrack.writing import check_outputs
 
 # a cyclist whom passing traffic hides for a while, and a sign; one shot of the clip
 START, END = 76, 137
@@ -36,6 +37,7 @@ class Demo:
 
     def run(self) -> None:
         """Track the clip."""
+        check_outputs([self.out], [demo_clip(), *model_paths(self.model)])
         video = open_video(demo_clip(), start=START, end=END)
         summary = run_track(
             video, {START: TARGETS}, model=self.model, files=[(self.out.resolve(), None)],

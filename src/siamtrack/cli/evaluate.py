@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -32,7 +32,8 @@ from siamtrack.evaluation.parallel import Workers
 from siamtrack.evaluation.ray_cluster import RayCluster
 from siamtrack.evaluation.results import Lengths
 from siamtrack.evaluation.run import TrackerFactory
-from siamtrack.writing import refuse_existing, write_text
+from siamtrack.evaluation.trackers import tracker_made
+from siamtrack.writing import check_outputs, refuse_existing, write_text
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
 Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
@@ -84,7 +85,8 @@ class Eval:
     resume: bool = True
     """Take finished sequences from --out."""
     overwrite: bool = False
-    """Replace report files that exist."""
+    """Replace report files that exist, and run again what --out has of another model, of other
+    settings or of other frames."""
     json: bool = False
     """Print the report as JSON."""
 
@@ -109,11 +111,7 @@ class Eval:
             print(write_submission(folder, dataset, self.submission), file=sys.stderr)
 
     def _trackers(self) -> dict[str, TrackerFactory]:
-        wanted = self.tracker
-        if not wanted and not self.results:
-            from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
-
-            wanted = (DEFAULT,)
+        wanted = self._wanted()
         opened = [
             open_tracker(spec, runtime=self.runtime, precision=self.precision, threads=self.threads)
             for spec in wanted
@@ -146,14 +144,29 @@ class Eval:
         common = {"out": self.out, "workers": self._workers(), "resume": self.resume}
         read = {name: folder for name, folder in folders.items() if name not in trackers}
         if self.protocol in ("vot", "vot-multistart"):
-            return evaluate_vot({**trackers, **read}, dataset, protocol=self.protocol, **common)  # type: ignore[arg-type]
+            made = None if self.out is None else {n: tracker_made(t) for n, t in trackers.items()}
+            return evaluate_vot(
+                {**trackers, **read}, dataset, protocol=self.protocol, made=made,
+                overwrite=self.overwrite, **common,  # type: ignore[arg-type]
+            )  # fmt: skip
         if self.protocol == "longterm":
-            runs = {n: run_dataset(t, dataset, name=n, **common) for n, t in trackers.items()}  # type: ignore[arg-type]
+            runs = {
+                n: run_dataset(t, dataset, name=n, **self._made(t), **common)  # type: ignore[arg-type]
+                for n, t in trackers.items()
+            }
             runs |= {name: read_runs(folder, dataset) for name, folder in read.items()}
             return longterm_report(runs, dataset)
         policy = POLICIES[dataset.policy if self.policy == "dataset" else self.policy]
         reports = [
-            evaluate(t, dataset, name=n, protocol=self.protocol, policy=policy, **common)  # type: ignore[arg-type]
+            evaluate(
+                t,
+                dataset,
+                name=n,
+                protocol=self.protocol,
+                policy=policy,
+                **self._made(t),
+                **common,  # type: ignore[arg-type]
+            )
             for n, t in trackers.items()
         ]
         if read:
@@ -175,9 +188,23 @@ class Eval:
         if self.out is None:
             raise ValueError(f"{dataset.name} is evaluated by its server: give --out for results")
         run_dataset(
-            factory, dataset, out=self.out, name=name, workers=self._workers(), resume=self.resume
-        )
+            factory, dataset, out=self.out, name=name, workers=self._workers(), resume=self.resume,
+            **self._made(factory),
+        )  # fmt: skip
         print(f"{name}: results in {self.out / file_name(name)}; pack them with --submission")
+
+    def _made(self, tracker: TrackerFactory) -> dict[str, Any]:
+        """Return what is kept beside a tracker's results, and whether others may be replaced."""
+        if self.out is None:
+            return {}
+        return {"made": tracker_made(tracker), "overwrite": self.overwrite}
+
+    def _wanted(self) -> tuple[str, ...]:
+        if self.tracker or self.results:
+            return self.tracker
+        from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
+
+        return (DEFAULT,)
 
     def _workers(self) -> Workers:
         return self.workers if self.ray is None else RayCluster(self.ray)
@@ -187,6 +214,8 @@ class Eval:
             if path.suffix.lower() not in FORMATS:
                 raise ValueError(f"--report {path}: expected an ending of {', '.join(FORMATS)}")
             refuse_existing(path, self.overwrite)
+        extra = [] if self.submission is None else [self.submission]
+        check_outputs([*self.report, *extra])
 
     def _write(
         self, report: Report | Figures, path: Path, dataset: Dataset, folders: Mapping[str, Path]

@@ -19,6 +19,8 @@ from siamtrack.boundary import FORESEEN, log, missing_extra, sentence
 from siamtrack.cli.own_files import import_files
 
 DEFECT, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that end a run as Ctrl-C does."""
 
 VERBS = {
     "track": "Track",
@@ -115,12 +117,16 @@ def run(command: Any) -> int:
         Exception: Whatever nobody foresaw; `main` turns it into a sentence.
     """
     with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, _stop)
+        for number in ENDINGS:
+            # what was started to outlive its terminal (nohup) ignores the signal, and still does
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _stop)
     try:
         command.run()
         print(end="", flush=True)  # here, where a reader that is gone is known
     except KeyboardInterrupt:
-        print("siamtrack: interrupted; what was written so far is whole", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal is gone
+            print("siamtrack: interrupted; what was written so far is whole", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough: what is left in the buffer goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -133,5 +139,7 @@ def run(command: Any) -> int:
 
 
 def _stop(number: int, frame: object) -> None:
-    """End like Ctrl-C: files are closed on the way out."""
+    """End like Ctrl-C: files are closed on the way out, which takes a moment."""
+    for each in ENDINGS:  # a terminal that closes may send both; the second shall not cut this off
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -19,8 +19,10 @@ from siamtrack.cli.ruler import write_ruler
 from siamtrack.data.starts import read_boxes
 from siamtrack.follow import Starts, follow
 from siamtrack.runtimes import AUTO, choose_runtime
-from siamtrack.video import VideoSource, open_video
-from siamtrack.weights import DEFAULT, Precision
+from siamtrack.sinks.otb import numbered
+from siamtrack.video import VideoSource, open_video, source_files
+from siamtrack.weights import DEFAULT, Precision, model_paths
+from siamtrack.writing import check_outputs
 
 Box = tuple[float, float, float, float]
 
@@ -81,11 +83,13 @@ class Track:
     def run(self) -> None:
         """Track and print a summary."""
         if self.ruler is not None:
+            check_outputs([self.ruler], self._inputs())
             print(write_ruler(self.ruler, self._open(), self.box, self.overwrite))
             return
         starts = self._starts()
         files: list[tuple[Path, str | None]] = [(path, None) for path in self.out]
         files += [(path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path]
+        self._check_files([path for path, _ in files], starts)
         summary = run_track(
             self._open(), starts, model=self.model, files=files,
             span=(self.start, self.end, self.stride), runtime=self.runtime,
@@ -96,6 +100,17 @@ class Track:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
         else:
             print(as_text(summary), file=sys.stdout if files else sys.stderr)
+
+    def _check_files(self, outputs: list[Path], starts: Starts) -> None:
+        """Refuse to write to what is read, before anything is opened."""
+        if self.otb is not None:
+            targets = len({number for each in starts.values() for number in each})
+            outputs = outputs + [numbered(self.otb, k) for k in range(2, targets + 1)]
+        check_outputs(outputs, self._inputs())
+
+    def _inputs(self) -> list[Path]:
+        boxes = [] if self.boxes is None else [self.boxes]
+        return [*source_files(self.source), *boxes, *model_paths(self.model)]
 
     def _open(self) -> VideoSource:
         source = int(self.source) if self.source.isdecimal() else self.source

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,11 @@ from tyro.conf import Positional, arg
 from siamtrack.cli.train import read_settings
 from siamtrack.config import to_dict
 from siamtrack.data import open_dataset
+from siamtrack.data.sequence import Sequence as Frames
+from siamtrack.errors import StaleResultsError
+from siamtrack.evaluation.evaluate import sequence_made
+from siamtrack.made import differences, model_made, note
+from siamtrack.owning import owning
 from siamtrack.tuning import (
     Grid,
     Plan,
@@ -29,9 +35,12 @@ from siamtrack.tuning import (
     split,
     tune,
 )
-from siamtrack.weights import load_model, model_folder, write_card
+from siamtrack.tuning.clips import Clip
+from siamtrack.tuning.space import Space
+from siamtrack.weights import Model, load_model, model_folder, write_card
 from siamtrack.writing import write_text
 
+STUDY = "study.db"
 TUNED = "-tuned"
 """Ending of the name of a model with new settings, so that reports tell it from the old one."""
 
@@ -99,13 +108,39 @@ class Tune:
             dataset = type(dataset)(dataset.name, wanted, origin=dataset.origin)
         parts = split(dataset, self.held_out, self.seed)
         tuning, held_out = (clips_of(part, self.starts, self.frames) for part in parts)
-        self.out.mkdir(parents=True, exist_ok=True)
         model = load_model(self.model, threads=self.threads)
+        # processes that share the folder are told apart by their numbers
+        with owning(self.out, f".siamtrack-worker-{self.worker}.lock"):
+            self._same(model, space, parts)
+            self._run(model, tuning, held_out, space)
+
+    def _same(self, model: Model, space: Space, parts: Sequence[list[Frames]]) -> None:
+        """Refuse to go on with a study of another model or of other clips."""
+        named = ("tuned_on", "held_out")
+        made = {
+            **model_made(self.model, "auto"), "precision": model.precision,
+            "starts": self.starts, "frames": self.frames, "grid": [self.places, self.sizes],
+            "space": {name: to_dict(each) for name, each in space.items()},
+            **{name: {s.name: sequence_made(s) for s in part}
+               for name, part in zip(named, parts, strict=True)},
+        }  # fmt: skip
+        study = self.out / Path(STUDY).stem  # no file: the database changes with each trial
+        differs = differences(study, made)
+        if differs:
+            raise StaleResultsError(
+                f"{self.out} holds a study that was made otherwise ({'; '.join(differs[:4])}): "
+                "give another --out (and --storage), or the same command as before"
+            )
+        note(study, made)
+
+    def _run(
+        self, model: Model, tuning: Sequence[Clip], held_out: Sequence[Clip], space: Space
+    ) -> None:
         cache = self.cache or self.out / "responses"
         store = ResponseStore(cache, model, limit=int(self.cache_gib * 2**30))
         plan = Plan(
             self.trials, self.sampler, self.pruner, self.seed, self.worker,
-            self.storage or f"sqlite:///{(self.out / 'study.db').resolve()}",
+            self.storage or f"sqlite:///{(self.out / STUDY).resolve()}",
         )  # fmt: skip
         replay = Replay(model, store, Grid(self.places, self.sizes))
         with tqdm(

@@ -14,7 +14,7 @@ from siamtrack.data.training.findings import Findings
 from siamtrack.data.training.own import FORMATS, Pictures, VideoPictures
 from siamtrack.errors import DatasetError
 from siamtrack.video import open_video
-from siamtrack.writing import refuse_existing, write_whole
+from siamtrack.writing import check_outputs, refuse_existing, write_whole
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def import_annotations(
     place = Path(out)
     file = place if place.suffix == ".jsonl" else place / "manifest.jsonl"
     refuse_existing(file, overwrite)
+    check_outputs([file], [Path(source), *([] if images is None else [Path(images)])])
     found = Findings()
     if images is None:
         entries = read_training(f"{form}:{source}", found)

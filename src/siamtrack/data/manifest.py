@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.errors import DatasetError
-from siamtrack.writing import refuse_existing
+from siamtrack.writing import refuse_existing, replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,18 +192,14 @@ def write_manifest(entries: Iterable[Entry], path: str | Path, overwrite: bool =
     refuse_existing(file, overwrite)
     file.parent.mkdir(parents=True, exist_ok=True)
     root = str(file.parent.resolve()) + os.sep
-    part = file.with_name(file.name + ".part")
     count = 0
-    with part.open("w", encoding="utf-8", newline="\n") as lines:
-        for entry in entries:
-            count += 1
-            lines.write(json.dumps(manifest_line(entry, root), ensure_ascii=False) + "\n")
-        lines.flush()
-        os.fsync(lines.fileno())
-    if not count:
-        part.unlink()
-        raise DatasetError(f"{file}: not written, because there is no object to write")
-    part.replace(file)
+    with replacing(file, sync=True) as part:
+        with part.open("w", encoding="utf-8", newline="\n") as lines:
+            for entry in entries:
+                count += 1
+                lines.write(json.dumps(manifest_line(entry, root), ensure_ascii=False) + "\n")
+        if not count:
+            raise DatasetError(f"{file}: not written, because there is no object to write")
     return count
 
 

@@ -28,6 +28,7 @@ from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.training.base import thinned
 from siamtrack.errors import DatasetError, ImageError
+from siamtrack.owning import LOCK, owning
 from siamtrack.reading import bytes_of
 from siamtrack.writing import write_whole
 
@@ -122,12 +123,26 @@ def prepare(
     Raises:
         ValueError: If `every` is below 1, or `out` was cut with other settings.
         DatasetError: If too many images cannot be read, or nothing is left.
+        FolderBusyError: If another run writes to `out`.
         OSError: If `out` cannot be written, for instance on a full disk; what is there stays whole.
     """
     if every < 1:
         raise ValueError(f"every must be at least 1, got {every}")
     config, folder = config or CropConfig(), Path(out)
     faults = Faults() if faults is None else faults
+    with owning(folder):
+        return _prepare(entries, folder, config, every, workers, faults, progress or _plainly)
+
+
+def _prepare(
+    entries: Iterable[Entry],
+    folder: Path,
+    config: CropConfig,
+    every: int,
+    workers: int | None,
+    faults: Faults,
+    progress: Callable[[Iterable[Any], int], Iterable[Any]],
+) -> Prepared:
     _same_settings(folder, config)
     jobs: dict[str, list[tuple[Entry, Path]]] = defaultdict(list)
     for entry in thinned(entries, every):
@@ -136,7 +151,7 @@ def prepare(
     crops: list[Entry] = []
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
         done = _bounded(threads, lambda job: _cut_all(job, config, faults), list(jobs.items()))
-        for cut_here, lost, kept in (progress or _plainly)(done, len(jobs)):
+        for cut_here, lost, kept in progress(done, len(jobs)):
             new, outside = new + cut_here, outside + lost
             crops += kept
     if faults.bad:
@@ -178,12 +193,9 @@ def _same_settings(folder: Path, config: CropConfig) -> None:
             raise ValueError(
                 f"{folder} was cut with other settings, {before}: give another folder, or those"
             )
-        for part in folder.rglob("*.part"):  # of a run that was killed
-            part.unlink(missing_ok=True)
         return
-    if folder.is_dir() and any(item.suffix != ".part" for item in folder.iterdir()):
+    if any(item.name != LOCK for item in folder.iterdir()):
         raise ValueError(f"{folder} holds other files: give an empty or a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(asdict(config)).encode())
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from siamtrack.evaluation.report import Report
 from siamtrack.evaluation.results import read_results, write_results, write_rows
 from siamtrack.evaluation.run import Result, Runnable, TrackerFactory, run_tracker
 from siamtrack.evaluation.scores import SequenceScore, average, score_sequence
+from siamtrack.made import Made, files_made, noting, to_make_again
+from siamtrack.owning import owning
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class _Job:
     start: Start
     file: Path | None
     origin: int
+    made: Made | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,8 @@ def evaluate(
     workers: Workers = 1,
     protocol: str = "ope",
     policy: Policy | None = None,
+    made: Made | None = None,
+    overwrite: bool = False,
 ) -> Report:
     """Run a tracker over a data set and return its report.
 
@@ -71,8 +77,13 @@ def evaluate(
             picklable and makes trackers, such as a class or a module's function.
         protocol: `ope`, `tre` or `sre`.
         policy: Which frames count; by default the rules of the data set.
+        made: What the tracker is made of, as JSON can hold it: kept beside the results, and
+            compared before they are taken again. None: nothing is compared.
+        overwrite: Run again what was made otherwise, in place of an error.
 
     Raises:
+        StaleResultsError: If results in `out` were made otherwise and `overwrite` is false.
+        FolderBusyError: If another run writes to `out/NAME`.
         ValueError: If `workers` is below 1, or above 1 with a tracker object.
         UnknownNameError: If there is no such protocol.
         DatasetError: If a frame cannot be read, or the annotations are on a server; then
@@ -86,8 +97,9 @@ def evaluate(
     name = name or _name_of(tracker)
     policy = policy or POLICIES[dataset.policy]
     results = run_dataset(
-        tracker, dataset, out=out, name=name, resume=resume, workers=workers, protocol=protocol
-    )
+        tracker, dataset, out=out, name=name, resume=resume, workers=workers, protocol=protocol,
+        made=made, overwrite=overwrite,
+    )  # fmt: skip
     scores = {name: tuple(_score(sequence, results, policy) for sequence in dataset)}
     lacking = [f"the data set lacks {missing}" for missing in dataset.missing]
     notes = (*lacking, *uncounted_notes(scores), *_nan_notes(name, results))
@@ -103,6 +115,8 @@ def run_dataset(
     resume: bool = True,
     workers: Workers = 1,
     protocol: str = "ope",
+    made: Made | None = None,
+    overwrite: bool = False,
 ) -> list[Run]:
     """Run a tracker over a data set without judging it; the arguments are those of `evaluate`.
 
@@ -115,20 +129,36 @@ def run_dataset(
     if folder is not None and protocol != "ope":
         folder /= protocol
     jobs = [
-        _Job(sequence, start, _file(folder, sequence, start, dataset.nested), dataset.origin)
+        _Job(
+            sequence, start, _file(folder, sequence, start, dataset.nested), dataset.origin,
+            None if made is None else {**made, **sequence_made(sequence)},
+        )
         for sequence in dataset
         for start in starts(sequence)
-    ]
-    finished = {
-        index: result for index, job in enumerate(jobs) if (result := _resumed(job, resume))
-    }
-    todo = [index for index in range(len(jobs)) if index not in finished]
-    logger.info("%s: %d runs finished, %d to do", name, len(finished), len(todo))
-    for position, result in run_jobs(
-        _run, tracker, [jobs[index] for index in todo], workers, _frames
-    ):
-        finished[todo[position]] = result
+    ]  # fmt: skip
+    with nullcontext() if folder is None else owning(folder):
+        again = to_make_again([job.file for job in jobs], [job.made for job in jobs],
+                               resume, overwrite)  # fmt: skip
+        finished = {
+            index: result
+            for index, job in enumerate(jobs)
+            if job.file not in again and (result := _resumed(job, resume))
+        }
+        todo = [index for index in range(len(jobs)) if index not in finished]
+        logger.info("%s: %d runs finished, %d to do", name, len(finished), len(todo))
+        for position, result in run_jobs(
+            _run, tracker, [jobs[index] for index in todo], workers, _frames
+        ):
+            finished[todo[position]] = result
     return [Run(job.sequence, job.start, finished[index]) for index, job in enumerate(jobs)]
+
+
+def sequence_made(sequence: Sequence) -> dict[str, Any]:
+    """Return what tells that the frames of a sequence were changed; a few of them stand for all."""
+    files = [Path(file) for file in (sequence.files or ())]
+    few = [files[k] for k in sorted({0, len(files) // 2, len(files) - 1})] if files else []
+    there = [file for file in few if file.is_file()]
+    return {"frames": len(sequence), "source": files_made(there)}
 
 
 def _frames(job: _Job) -> float:
@@ -195,7 +225,8 @@ def _run(tracker: Runnable, job: _Job) -> Result:
         return result
     write_rows(_beside(job, "score"), result.scores, decimals=6)
     write_rows(_beside(job, "time"), result.times, decimals=9)
-    write_results(job.file, result.boxes, origin=job.origin)
+    with nullcontext() if job.made is None else noting(job.file, job.made):
+        write_results(job.file, result.boxes, origin=job.origin)
     return _read(job)
 
 

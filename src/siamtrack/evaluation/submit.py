@@ -11,6 +11,7 @@ from siamtrack.data.sequence import Dataset
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.found import find_runs
 from siamtrack.evaluation.results import read_results
+from siamtrack.writing import replacing
 
 
 def check_submission(folder: str | Path, dataset: Dataset) -> list[Path]:
@@ -66,12 +67,7 @@ def write_submission(folder: str | Path, dataset: Dataset, path: str | Path) -> 
     if target.exists():
         raise FileExistsError(f"{target} exists; remove it or choose another name")
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                archive.write(file, file.relative_to(root).as_posix())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.relative_to(root).as_posix())
     return target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
 from siamtrack.evaluation.run import Runnable, TrackerFactory
+from siamtrack.made import model_made
 
 Precision = Literal["auto", "float32", "int8"]
 REDETECT = "+redetect"
@@ -111,6 +113,27 @@ def open_tracker(
     model = spec if Path(spec).is_dir() else spec.removesuffix(REDETECT)
     name = _title(Path(model)) + spec[len(model) :]
     return name, partial(_ours, model, runtime, precision, threads, model != spec)
+
+
+def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
+    """Return what tells the results of one tracker from those of another, as JSON can hold it.
+
+    Args:
+        factory: From `open_tracker`.
+
+    Raises:
+        WeightsError: If it makes trackers of a model that is not there.
+    """
+    if isinstance(factory, ClassIn):
+        file = Path(factory.place)
+        code = hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
+        return {"class": f"{factory.place}:{factory.name}", "code": code}
+    if isinstance(factory, partial) and factory.func is _ours:
+        model, runtime, precision, _, redetect = factory.args
+        return {**model_made(model, runtime, precision), "redetect": redetect}
+    if isinstance(factory, partial) and factory.func is _peer:
+        return {"tracker": factory.args[0], "source": factory.args[1]}
+    return {"tracker": repr(factory)}
 
 
 def _title(model: Path) -> str:

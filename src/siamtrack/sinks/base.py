@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -15,7 +16,7 @@ from typing import TextIO
 from siamtrack.draw import TrackLike
 from siamtrack.registry import Registry
 from siamtrack.video import Frame
-from siamtrack.writing import append, naming, refuse_existing
+from siamtrack.writing import append, clear_parts, naming, part_of, refuse_existing
 
 MARGIN = 1 << 16
 """Bytes that stay free beside what finishing a file needs, for buffers."""
@@ -24,10 +25,11 @@ MARGIN = 1 << 16
 class Sink(ABC):
     """A file that takes the tracks of one frame after another. Made by `open_sink`.
 
-    The file is made, or replaced, with the first frame: a run that fails before it leaves what was
-    there. After `close`, and also after an exception inside the `with` block, it is whole and holds
-    all frames so far. Formats that are complete only after `close` take no further frame once the
-    disk has less room than that needs.
+    The file is made with the first frame: a run that fails before it leaves what was there. A file
+    that replaces another is written beside it and takes its place in `close`; until then, and if
+    the process is killed, the old one stays. After `close`, and also after an exception inside the
+    `with` block, it is whole and holds all frames so far. Formats that are complete only after
+    `close` take no further frame once the disk has less room than that needs.
 
     Args:
         path: The file.
@@ -35,6 +37,7 @@ class Sink(ABC):
         fps: Frames per second, where the format needs it.
 
     Attributes:
+        title: What the file calls the video, where it does; by default the file's own name.
         labels: Id of a target to what it is, for formats with classes or pictures.
         colours: Id of a target to RGB, for pictures. Fill both before the first frame.
     """
@@ -42,11 +45,13 @@ class Sink(ABC):
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         self.path = path
         self.fps = fps
+        self.title = path.stem
         self.labels: dict[int, str] = {}
         self.colours: dict[int, tuple[int, int, int]] = {}
         self._overwrite = overwrite
         self._started = False
         self._closed = False
+        self._parts: dict[Path, Path] = {}  # what is written to what it will replace
         self._check(path)
 
     def write(self, frame: Frame, tracks: Iterable[TrackLike]) -> None:
@@ -65,7 +70,11 @@ class Sink(ABC):
             if needed and shutil.disk_usage(self.path.parent).free < needed + MARGIN:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if not self._started:
-                self._start(frame)
+                try:
+                    self._start(frame)
+                except BaseException:
+                    self._drop_parts()
+                    raise
                 self._started = True
             self._write(frame, list(tracks))
 
@@ -74,8 +83,15 @@ class Sink(ABC):
         if not self._closed:
             self._closed = True
             if self._started:
-                with naming(self.path, "it is not whole"):
-                    self._finish()
+                kept = "what it held before stays" if self._parts else "it is not whole"
+                with naming(self.path, kept):
+                    try:
+                        self._finish()
+                        for part, path in self._parts.items():
+                            part.replace(path)
+                    except BaseException:
+                        self._drop_parts()
+                        raise
 
     def __enter__(self) -> Sink:
         return self
@@ -111,14 +127,29 @@ class Sink(ABC):
             raise IsADirectoryError(f"{path} is a folder: give the name of a file")
         refuse_existing(path, self._overwrite)
 
-    def _open_text(self, path: Path) -> TextIO:
+    def _place(self, path: Path) -> Path:
+        """Return where to write a file: beside the one that it replaces, else in its place."""
         self._check(path)
-        return path.open("w" if self._overwrite else "x", encoding="utf-8", newline="\n")
+        if not path.is_file():  # none, or a device or pipe
+            return path
+        target = path.resolve()
+        clear_parts(target.parent, target.name)
+        part = part_of(target)
+        self._parts[part] = target
+        return part
+
+    def _drop_parts(self) -> None:
+        for part in self._parts:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def _open_text(self, path: Path) -> TextIO:
+        place = self._place(path)
+        return place.open("w" if self._overwrite else "x", encoding="utf-8", newline="\n")
 
     def _open_lines(self, path: Path) -> FileIO:
         """Open a file for `append`."""
-        self._check(path)
-        return path.open("wb" if self._overwrite else "xb", buffering=0)
+        return self._place(path).open("wb" if self._overwrite else "xb", buffering=0)
 
 
 class TextSink(Sink):

@@ -39,7 +39,7 @@ class CocoSink(Sink):
             self._file.close()
             raise
         self._categories: dict[str, int] = {}
-        videos = [{"id": 1, "name": self.path.stem}]
+        videos = [{"id": 1, "name": self.title}]
         self._file.write(f'{{"videos": {json.dumps(videos)},\n"images": [')
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:

@@ -47,7 +47,7 @@ class CvatSink(Sink):
         with self._file as file:
             file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
             file.write("<version>1.1</version>\n<meta><task>")
-            file.write(f"<name>{escape(self.path.stem)}</name><size>{len(self._frames)}</size>")
+            file.write(f"<name>{escape(self.title)}</name><size>{len(self._frames)}</size>")
             file.write("<mode>interpolation</mode><labels>")
             file.writelines(f"<label><name>{escape(label)}</name></label>" for label in labels)
             file.write("</labels><original_size>")

@@ -65,7 +65,7 @@ class Mp4Sink(Sink):
         return int(held_back * each) + INDEX * self._frames
 
     def _start(self, frame: Frame) -> None:
-        self._check(self.path)
+        place = self._place(self.path)
         height, width = frame.image.shape[:2]
         self._size = (width, height)
         rate = Fraction(self.fps or DEFAULT_FPS).limit_denominator(1001)
@@ -78,7 +78,7 @@ class Mp4Sink(Sink):
             )
         try:
             self._container = av.open(
-                str(self.path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
+                str(place.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
             )
             options = {"preset": self.preset} if self.codec == "h264" else _OPTIONS[self.codec]
             self._stream: Any = self._container.add_stream(
@@ -92,7 +92,7 @@ class Mp4Sink(Sink):
             if self._container is not None:
                 with contextlib.suppress(FFmpegError):
                     self._container.close()
-                self.path.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
             raise self._failed(error) from error
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:

@@ -48,8 +48,7 @@ class OtbSink(Sink):
         """Return the file for the next target, which was missing in all frames so far."""
         if not self._files:
             return self._first
-        name = f"{self.path.stem}_{len(self._files) + 1}{self.path.suffix}"
-        file = self._open_lines(self.path.with_name(name))
+        file = self._open_lines(numbered(self.path, len(self._files) + 1))
         append(file, (_MISSING * self._written).encode())
         return file
 
@@ -57,3 +56,13 @@ class OtbSink(Sink):
         with ExitStack() as stack:
             for file in (self._first, *self._files.values()):
                 stack.callback(file.close)
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Return the file of the n-th target, from 2.
+
+    Example:
+        >>> numbered(Path("a.txt"), 2).name
+        'a_2.txt'
+    """
+    return path.with_name(f"{path.stem}_{number}{path.suffix}")

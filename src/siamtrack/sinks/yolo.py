@@ -25,9 +25,8 @@ class YoloSink(Sink):
     """
 
     def _start(self, frame: Frame) -> None:
-        self._check(self.path)
         self._zip = zipfile.ZipFile(
-            self.path, "w" if self._overwrite else "x", zipfile.ZIP_DEFLATED
+            self._place(self.path), "w" if self._overwrite else "x", zipfile.ZIP_DEFLATED
         )
         self._classes: dict[str, int] = {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import logging
@@ -24,6 +23,7 @@ from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.models.reading import load_tensors
 from siamtrack.training.config import TrainConfig
+from siamtrack.writing import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -82,16 +82,10 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     """
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with replacing(path, sync=True) as part:
+            part.write_bytes(buffer.getbuffer())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         kept = f"{path} is still the one before" if path.exists() else "there is none before"
         raise OSError(
             f"the checkpoint of step {state.get('step')} cannot be written ({error.strerror}); "

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from siamtrack.config import to_dict
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.models.tracking import BoxTracker, fold_norms
+from siamtrack.owning import owning
 from siamtrack.training import checkpoint
 from siamtrack.training.average import copy_of, update_average
 from siamtrack.training.batches import Batch, batches
@@ -31,7 +32,7 @@ from siamtrack.training.prepared import (
     PreparedBatch,
     prepared_batches,
 )
-from siamtrack.training.ranks import join
+from siamtrack.training.ranks import Ranks, join
 from siamtrack.training.runtime import live_model
 from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
 from siamtrack.training.sync_norm import sync_norms
@@ -65,6 +66,7 @@ def train(
 
     Raises:
         FileExistsError: If `out` holds a run and `resume` is not set.
+        FolderBusyError: If another run writes to `out`.
         FloatingPointError: If loss or gradient is no finite number; the batch is kept, and the
             checkpoint before it is intact.
         OSError: If a file cannot be written, as on a full disk; the last checkpoint is intact.
@@ -72,7 +74,13 @@ def train(
         WeightsError: If weights to start from do not fit.
     """
     ranks = join(config.device)
-    out.mkdir(parents=True, exist_ok=True)
+    with owning(out) if ranks.first else nullcontext():
+        return _train(config, sampler, out, resume, watch or Watch(), ranks)
+
+
+def _train(
+    config: TrainConfig, sampler: PairSampler, out: Path, resume: bool, watch: Watch, ranks: Ranks
+) -> Path:
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
         raise FileExistsError(
@@ -113,7 +121,7 @@ def train(
         else batches(sampler, config.batch, first, config.loaders, ranks)
     )
     saved = time.monotonic()
-    keep = Log(out, config, first, watch or Watch()) if ranks.first else NoLog()
+    keep = Log(out, config, first, watch) if ranks.first else NoLog()
     with closing(source), keep as log:
         for step in range(first, config.steps):
             training = trained_stages(step, config)

@@ -17,6 +17,7 @@ from siamtrack.motion import MOTIONS
 from siamtrack.runtimes.base import Response
 from siamtrack.training.batches import Batch, Draws
 from siamtrack.weights import Model
+from siamtrack.writing import write_whole
 
 TRUE, FOUND, ABSENT = (60, 220, 60), (255, 60, 60), (150, 150, 150)
 """Colours (RGB) of true boxes, found boxes, and of the frame of a patch without the target."""
@@ -125,7 +126,7 @@ def write_picture(path: Path, picture: Image) -> None:
     if not good:
         raise ValueError(f"{path}: no format for pictures; name it .png or .jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    write_whole(path, data.tobytes())
 
 
 def _found(model: Model, size: NDArray[np.floating], response: Response, side: int) -> Array | None:

@@ -20,6 +20,7 @@ import numpy as np
 from siamtrack.errors import SiamtrackError
 from siamtrack.runtimes.base import Response
 from siamtrack.weights import Model
+from siamtrack.writing import write_whole
 
 PARTS = ("score", "distances", "presence", "features")
 DIGEST = 16
@@ -112,9 +113,7 @@ class ResponseStore:
             self._keys = os.open(base.with_suffix(".keys"), flags, 0o644)
             self._open += [self._file, self._keys]
             # the index appears last and whole: whoever reads it finds the other two
-            part = base.with_suffix(".part")
-            part.write_text(json.dumps(self._layout), encoding="utf-8")
-            part.replace(base.with_suffix(".json"))
+            write_whole(base.with_suffix(".json"), json.dumps(self._layout).encode())
         features = response.features
         if features is not None:
             features = features.astype(np.float16).astype(np.float32)

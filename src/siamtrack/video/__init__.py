@@ -18,7 +18,7 @@ from siamtrack.video.images import ImageReader, IterableReader
 from siamtrack.video.source import Frame, Reader, Span, VideoSource
 from siamtrack.video.streams import CaptureReader
 
-__all__ = ["Frame", "VideoSource", "open_video"]
+__all__ = ["Frame", "VideoSource", "open_video", "source_files"]
 
 Source: TypeAlias = str | PathLike[str] | int | Iterable[ArrayLike]
 """What `open_video` takes."""
@@ -60,6 +60,18 @@ def open_video(
     except ValueError:
         reader.close()
         raise
+
+
+def source_files(source: str | PathLike[str]) -> list[Path]:
+    """Return the files that a path or a glob is read from; none for cameras and streams."""
+    path = Path(source)
+    if "://" in str(source):
+        return []
+    if path.is_dir():
+        return list(image_files(path.iterdir()))
+    if path.exists():
+        return [path]
+    return [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
 
 
 def _reader(source: Source) -> Reader:

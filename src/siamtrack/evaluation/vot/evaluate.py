@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ import numpy as np
 from siamtrack.boxes import Array
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
+from siamtrack.evaluation.evaluate import sequence_made
 from siamtrack.evaluation.figures import Curve, Figures
 from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.evaluation.run import Runnable, TrackerFactory
 from siamtrack.evaluation.vot import files, multistart, supervised
 from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
 from siamtrack.evaluation.vot.supervised import SupervisedRun, run_supervised
+from siamtrack.made import Made, noting, to_make_again
+from siamtrack.owning import owning
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class _Job:
     sequence: Sequence
     anchor: tuple[int, int] | None
     file: Path | None
+    made: Made | None = None
 
 
 def evaluate_vot(
@@ -45,6 +50,8 @@ def evaluate_vot(
     workers: Workers = 1,
     resume: bool = True,
     interval: tuple[int, int] | None = None,
+    made: Mapping[str, Made] | None = None,
+    overwrite: bool = False,
 ) -> Figures:
     """Evaluate trackers by `vot` (supervised) or `vot-multistart` (from anchors).
 
@@ -58,6 +65,8 @@ def evaluate_vot(
         resume: Use what is in `out`.
         interval: Shortest and longest sequence over which EAO averages; the year's by default.
             Without either, EAO is left out.
+        made: What each tracker is made of, by name, as for `siamtrack.evaluation.evaluate`.
+        overwrite: Run again what was made otherwise.
 
     Returns:
         Figures: EAO, accuracy, and robustness (multi-start: part of frames tracked; supervised:
@@ -80,7 +89,11 @@ def evaluate_vot(
             jobs = [again for job in jobs for again in _repetitions(job)]
             runs = [_read(job) for job in jobs]
         else:
-            runs = _runs(tracker, jobs, workers, resume)
+            if made is not None:
+                own = made[name]
+                jobs = [replace(j, made={**own, **sequence_made(j.sequence)}) for j in jobs]
+            with nullcontext() if folder is None else owning(folder):
+                runs = _runs(tracker, jobs, workers, resume, overwrite)
         summarise = _supervised if protocol == SUPERVISED else _multistart
         overall[name], rows[name], curves[name] = summarise(jobs, runs, dataset, interval)
     lengths = next(iter(curves.values()))
@@ -116,11 +129,16 @@ def _repetitions(job: _Job) -> list[_Job]:
 
 
 def _runs(
-    tracker: Runnable | TrackerFactory, jobs: list[_Job], workers: Workers, resume: bool
+    tracker: Runnable | TrackerFactory,
+    jobs: list[_Job],
+    workers: Workers,
+    resume: bool,
+    overwrite: bool,
 ) -> list[SupervisedRun | AnchorRun]:
     done: dict[int, SupervisedRun | AnchorRun] = {}
+    again = to_make_again([job.file for job in jobs], [job.made for job in jobs], resume, overwrite)
     for index, job in enumerate(jobs):
-        if resume and job.file is not None and job.file.is_file():
+        if job.file not in again and resume and job.file is not None and job.file.is_file():
             try:
                 done[index] = _read(job)
             except ResultsError as reason:
@@ -137,13 +155,21 @@ def _work(tracker: Runnable, job: _Job) -> SupervisedRun | AnchorRun:
         run = run_supervised(tracker, job.sequence)
         if job.file is None:
             return run
-        files.write_supervised(job.file, run)
+        with _noting(job):
+            files.write_supervised(job.file, run)
     else:
         part = run_anchor(tracker, job.sequence, *job.anchor)
         if job.file is None:
             return part
-        files.write_anchor(job.file, part)
+        with _noting(job):
+            files.write_anchor(job.file, part)
     return _read(job)
+
+
+def _noting(job: _Job) -> AbstractContextManager[None]:
+    if job.made is None or job.file is None:
+        return nullcontext()
+    return noting(job.file, job.made)
 
 
 def _read(job: _Job) -> SupervisedRun | AnchorRun:

@@ -1,0 +1,280 @@
+"""Nothing that a user has is destroyed, corrupted by a second run, or taken for what it is not."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+
+from siamtrack.bulk import SharedModel, find_videos, track_videos
+from siamtrack.cli import main
+from siamtrack.data.manifest import read_manifest
+from siamtrack.data.prepare import prepare
+from siamtrack.data.training import read_training
+from siamtrack.errors import FolderBusyError, StaleResultsError
+from siamtrack.made import differences, note, noting
+from siamtrack.owning import LOCK, owning
+from siamtrack.sinks import open_sink
+from siamtrack.weights import model_folder, read_card, write_card
+from siamtrack.writing import check_outputs, clear_parts, part_of, replacing
+from tests.data.training.trees import got10k
+from tests.helpers import clip, write_video
+from tests.processes import environment, siamtrack, started
+from tests.sinks.test_sinks import ENDINGS, TWO
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals and links of POSIX")
+BOX = ["--box", "60", "70", "40", "40"]
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return stop.value.code
+
+
+@pytest.fixture
+def place(tmp_path):
+    pictures, boxes = clip(6)
+    (tmp_path / "frames").mkdir()
+    write_video(tmp_path / "in.mp4", pictures)
+    (tmp_path / "b.txt").write_text(" ".join(map(str, boxes[0])) + "\n")
+    os.link(tmp_path / "in.mp4", tmp_path / "hard.mp4")
+    (tmp_path / "soft.mp4").symlink_to(tmp_path / "in.mp4")
+    (tmp_path / "soft.txt").symlink_to(tmp_path / "b.txt")
+    shutil.copytree(model_folder("lite"), tmp_path / "model")
+    return tmp_path
+
+
+@posix
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*BOX, "--out", "in.mp4"],
+        [*BOX, "--out", "hard.mp4"],
+        [*BOX, "--out", "soft.mp4"],
+        [*BOX, "--out", "frames/../in.mp4"],
+        [*BOX, "--mot", "in.mp4"],
+        [*BOX, "--otb", "hard.mp4"],
+        ["--boxes", "b.txt", "--mot", "b.txt"],
+        ["--boxes", "b.txt", "--mot", "soft.txt"],
+        ["--boxes", "soft.txt", "--otb", "b.txt"],
+        [*BOX, "--model", "model", "--out", "model/card.json"],
+        [*BOX, "--out", "x.csv", "--out", "x.csv"],
+        [*BOX, "--out", "x.csv", "--mot", "frames/../x.csv"],
+    ],
+)
+def test_an_output_is_never_an_input_or_another_output(place, monkeypatch, capsys, words):
+    monkeypatch.chdir(place)
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    assert run("track", "in.mp4", *words, "--overwrite", "--quiet") == 2
+    error = capsys.readouterr().err
+    assert "which would be lost" in error or "are one file" in error
+    assert before == {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+@posix
+def test_the_second_target_of_otb_text_is_an_output_too(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    shutil.copy("b.txt", "o_2.txt")
+    words = ["--boxes", "o_2.txt", *BOX, "--otb", "o.txt"]
+    assert run("track", "in.mp4", *words, "--overwrite", "--quiet") == 2
+    assert "output o_2.txt is the input o_2.txt" in capsys.readouterr().err
+
+
+def test_batch_and_ruler_refuse_too(place, capsys):
+    videos = place / "videos"
+    videos.mkdir()
+    shutil.copy(place / "in.mp4", videos / "a.mp4")
+    shutil.copy(place / "b.txt", videos / "a.txt")
+    before = (videos / "a.mp4").read_bytes()
+    for kind in ("mp4", "mot"):
+        assert run("batch", videos, "--out", videos, "--format", kind, "--overwrite") == 2
+        assert "which would be lost" in capsys.readouterr().err
+    assert (videos / "a.mp4").read_bytes() == before
+    pictures = place / "pictures"
+    pictures.mkdir()
+    assert run("track", place / "in.mp4", "--ruler", pictures / "0.png") == 0
+    first = (pictures / "0.png").read_bytes()
+    assert run("track", pictures, "--ruler", pictures / "0.png", "--overwrite") == 2
+    assert (pictures / "0.png").read_bytes() == first
+
+
+def test_devices_may_be_given_twice():
+    check_outputs([Path(os.devnull)] * 2)
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_what_is_replaced_stays_until_the_new_one_is_whole(tmp_path, name):
+    path = tmp_path / ENDINGS[name]
+    path.write_text("precious")
+    sink = open_sink(path, format=name, overwrite=True)
+    for picture, tracks in TWO:
+        sink.write(picture, tracks)
+    assert path.read_text() == "precious"
+    sink.close()
+    assert path.read_bytes() != b"precious"
+    assert not list(tmp_path.glob("*.part"))
+
+
+@posix
+def test_killed_while_it_overwrites_the_old_file_stays_and_the_rerun_cleans_up(tmp_path):
+    pictures, _ = clip(20)
+    video = write_video(tmp_path / "long.mp4", pictures.repeat(40, axis=0))
+    outs = [tmp_path / "old.mp4", tmp_path / "old.csv"]
+    for out in outs:
+        out.write_text("precious")
+    words = [video, *BOX, "--overwrite", "--quiet"]
+    for out in outs:
+        words += ["--out", out]
+    with started(siamtrack("track", *words), env=environment()) as child:
+        end = time.monotonic() + 120
+        while not (parts := list(tmp_path.glob(".old.csv.*.part"))) or not parts[0].stat().st_size:
+            assert time.monotonic() < end
+            assert child.poll() is None
+            time.sleep(0.05)
+        child.send_signal(signal.SIGKILL)
+    assert [out.read_text() for out in outs] == ["precious"] * 2
+    assert run("track", *words, "--end", 3) == 0
+    assert not list(tmp_path.glob("*.part"))
+    assert len(outs[1].read_text().splitlines()) == 4
+
+
+@posix
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with replacing(tmp_path / "link") as part:
+        part.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+def test_parts_of_others_stay(tmp_path):
+    own, theirs = part_of(tmp_path / "a"), tmp_path / ".a.1-ffffff-00000000.part"
+    for part in (own, theirs, tmp_path / "wheel.part"):
+        part.touch()
+    clear_parts(tmp_path, "a")
+    assert len(list(tmp_path.iterdir())) == 3, "this process lives, and that is another host"
+
+
+def test_one_owner_a_folder(tmp_path):
+    with owning(tmp_path), pytest.raises(FolderBusyError, match="this one"), owning(tmp_path):
+        pass
+    with owning(tmp_path), owning(tmp_path, "worker-1"):
+        assert len(list(tmp_path.iterdir())) == 2
+    assert not list(tmp_path.iterdir())
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from siamtrack.owning import owning
+with owning(Path(sys.argv[1])):
+    print("mine", flush=True)
+    time.sleep(600)
+"""
+
+
+@posix
+def test_another_process_is_told_and_a_killed_one_owns_nothing(tmp_path, start, capsys):
+    order = [sys.executable, "-c", OWNER, str(tmp_path / "out")]
+    child = start(order, env=environment(), stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"mine\n"
+    entries = read_training(got10k(tmp_path / "data"))
+    with pytest.raises(FolderBusyError, match=rf"\(process {child.pid} on .*\) writes to .*out"):
+        prepare(entries, tmp_path / "out")
+    assert run("batch", tmp_path, "--out", tmp_path / "out") == 2
+    assert "wait for it to end, or give another folder" in capsys.readouterr().err
+    child.kill()
+    child.wait()
+    prepare(entries, tmp_path / "out")
+    assert read_manifest(tmp_path / "out")
+    assert not (tmp_path / "out" / LOCK).exists()
+
+
+@pytest.fixture
+def videos(tmp_path):
+    place = tmp_path / "videos"
+    place.mkdir()
+    for name in "ab":
+        pictures, boxes = clip(4)
+        write_video(place / f"{name}.mp4", pictures)
+        (place / f"{name}.txt").write_text(",".join(map(str, boxes[0])) + "\n")
+    return place
+
+
+def test_results_of_another_model_other_boxes_or_another_source_are_not_taken(videos, tmp_path):
+    out = tmp_path / "out"
+    model = shutil.copytree(model_folder("lite"), tmp_path / "mine")
+    mine = SharedModel(str(model))
+
+    def track(tracker=mine, **options):
+        return track_videos(find_videos(videos, out), tracker, **options)
+
+    track()
+    assert not track(), "the same again: nothing to do"
+    with pytest.raises(StaleResultsError, match=r"2 of 2 results .*redetect false, now true"):
+        track(SharedModel(str(model), redetect=True))
+    card = read_card(model)
+    settings = type(card.tracker)(**{**vars(card.tracker), "window": 0.123})
+    write_card(model, type(card)(**{**vars(card), "tracker": settings}))
+    with pytest.raises(StaleResultsError, match=r"settings.window .*, now 0.123"):
+        track()
+    write_card(model, card)
+    assert not track()
+    before = (videos / "a.txt").read_text()
+    (videos / "a.txt").write_text("50 60 40 40\n")
+    with pytest.raises(StaleResultsError, match=r"1 of 2 results .*boxes"):
+        track()
+    (videos / "a.txt").write_text(before)
+    shutil.copy(videos / "a.mp4", tmp_path / "copy")
+    (tmp_path / "copy").replace(videos / "a.mp4")
+    with pytest.raises(StaleResultsError, match=r"source.changed"):
+        track()
+    assert len(track(overwrite=True)) == 2
+    assert not track()
+
+
+def test_an_evaluation_says_what_differs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pictures, boxes = clip(4)
+    folder = tmp_path / "data" / "one"
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{number:04d}.png"), picture)
+    text = "\n".join(",".join(map(str, row)) for row in boxes)
+    (folder / "groundtruth.txt").write_text(text)
+    model = shutil.copytree(model_folder("lite"), tmp_path / "mine")
+    words = ["eval", "folder:data", "--tracker", "x=mine", "--out", "out", "--threads", 1]
+    assert run(*words) == 0
+    assert run(*words) == 0
+    card = read_card(model)
+    settings = type(card.tracker)(**{**vars(card.tracker), "window": 0.123})
+    write_card(model, type(card)(**{**vars(card), "tracker": settings}))
+    capsys.readouterr()
+    assert run(*words) == 2
+    assert "settings.window" in capsys.readouterr().err
+    assert run(*words, "--overwrite") == 0
+    assert run(*words) == 0
+
+
+def test_killed_between_the_note_and_the_result(tmp_path):
+    file = tmp_path / "a.csv"
+    assert differences(file, {"model": "x"}) == [], "an older version kept no notes"
+    file.write_text("rows of x")
+    note(file, {"model": "x"})
+    assert differences(file, {"model": "x"}) == []
+    assert differences(file, {"model": "y"}) == ['model "x", now "y"']
+    with noting(file, {"model": "y"}):  # killed here, before the new rows
+        assert differences(file, {"model": "y"}) is None
+        file.write_text("rows of y")
+    assert differences(file, {"model": "y"}) == []
+    with pytest.raises(OSError, match="full"), noting(file, {"model": "z"}):
+        raise OSError("full")
+    assert json.loads((tmp_path / ".made" / "a.csv.json").read_text())["made"] == {"model": "y"}
