@@ -4,7 +4,7 @@ Positive windows hold the target a little off the middle; negative ones show ano
 same frame, or a frame of another sequence. Slope and offset of a logistic regression are printed
 and, with --write, put into the model's card.
 
-    python benchmarks/calibrate_presence.py MODEL_FOLDER otb:/data/dev --write
+    python benchmarks/calibrate_presence.py MODEL_FOLDER otb:/data/dev folder:/data/wide --write
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def logistic_regression(logits: Array, truth: Array, steps: int = 50) -> tuple[f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
-    parser.add_argument("dataset")
+    parser.add_argument("datasets", nargs="+")
     parser.add_argument("--frames", type=int, default=25, help="frames of each sequence")
     parser.add_argument("--write", action="store_true", help="put the fit into the card")
     arguments = parser.parse_args()
     model = load_model(arguments.model, threads=2)
     rng = np.random.default_rng(0)
     logits, truth = [], []
-    sequences = list(siamtrack.open_dataset(arguments.dataset))
+    sequences = [s for each in arguments.datasets for s in siamtrack.open_dataset(each)]
     for sequence in sequences:
         first = sequence.init_frame
         target = Target(model, sequence[first], sequence.boxes[first])

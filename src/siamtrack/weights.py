@@ -47,6 +47,8 @@ class Card:
         tracker: Settings chosen for this model.
         licence: Licence of the weights.
         trained_on: Data, and for how long.
+        version: Name of these weights, such as `lite-2`: `lite` means the newest in the package,
+            a version always the same ones.
         scores: Measured figures, such as {"otb20 AUC": 0.61}, and how they were measured.
     """
 
@@ -60,6 +62,7 @@ class Card:
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
     licence: str = "Apache-2.0"
     trained_on: str = ""
+    version: str = ""
     scores: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,9 @@ def model_folder(name: str | Path) -> Path:
         return PACKAGED / name
     if (path / "card.json").is_file():
         return path
+    for packaged in packaged_names():
+        if read_card(PACKAGED / packaged).version == name:
+            return PACKAGED / packaged
     if path.suffix == ".pt":
         there = "is a checkpoint" if path.is_file() else "does not exist"
         raise WeightsError(
