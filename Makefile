@@ -6,7 +6,7 @@
 #                 CONSTRAINTS=constraints-oldest.txt PYTHON=python3.10 with the least versions
 # make fuzz   100,000 and more damaged files, odd boxes and odd frames; FUZZ=cases of each test
 # make benchmark  run the default model and its peers over OTB sequences; writes the README's table
-#                 OTB=folder of sequences, PEERS=folder of the peers' ONNX files
+#                 OTB=folder of OTB's sequences, WIDE=folder of others in its layout, PEERS=folder of the peers' ONNX files
 # make dist       wheel and sdist, built twice and compared byte by byte, in dist/
 # make check-wheel  use the wheel in empty environments of Python 3.10 to 3.13, oldest versions too
 # make docs       the documentation site, in docs/_build/html; warnings are errors
@@ -23,6 +23,7 @@ DIST := .venv-dist
 CORE := .venv-core
 CONSTRAINTS ?= constraints.txt
 OTB ?= data/OTB
+WIDE ?= data/wide
 PEERS ?= data/peers
 FUZZ ?= 1500
 
@@ -74,6 +75,8 @@ docs: setup
 
 benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)
+	$(BENCH)/bin/python benchmarks/compare.py folder:$(WIDE) --peers $(PEERS) \
+		--out benchmarks/results/wide16
 	$(BENCH)/bin/python benchmarks/readme_table.py
 
 bench: $(BENCH)/.done

@@ -1,6 +1,7 @@
 """Run our default model and what people would use instead on the same frames; keep the results.
 
     python benchmarks/compare.py otb:data/OTB --peers data/peers --out benchmarks/results/dev20
+    python benchmarks/compare.py folder:data/wide --peers data/peers --out benchmarks/results/wide16
 
 `--peers` is a folder with the ONNX files of NanoTrack, FEAR-XS, LightFC and VitTrack, each in a
 folder of its own (`nanotrack_v2`, `nanotrack_v3`, `fear_xs`, `lightfc`, `vittrack`); none is part
@@ -37,9 +38,9 @@ PEERS = {
 }
 
 
-def trackers(model: str, peers: Path | None) -> list[str]:
+def trackers(models: list[str], peers: Path | None) -> list[str]:
     """Return what to run, as `siamtrack eval --tracker` takes it."""
-    found = [f"siamtrack-{Path(model).name}={model}"]
+    found = [f"siamtrack-{Path(model).name}={model}" for model in models]
     if hasattr(cv2, "TrackerCSRT"):
         found += ["opencv:csrt", "opencv:kcf"]
     for kind, folder in PEERS.items():
@@ -102,13 +103,13 @@ def commit() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
-    parser.add_argument("--model", default="lite")
+    parser.add_argument("--model", action="append", help="base and lite by default")
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/dev20"))
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--frames", type=int, default=100)
     arguments = parser.parse_args()
-    specs, out = trackers(arguments.model, arguments.peers), arguments.out
+    specs, out = trackers(arguments.model or ["base", "lite"], arguments.peers), arguments.out
     out.mkdir(parents=True, exist_ok=True)
     speed = speeds(specs, arguments.dataset, arguments.rounds, arguments.frames)
     (out / "speed.json").write_text(json.dumps(speed, indent=1) + "\n")

@@ -10,9 +10,11 @@ import json
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "dev20"
+RESULTS = ROOT / "benchmarks" / "results"
+SETS = {"dev20": "20 targets of OTB-100", "wide16": "16 targets that change"}
 BEGIN, END = "<!-- results: benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 ABOUT = {
+    "siamtrack-base": ("**siamtrack `base`**", "in the package", "Apache-2.0"),
     "siamtrack-lite": ("**siamtrack `lite`**", "in the package", "Apache-2.0"),
     "fear-xs": ("FEAR-XS", "research code", "MIT"),
     "nanotrack-v2": ("NanoTrack V2", "OpenCV, model file", "Apache-2.0"),
@@ -25,19 +27,29 @@ ABOUT = {
 
 
 def table() -> str:
-    """Return the rows, the best success first."""
-    report = json.loads((RESULTS / "report.json").read_text())
-    speed = json.loads((RESULTS / "speed.json").read_text())["median_ms"]
+    """Return the rows, the best mean of both sets first: success AUC with interval, precision."""
+    reports = {
+        name: json.loads((RESULTS / name / "report.json").read_text())["trackers"] for name in SETS
+    }
+    speed = json.loads((RESULTS / "dev20" / "speed.json").read_text())["median_ms"]
     rows = [
-        "| tracker | success AUC | precision at 20 px | whole update | comes as | licence |",
+        f"| tracker | {' | '.join(SETS.values())} | whole update | comes as | licence |",
         "|---|---|---|---|---|---|",
     ]
-    for name, found in report["trackers"].items():
+
+    def mean(name: str) -> float:
+        return sum(report[name]["overall"]["success"] for report in reports.values())
+
+    shared = [name for name in ABOUT if all(name in report for report in reports.values())]
+    for name in sorted(shared, key=mean, reverse=True):
         title, source, licence = ABOUT[name]
-        overall, low_high = found["overall"], found["success_interval_95"]
+        cells = []
+        for report in reports.values():
+            overall, (low, high) = report[name]["overall"], report[name]["success_interval_95"]
+            success, precision = overall["success"], overall["precision"]
+            cells.append(f"{success:.3f} ({low:.2f} to {high:.2f}) / {precision:.3f}")
         rows.append(
-            f"| {title} | {overall['success']:.3f} ({low_high[0]:.2f} to {low_high[1]:.2f}) "
-            f"| {overall['precision']:.3f} | {speed[name]:.1f} ms | {source} | {licence} |"
+            f"| {title} | {' | '.join(cells)} | {speed[name]:.1f} ms | {source} | {licence} |"
         )
     return "\n".join(rows) + "\n"
 

@@ -9,6 +9,8 @@ from siamtrack.errors import UnknownNameError, WeightsError
 from siamtrack.runtimes import RUNTIMES
 from siamtrack.weights import DEFAULT, load_model, model_folder, model_names, read_card
 
+SOURCE = model_folder(DEFAULT)
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -106,3 +108,17 @@ def test_graph_with_other_outputs(folder):
         RUNTIMES["onnx"](Graphs(template, template, folder), 1)
     with pytest.raises(WeightsError, match="cannot be loaded"):
         RUNTIMES["onnx"](Graphs(b"not a graph", template, folder), 1)
+
+
+def test_a_version_names_its_weights_for_good(tmp_path, monkeypatch):
+    import siamtrack.weights as weights
+
+    monkeypatch.setattr(weights, "PACKAGED", tmp_path)
+    for name, version in (("lite", "lite-2"), ("lite-1", "")):
+        folder = shutil.copytree(SOURCE, tmp_path / name)
+        card = json.loads((folder / "card.json").read_text())
+        (folder / "card.json").write_text(json.dumps(card | {"name": name, "version": version}))
+    assert model_folder("lite") == model_folder("lite-2") == tmp_path / "lite"
+    assert model_folder("lite-1") == tmp_path / "lite-1"
+    with pytest.raises(UnknownNameError):
+        model_folder("lite-3")
