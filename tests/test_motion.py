@@ -140,7 +140,7 @@ def test_other_scales_in_every_so_manieth_frame(every, windows):
 
 
 def test_no_scale_every():
-    with pytest.raises(ValueError, match="scale_every 0: expected a number from 1"):
+    with pytest.raises(ValueError, match="scale_every 0: expected a whole number from 1"):
         TrackerSettings(scale_every=0)
 
 

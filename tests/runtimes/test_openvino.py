@@ -70,7 +70,9 @@ def test_threads_share_a_runtime(folders):
         scores = pool.map(
             lambda i: found.runtime.respond(kernel[[i]], search[[i]]).score, range(12)
         )
-        # one patch may go through another kernel than twelve, which rounds otherwise;
-        # the answers to two patches differ a hundred times as much
-        np.testing.assert_allclose(np.concatenate(list(scores)), truth, rtol=0, atol=1e-5)
-        assert np.abs(np.diff(truth, axis=0)).max(axis=(1, 2, 3)).min() > 1e-3
+        # one patch may go through another kernel than twelve, which rounds otherwise; the answers
+        # to two patches differ by far more
+        single = np.concatenate(list(scores))
+    rounding = np.abs(single - truth).max()
+    assert rounding <= 1e-3 * np.abs(truth).max()
+    assert np.abs(np.diff(truth, axis=0)).max(axis=(1, 2)).min() > 20 * rounding

@@ -47,7 +47,7 @@ def test_a_file_named_like_a_camera_is_a_file(tmp_path, monkeypatch, clip):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(VideoError, match="is no regular file"):
+    with pytest.raises(VideoError, match="is no ordinary file"):
         open_video(tmp_path / "pipe.mp4")
 
 

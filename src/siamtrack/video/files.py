@@ -43,7 +43,7 @@ class FileReader:
         self.name = str(path)
         self._path = path.absolute()  # a colon in a relative path would read as a protocol
         if not self._path.is_file():
-            raise VideoError(f"{self.name} is no regular file: give a video file, not a device")
+            raise VideoError(f"{self.name} is no ordinary file: give a video file, not a device")
         try:
             self._bytes = self._path.stat().st_size
             promised = promised_bytes(self._path)
