@@ -17,10 +17,11 @@ class PresenceSettings:
         lost_below: Below this score the target is lost.
         tracked_from: From this score on it is tracked; in between it is uncertain.
         patience: Frames in a row that a target is lost before more of the frame is searched.
-        hold: Frames in a row that a target is lost before its box goes back to where it was last
-            not lost, with its size of then, and stays until the target returns; 0: never.
-        familiar: Least score of the online classifier at which what returns after that is taken
-            for the target, in [0, 1].
+        hold: Frames in a row that a target is lost, and unfamiliar to the online classifier, before
+            its box goes back to where it was last seen, with its size of then, and stays until the
+            target returns; 0: never.
+        familiar: Score of the online classifier from which on what stands in the box is familiar,
+            in [0, 1].
     """
 
     slope: float = 1.0

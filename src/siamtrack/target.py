@@ -52,7 +52,7 @@ class Target:
     ) -> None:
         height, width = frame.shape[:2]
         self.id, self.model, self.redetect = number, model, redetect
-        self._lost_for = self._frames = 0
+        self._lost_for = self._gone_for = self._frames = 0
         self.box = check_box(box, width, height)
         self._last_seen = self.box
         self.shape = (height, width)
@@ -115,6 +115,7 @@ class Target:
         Raises:
             ValueError: If the box is no box of the frame.
         """
+        self._gone_for = 0
         self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
 
     def windows(self) -> list[Window]:
@@ -157,14 +158,17 @@ class Target:
         if found is not None:
             self.box = self._inside(found)
             score = calibrated(found.presence, presence)
-        # Say whether the target is there; one that was lost must look familiar.
+        # Say whether the target is there; what returns after an absence must look familiar.
         state = state_of(score, presence)
-        returned = self._is_held and state is not TrackState.LOST
-        if returned and seen and not self._is_familiar(windows[where], seen[where]):
+        known = found is not None and (not seen or self._is_familiar(windows[where], seen[where]))
+        if self._is_held and not known and state is not TrackState.LOST:
             state, score = TrackState.LOST, min(score, presence.lost_below)
-        # Hold the box of a target that stays lost, so that it is found again where it left.
-        if state is TrackState.LOST and self._lost_for == 0:
+        # Hold the box of a target that is gone, so that it is found again where it left. One that
+        # only looks unlike its template is still familiar, and is followed.
+        gone = state is TrackState.LOST and not (known and seen and not self._is_held)
+        if gone and self._gone_for == 0:
             self._last_seen = before
+        self._gone_for = self._gone_for + 1 if gone else 0
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
         if self._is_held:
             self.box = self._last_seen.copy()
@@ -176,9 +180,9 @@ class Target:
 
     @property
     def _is_held(self) -> bool:
-        """Whether the target is lost for so long that its box is held."""
+        """Whether the target is gone for so long that its box is held."""
         hold = self.model.card.tracker.presence.hold
-        return 0 < hold <= self._lost_for
+        return 0 < hold <= self._gone_for
 
     def _is_familiar(self, window: Window, seen: Cells) -> bool:
         """Whether the online classifier knows what stands in the box."""
