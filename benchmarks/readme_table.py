@@ -38,19 +38,24 @@ def table() -> str:
     ]
 
     def mean(name: str) -> float:
-        return sum(report[name]["overall"]["success"] for report in reports.values())
+        found = [
+            report[name]["overall"]["success"] for report in reports.values() if name in report
+        ]
+        return sum(found) / len(found)
 
-    shared = [name for name in ABOUT if all(name in report for report in reports.values())]
-    for name in sorted(shared, key=mean, reverse=True):
+    run = [name for name in ABOUT if any(name in report for report in reports.values())]
+    for name in sorted(run, key=mean, reverse=True):
         title, source, licence = ABOUT[name]
         cells = []
         for report in reports.values():
+            if name not in report:
+                cells.append("not run")
+                continue
             overall, (low, high) = report[name]["overall"], report[name]["success_interval_95"]
             success, precision = overall["success"], overall["precision"]
             cells.append(f"{success:.3f} ({low:.2f} to {high:.2f}) / {precision:.3f}")
-        rows.append(
-            f"| {title} | {' | '.join(cells)} | {speed[name]:.1f} ms | {source} | {licence} |"
-        )
+        time = f"{speed[name]:.1f} ms" if name in speed else "not timed"
+        rows.append(f"| {title} | {' | '.join(cells)} | {time} | {source} | {licence} |")
     return "\n".join(rows) + "\n"
 
 
