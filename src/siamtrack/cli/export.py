@@ -92,8 +92,7 @@ class Export:
         from siamtrack.data.training import read_all
         from siamtrack.quantising import quantise
 
-        sides = {"template": card.template, "search": card.search}
-        config = PairConfig(**sides, area=card.tracker.area)
+        config = PairConfig(template=card.template, search=card.search, area=card.tracker.area)
         sampler = PairSampler(Pool(read_all(self.int8)), config, 0, ImageCache())
         found = quantise(self.out, partial(sampler.draw, 0))
         print(
