@@ -52,11 +52,11 @@ class CentreHead(nn.Module):
         self.stride = stride
         self.channels = channels
         self.cells = template_cells
-        self.template_neck = _point(channels, width)
-        self.search_neck = _point(channels, width)
+        self.template_neck = point(channels, width)
+        self.search_neck = point(channels, width)
         cells = template_cells * template_cells
         self.similarity_norm = nn.BatchNorm2d(cells)
-        self.mix = nn.Sequential(_point(cells + 2 * width + 2, width), nn.ReLU())
+        self.mix = nn.Sequential(point(cells + 2 * width + 2, width), nn.ReLU())
         self.score_tower = nn.Sequential(*[Separable(width) for _ in range(depth)])
         self.box_tower = nn.Sequential(*[Separable(width) for _ in range(depth)])
         self.score = nn.Conv2d(width, 1, 1)
@@ -139,5 +139,6 @@ class CentreHead(nn.Module):
         return logits, distances, self.presence(pooled)
 
 
-def _point(inputs: int, outputs: int) -> nn.Sequential:
+def point(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a 1x1 convolution with a batch norm, (B, inputs, H, W) to (B, outputs, H, W)."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from siamtrack.models.heads.base import check_feature
-from siamtrack.models.heads.centre import Separable
+from siamtrack.models.heads.centre import Separable, point
 from siamtrack.models.tracing import is_traced
 
 MASK_EDGE = 1.0
@@ -66,11 +66,11 @@ class RegionHead(nn.Module):
         )  # fmt: skip
         cells = template_cells * template_cells
         block = Dense if dense else Separable
-        self.template_neck = _point(channels, width)
-        self.search_neck = _point(channels, width)
+        self.template_neck = point(channels, width)
+        self.search_neck = point(channels, width)
         self.inside = nn.Parameter(torch.tensor([0.3, 0.7]))
         self.similarity_norm = nn.BatchNorm2d(cells)
-        self.mix = nn.Sequential(_point(cells + 3 * width, width), nn.ReLU())
+        self.mix = nn.Sequential(point(cells + 3 * width, width), nn.ReLU())
         self.score_tower = nn.Sequential(*[block(width) for _ in range(depth)])
         self.box_tower = nn.Sequential(*[block(width) for _ in range(depth)])
         self.score = nn.Conv2d(width, 2, 1)
@@ -165,7 +165,3 @@ class RegionHead(nn.Module):
             [scored.amax((2, 3)), scored.mean((2, 3)), logits[:, :1].amax((2, 3))], dim=1
         )
         return logits[:, :1], distances, self.presence(pooled), logits[:, 1:]
-
-
-def _point(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
