@@ -134,10 +134,11 @@ def test_killed_while_it_overwrites_the_old_file_stays_and_the_rerun_cleans_up(t
         words += ["--out", out]
     with started(siamtrack("track", *words), env=environment()) as child:
         end = time.monotonic() + 120
-        while not (parts := list(tmp_path.glob(".old.csv.*.part"))) or not parts[0].stat().st_size:
+        # both are begun; how much of them is on the disk by now depends on buffers and the machine
+        while len(list(tmp_path.glob(".old.*.part"))) < 2:
             assert time.monotonic() < end
             assert child.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
     assert [out.read_text() for out in outs] == ["precious"] * 2
     assert run("track", *words, "--end", 3) == 0
