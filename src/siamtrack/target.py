@@ -160,7 +160,9 @@ class Target:
             score = calibrated(found.presence, presence)
         # Say whether the target is there; what returns after an absence must look familiar.
         state = state_of(score, presence)
-        known = found is not None and (not seen or self._is_familiar(windows[where], seen[where]))
+        known = found is not None
+        if known and seen and (self._is_held or state is TrackState.LOST):  # nobody asks otherwise
+            known = self._is_familiar(windows[where], seen[where])
         if self._is_held and not known and state is not TrackState.LOST:
             state, score = TrackState.LOST, min(score, presence.lost_below)
         # Hold the box of a target that is gone, so that it is found again where it left. One that

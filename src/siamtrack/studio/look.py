@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from siamtrack.boxes import centres
-from siamtrack.crops import context_side, cut, mean_colour, square_window
+from siamtrack.crops import cut, mean_colour, square_window, template_side
 from siamtrack.frames import Image
 from siamtrack.studio.scene import Key, Table
 from siamtrack.target import Target
@@ -20,7 +20,7 @@ def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Im
     assert key.box is not None
     frame, box, card = read(key.frame), np.array(key.box), model.card
     cx, cy = centres(box)
-    side = context_side(box[2], box[3], card.tracker.context)
+    side = template_side(box[2], box[3], card.tracker.context, card.tracker.area)
     return cut(frame, square_window(cx, cy, side, card.template), mean_colour(frame))
 
 

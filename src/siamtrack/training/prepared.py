@@ -26,12 +26,12 @@ from siamtrack.data.pairs import Pair
 from siamtrack.errors import WeightsError
 from siamtrack.models.graph_file import write_graph
 from siamtrack.training.batches import Batch, Draws
+from siamtrack.training.teacher import IMAGENET_MEAN, IMAGENET_STD
 
 Halves = NDArray[np.float16]
 TAUGHT_CHANNELS = 96
 """Channels of a tracking teacher's features."""
-MEAN = np.array((123.675, 116.28, 103.53), np.float32)
-STD = np.array((58.395, 57.12, 57.375), np.float32)
+MEAN, STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 
 
 class Lesson(NamedTuple):
