@@ -19,10 +19,10 @@ import numpy as np
 from starts import changed
 
 import siamtrack
-from siamtrack.boxes import iou
-from siamtrack.tracker import SiamTracker
-from siamtrack.tracks import TrackState
-from siamtrack.weights import load_model
+from siamtrack.core.boxes import iou
+from siamtrack.core.tracks import TrackState
+from siamtrack.packages.card import load_model
+from siamtrack.tracking.tracker import SiamTracker
 
 BEFORE, AFTER, COUNTS = 25, 25, (10, 60, 200)
 

@@ -16,9 +16,9 @@ import json
 import numpy as np
 
 import siamtrack
-from siamtrack.boxes import Array, centres
-from siamtrack.target import Target
-from siamtrack.weights import load_model, model_folder, write_card
+from siamtrack.core.boxes import Array, centres
+from siamtrack.packages.card import load_model, model_folder, write_card
+from siamtrack.tracking.target import Target
 
 
 def logistic_regression(logits: Array, truth: Array, steps: int = 50) -> tuple[float, float]:

@@ -24,16 +24,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from siamtrack.data.images import ImageCache
+from siamtrack.data.annotations import read_all
+from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.data.training import read_all
-from siamtrack.exporting import export
-from siamtrack.quantising import _feed, _static_int8
+from siamtrack.packages.card import Model, read_card, read_graphs
+from siamtrack.packages.quantize import _feed, _static_int8
 from siamtrack.runtimes.base import Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import Model, read_card, read_graphs
+from siamtrack.tracking.tracker import SiamTracker
+from siamtrack.training.export import export
 
 ROOT = Path(__file__).parent.parent
 Leg = Callable[[np.ndarray], Any]

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.benchmark.clip import open_clip, write_generated
-from siamtrack.discriminator import cells
-from siamtrack.motion import MOTIONS
-from siamtrack.target import Target
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import DEFAULT, load_model
+from siamtrack.packages.card import DEFAULT, load_model
+from siamtrack.tracking.decode import MOTIONS
+from siamtrack.tracking.online import cells
+from siamtrack.tracking.target import Target
+from siamtrack.tracking.tracker import SiamTracker
 
 
 def parts(target: Target, frame: np.ndarray) -> dict[str, Callable[[], object]]:

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from siamtrack.data import open_dataset
-from siamtrack.data.images import ImageCache
+from siamtrack.data.annotations import read_all
+from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import PairSampler
-from siamtrack.data.training import read_all
 from siamtrack.training import TrainConfig, checkpoint, preset, train
 from siamtrack.training.objectives import build_network
 from siamtrack.training.runtime import live_model

@@ -12,8 +12,8 @@ import cv2
 
 import siamtrack
 from siamtrack.cli.demo import END, START, TARGETS, demo_clip
-from siamtrack.draw import draw_tracks
-from siamtrack.follow import follow
+from siamtrack.sinks.draw import draw_tracks
+from siamtrack.tracking.follow import follow
 
 
 def main() -> None:

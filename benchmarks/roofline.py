@@ -34,7 +34,7 @@ import onnxruntime
 from onnx import TensorProto, helper, shape_inference
 
 from siamtrack.benchmark.machine import this_machine
-from siamtrack.weights import DEFAULT, Card, model_folder, read_card, read_graphs
+from siamtrack.packages.card import DEFAULT, Card, model_folder, read_card, read_graphs
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- roofline: begin -->\n", "<!-- roofline: end -->\n"

@@ -26,14 +26,14 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.boxes import iou
 from siamtrack.cli.demo import END, START, TARGETS, demo_clip
-from siamtrack.exporting import export, read_checkpoint
+from siamtrack.core.boxes import iou
+from siamtrack.packages.card import GRAPHS, Model, load_model, model_folder, read_card
 from siamtrack.runtimes import cores
 from siamtrack.runtimes.torch import TorchRuntime
-from siamtrack.tracker import SiamTracker
+from siamtrack.tracking.tracker import SiamTracker
+from siamtrack.training.export import export, read_checkpoint
 from siamtrack.video import open_video
-from siamtrack.weights import GRAPHS, Model, load_model, model_folder, read_card
 
 HERE = Path(__file__).parent
 CHECKPOINT = HERE / "lite" / "checkpoint.pt"

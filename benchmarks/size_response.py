@@ -24,12 +24,12 @@ import cv2
 import numpy as np
 from starts import changed
 
-from siamtrack.crops import Image, mean_colour
-from siamtrack.data.images import read_image
+from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Entry, Pool, read_manifest
 from siamtrack.evaluation import open_tracker
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import load_model
+from siamtrack.packages.card import load_model
+from siamtrack.tracking.crops import Image, mean_colour
+from siamtrack.tracking.tracker import SiamTracker
 
 FACTORS = (0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0)
 KINDS: dict[str, Callable[[float], tuple[float, float]]] = {

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 import siamtrack
-from siamtrack.boxes import iou
-from siamtrack.config import from_dict, to_dict
+from siamtrack.core.boxes import iou
+from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.settings import TrackerSettings
+from siamtrack.core.tracks import TrackState
 from siamtrack.evaluation.scores import score_sequence
-from siamtrack.settings import TrackerSettings
-from siamtrack.tracker import SiamTracker
-from siamtrack.tracks import TrackState
-from siamtrack.weights import Model, load_model
+from siamtrack.packages.card import Model, load_model
+from siamtrack.tracking.tracker import SiamTracker
 
 
 def changed(model: Model, change: str) -> Model:

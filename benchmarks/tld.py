@@ -21,11 +21,11 @@ import numpy as np
 import onnxruntime
 
 import siamtrack
-from siamtrack.boxes import ltrb_to_ltwh
+from siamtrack.core.boxes import ltrb_to_ltwh
 from siamtrack.evaluation import longterm_report, open_tracker, run_dataset, write_results
 from siamtrack.evaluation.longterm_report import read_runs
 from siamtrack.evaluation.results import write_rows
-from siamtrack.weights import DEFAULT, load_model
+from siamtrack.packages.card import DEFAULT, load_model
 
 AUTHORS = "TLD1.0"
 

@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from siamtrack.data.images import ImageCache
+from siamtrack.data.annotations import read_all
+from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import Pair, PairSampler
-from siamtrack.data.training import read_all
 from siamtrack.training import TrainConfig, Watch, preset, train
 from siamtrack.training.batches import collate
 from siamtrack.training.objectives import build_network, objective

@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 
 import siamtrack
+from siamtrack.packages.card import load_model
 from siamtrack.tuning import Grid, Replay, ResponseStore, changed, clips_of, default_space
 from siamtrack.tuning.study import success
-from siamtrack.weights import load_model
 
 GRIDS = (Grid(0, 0), Grid(48, 16), Grid(24, 8), Grid(16, 6))
 

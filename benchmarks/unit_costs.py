@@ -19,9 +19,9 @@ import cv2
 import torch
 
 import siamtrack
+from siamtrack.data.annotations import read_all
 from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import PairSampler
-from siamtrack.data.training import read_all
 from siamtrack.training import preset, train
 
 BATCH, FEW, MORE = 8, 2, 6

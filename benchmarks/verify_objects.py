@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from siamtrack.data.objects import ObjectViews, generated_views, manifest_views
+from siamtrack.evaluation.verification import plot_distances, roc_auc
 from siamtrack.losses import ContrastiveLoss, TripletLoss
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.embedding import Embedder
 from siamtrack.models.siamese import Siamese
-from siamtrack.verification import plot_distances, roc_auc
 
 
 def images(views: np.ndarray) -> torch.Tensor:

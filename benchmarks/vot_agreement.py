@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 
 import siamtrack
+from siamtrack.core.text import polygons_to_ltwh, read_rows
 from siamtrack.data import open_dataset
-from siamtrack.data.text import polygons_to_ltwh, read_rows
-from siamtrack.data.vot import anchors_every
+from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.evaluation import evaluate_vot, open_tracker, run_dataset
 from siamtrack.evaluation.vot.regions import overlaps
 from siamtrack.evaluation.vot.supervised import truth_of

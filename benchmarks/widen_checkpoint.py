@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from siamtrack.training import checkpoint
 from siamtrack.training.objectives import build_network
 

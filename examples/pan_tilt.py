@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 import siamtrack
-from siamtrack.boxes import centres
+from siamtrack.core.boxes import centres
 
 GAIN, LEARN = 0.4, 0.15
 """Shares of the error that go into the speed at once, and into what it keeps: without the second,

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import siamtrack
-from siamtrack.boxes import iou
 from siamtrack.cli.demo import END, demo_clip
-from siamtrack.tracker import SiamTracker
-from siamtrack.tracks import TrackState
-from siamtrack.weights import load_model
+from siamtrack.core.boxes import iou
+from siamtrack.core.tracks import TrackState
+from siamtrack.packages.card import load_model
+from siamtrack.tracking.tracker import SiamTracker
 
 START, BOX = END - 25, (362.0, 18.0, 124.0, 227.0)
 """A cyclist who rides on, with nothing in front of him, until the shot ends."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import siamtrack
-from siamtrack.boxes import iou
+from siamtrack.core.boxes import iou
 from siamtrack.errors import VideoError
 from tests.helpers import clip, write_video
 

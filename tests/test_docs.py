@@ -10,7 +10,7 @@ import pytest
 from siamtrack.cli import main
 from siamtrack.cli.main import parse
 from siamtrack.data import DATASETS
-from siamtrack.data.training import TRAINING
+from siamtrack.data.annotations import TRAINING
 from siamtrack.losses import LOSSES
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.runtimes import RUNTIMES

@@ -12,7 +12,7 @@ import pytest
 
 import siamtrack
 from siamtrack.cli.demo import TARGETS, demo_clip
-from siamtrack.data.training import read_training
+from siamtrack.data.annotations import read_training
 from tests.helpers import clip, write_video
 
 ROOT = Path(__file__).parent.parent

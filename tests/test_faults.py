@@ -15,7 +15,7 @@ import pytest
 import siamtrack
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import evaluate, write_results
-from siamtrack.weights import load_model
+from siamtrack.packages.card import load_model
 from tests.evaluation.test_evaluate import figures
 from tests.evaluation.toys import Blob, toys
 from tests.helpers import clip, write_video

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from siamtrack.cli import main
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.evaluation import evaluate
 from siamtrack.sinks import open_sink
 from siamtrack.sinks.base import MARGIN
-from siamtrack.tracks import Track, TrackState
 from siamtrack.video import Frame
 from tests.evaluation.test_evaluate import figures
 from tests.evaluation.toys import Blob, toys
@@ -173,9 +173,9 @@ def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
 @pytest.mark.parametrize("formats", [(), ("torch", "pt2"), ("openvino",)])
 def test_an_export_leaves_the_model_that_was_there(disk, tmp_path, formats):
     pytest.importorskip("torch")
-    from siamtrack.exporting import export
+    from siamtrack.packages.card import load_model
     from siamtrack.training import train
-    from siamtrack.weights import load_model
+    from siamtrack.training.export import export
     from tests.training.test_loop import SMALL
 
     config = replace(SMALL, steps=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from siamtrack.weights import packaged_names
+from siamtrack.packages.card import packaged_names
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import cv2
 import pytest
 
-from siamtrack.bulk import SharedModel, find_videos, track_videos
 from siamtrack.cli import main
+from siamtrack.core.owning import LOCK, owning
+from siamtrack.core.provenance import differences, note, noting
+from siamtrack.core.writing import check_outputs, clear_parts, part_of, replacing
+from siamtrack.data.annotations import read_training
 from siamtrack.data.manifest import read_manifest
 from siamtrack.data.prepare import prepare
-from siamtrack.data.training import read_training
 from siamtrack.errors import FolderBusyError, StaleResultsError
-from siamtrack.made import differences, note, noting
-from siamtrack.owning import LOCK, owning
+from siamtrack.packages.card import model_folder, read_card, write_card
 from siamtrack.sinks import open_sink
-from siamtrack.weights import model_folder, read_card, write_card
-from siamtrack.writing import check_outputs, clear_parts, part_of, replacing
+from siamtrack.tracking.batch import SharedModel, find_videos, track_videos
 from tests.data.training.trees import got10k
 from tests.helpers import clip, write_video
 from tests.processes import environment, siamtrack, started
@@ -175,7 +175,7 @@ def test_one_owner_a_folder(tmp_path):
 OWNER = """
 import sys, time
 from pathlib import Path
-from siamtrack.owning import owning
+from siamtrack.core.owning import owning
 with owning(Path(sys.argv[1])):
     print("mine", flush=True)
     time.sleep(600)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.crops import context_side
 from siamtrack.data.manifest import read_manifest
+from siamtrack.tracking.crops import context_side
 
 POOL = Path(__file__).parents[1] / "benchmarks" / "pool"
 VOC = """<annotation><size><width>{0}</width><height>{1}</height></size><object><name>dog</name>

@@ -9,7 +9,7 @@ import pytest
 
 import siamtrack
 from siamtrack.cli.main import VERBS
-from siamtrack.weights import model_folder, model_names, read_card
+from siamtrack.packages.card import model_folder, model_names, read_card
 from tests.test_docs import DOCS, PAGES, ROOT, every_page
 
 sys.path.insert(0, str(DOCS / "_site"))

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.decoding import decode, stated_size
+from siamtrack.core.decoding import decode, stated_size
 
 Pixels = NDArray[np.uint8]
 _POINTER = b"version https://git-lfs"

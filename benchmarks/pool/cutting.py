@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from clones import Encoded, Pixels
 
-from siamtrack.crops import context_side
 from siamtrack.data.manifest import Entry
+from siamtrack.tracking.crops import context_side
 
 Box = tuple[float, float, float, float]
 Item = TypeVar("Item")

@@ -16,8 +16,8 @@ import numpy as np
 from clones import Clone, Encoded
 from cutting import Box, Picture, Thing, from_corners, some
 
-from siamtrack.data.training.masks import mask_boxes
-from siamtrack.data.training.yolo import yaml_names
+from siamtrack.data.annotations.masks import mask_boxes
+from siamtrack.data.annotations.yolo import yaml_names
 
 IMAGES = (".jpg", ".jpeg", ".png")
 PARTS = ("train", "valid", "test")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from siamtrack.weights import DEFAULT, Card, model_files, model_folder, model_names, read_card
+from siamtrack.packages.card import DEFAULT, Card, model_files, model_folder, model_names, read_card
 
 FOLDER = "cards"
 KINDS = {

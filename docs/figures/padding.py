@@ -16,9 +16,9 @@ from onnx import numpy_helper
 from torch import nn
 
 from siamtrack.cli.demo import START
-from siamtrack.crops import cut, square_window
 from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
-from siamtrack.weights import model_folder
+from siamtrack.packages.card import model_folder
+from siamtrack.tracking.crops import cut, square_window
 
 TEMPLATE, SEARCH, STRIDE, REACH = 127, 255, 8, 64
 SIDE = SEARCH + 2 * REACH

@@ -10,10 +10,10 @@ import numpy as np
 from common import frames, panels, save, show
 
 import siamtrack
-from siamtrack.boxes import centres
-from siamtrack.crops import context_side, cut, mean_colour, square_window
-from siamtrack.discriminator import cells
-from siamtrack.target import Target
+from siamtrack.core.boxes import centres
+from siamtrack.tracking.crops import context_side, cut, mean_colour, square_window
+from siamtrack.tracking.online import cells
+from siamtrack.tracking.target import Target
 
 FIRST, LAST, LATER = 112, 122, 132
 """Frames of the template, the last one tracked, and the one that is shown: the target has moved."""

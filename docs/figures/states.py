@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 import siamtrack
 from siamtrack.cli.demo import END, START, TARGETS
-from siamtrack.draw import draw_tracks
-from siamtrack.target import Target
+from siamtrack.sinks.draw import draw_tracks
+from siamtrack.tracking.target import Target
 
 SHOWN = (4, 26, 36, 52)
 

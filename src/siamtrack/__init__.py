@@ -13,38 +13,42 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from siamtrack._moved import install
+
 # ONNX Runtime from 1.29 on reports models and machine to its makers, unless this is set before it
 # is imported; who wants that sets it to 0
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+install()  # import paths of earlier versions
+
 if TYPE_CHECKING:
     from siamtrack.api import load, track
+    from siamtrack.core.settings import TrackerSettings
+    from siamtrack.core.tracks import Track, TrackState
     from siamtrack.data import open_dataset
     from siamtrack.evaluation import evaluate
-    from siamtrack.exporting import export
-    from siamtrack.opencv import OpenCVTracker
-    from siamtrack.settings import TrackerSettings
-    from siamtrack.tracker import SiamTracker, Tracker
-    from siamtrack.tracks import Track, TrackState
+    from siamtrack.interop.opencv import OpenCVTracker
+    from siamtrack.packages.card import model_names
+    from siamtrack.tracking.tracker import SiamTracker, Tracker
     from siamtrack.training import train
+    from siamtrack.training.export import export
     from siamtrack.video import open_video
-    from siamtrack.weights import model_names
 
 __version__ = "0.1.0"
 
 # public name -> module: imported when first used, so that `import siamtrack` is quick and free of
 # torch
 _WHERE = {
-    "OpenCVTracker": "opencv",
-    "SiamTracker": "tracker",
-    "Track": "tracks",
-    "TrackState": "tracks",
-    "Tracker": "tracker",
-    "TrackerSettings": "settings",
+    "OpenCVTracker": "interop.opencv",
+    "SiamTracker": "tracking.tracker",
+    "Track": "core.tracks",
+    "TrackState": "core.tracks",
+    "Tracker": "tracking.tracker",
+    "TrackerSettings": "core.settings",
     "evaluate": "evaluation",
-    "export": "exporting",
+    "export": "training.export",
     "load": "api",
-    "model_names": "weights",
+    "model_names": "packages.card",
     "open_dataset": "data",
     "open_video": "video",
     "track": "api",
@@ -75,7 +79,7 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(import_module(f"siamtrack.{_WHERE[name]}"), name)
     except ModuleNotFoundError as error:
-        from siamtrack.boundary import missing_extra
+        from siamtrack.core.boundary import missing_extra
 
         if (missing := missing_extra(error)) is not None:
             raise missing from error

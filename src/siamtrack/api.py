@@ -7,13 +7,13 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from siamtrack.boundary import surface
-from siamtrack.follow import follow
+from siamtrack.core.boundary import surface
+from siamtrack.core.tracks import Track
+from siamtrack.packages.card import DEFAULT, Precision, load_model
 from siamtrack.runtimes import AUTO
-from siamtrack.tracker import SiamTracker
-from siamtrack.tracks import Track
+from siamtrack.tracking.follow import follow
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, Source, VideoSource
-from siamtrack.weights import DEFAULT, Precision, load_model
 
 
 @surface

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from siamtrack.benchmark.clip import decoding, open_clip, write_generated
-from siamtrack.boxes import iou
+from siamtrack.core.boxes import iou
 from siamtrack.errors import DatasetError, VideoError
 from tests.helpers import clip, write_video
 

@@ -5,8 +5,8 @@ import time
 import numpy as np
 
 from siamtrack.benchmark.clip import Clip
+from siamtrack.packages.card import Card, Model
 from siamtrack.runtimes import Response
-from siamtrack.weights import Card, Model
 from tests.helpers import clip as pictures
 
 SEARCH_SECONDS = 0.004

@@ -13,13 +13,13 @@ import pytest
 from siamtrack import __version__
 from siamtrack.cli import main
 from siamtrack.cli.main import VERBS, parse
-from siamtrack.data.training import TRAINING
+from siamtrack.data.annotations import TRAINING
 from tests.cli.test_other_verbs import run
 from tests.helpers import clip, write_video
 
 OWN = """
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training import TRAINING
+from siamtrack.data.annotations import TRAINING
 
 @TRAINING.register("own-rows")
 def read(path, found):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from siamtrack.cli import main
-from siamtrack.weights import model_names
+from siamtrack.packages.card import model_names
 
 
 def run(*arguments):

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.boxes import iou
 from siamtrack.cli import main
+from siamtrack.core.boxes import iou
 from siamtrack.sinks.csv import CsvSink
 from tests.helpers import clip, write_video
 from tests.processes import siamtrack, started

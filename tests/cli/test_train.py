@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from siamtrack.cli import main
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from tests.helpers import clip, write_video
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL

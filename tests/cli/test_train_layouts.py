@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
+from siamtrack.data.annotations import read_training
 from siamtrack.data.packing import pack
-from siamtrack.data.training import read_training
 from tests.cli.test_train import run
 from tests.data.training.own_trees import OWN
 from tests.data.training.trees import TREES, got10k

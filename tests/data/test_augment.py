@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.boxes import iou
+from siamtrack.core.boxes import iou
 from siamtrack.data import augment
 from tests.helpers import texture
 

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
+from siamtrack.data.cache import ImageCache, inside, read_image
 from siamtrack.data.faults import Faults, TooManyFaultsError
-from siamtrack.data.images import ImageCache, inside, read_image
 from siamtrack.errors import DatasetError, ImageError
 from tests.data.training.trees import PICTURES, write_image
 

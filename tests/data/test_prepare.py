@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from siamtrack.data.annotations import read_training
+from siamtrack.data.cache import read_image
 from siamtrack.data.faults import Faults
-from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler, Pool
 from siamtrack.data.prepare import CropConfig, prepare
-from siamtrack.data.training import read_training
 from siamtrack.errors import DatasetError
 from tests.data.training.trees import BOXES, FRAMES, PICTURES, coco, got10k
 from tests.helpers import texture

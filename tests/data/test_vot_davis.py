@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from siamtrack.data import open_dataset
-from siamtrack.data.davis import palette_index
-from siamtrack.data.vot import anchors_every
+from siamtrack.data.benchmarks.davis import palette_index
+from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.errors import DatasetError
 from tests.data.trees import boxes, images, rows, write
 

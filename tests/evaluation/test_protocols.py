@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamtrack.boxes import centres
+from siamtrack.core.boxes import centres
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.protocols import PROTOCOLS

@@ -4,10 +4,10 @@ import pytest
 
 pytest.importorskip("ray")
 
+from siamtrack.core.parallel import run_jobs
+from siamtrack.core.ray_cluster import RayCluster
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import evaluate
-from siamtrack.evaluation.parallel import run_jobs
-from siamtrack.evaluation.ray_cluster import RayCluster
 from tests.evaluation.test_evaluate import figures
 from tests.evaluation.toys import Blob, toys
 

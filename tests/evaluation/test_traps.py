@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.boxes import centre_error, iou
+from siamtrack.core.boxes import centre_error, iou
 from siamtrack.data.frames import NoFrames
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.evaluation import POLICIES, Policy, evaluate, evaluate_results, write_results

@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("ray")
 
-from siamtrack.bulk import SharedModel, find_videos, track_videos
 from siamtrack.data import open_dataset
 from siamtrack.evaluation import evaluate, open_tracker
+from siamtrack.tracking.batch import SharedModel, find_videos, track_videos
 from tests.evaluation.toys import toys
 from tests.helpers import clip, write_video
 from tests.namespaces import ROOT, two_hosts, wait_until

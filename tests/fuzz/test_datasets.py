@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamtrack.data import open_dataset
+from siamtrack.data.annotations import read_training
 from siamtrack.data.manifest import read_manifest
 from siamtrack.data.packing import pack
-from siamtrack.data.training import read_training
 from siamtrack.errors import DatasetError
 from tests.data.test_layouts import got10k, lasot, nfs
 from tests.data.test_vot_davis import vot

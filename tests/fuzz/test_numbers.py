@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import siamtrack
-from siamtrack.config import from_dict, to_dict
+from siamtrack.core.config import from_dict, to_dict
 from siamtrack.data.importing import import_annotations
 from siamtrack.data.pairs import PairConfig
 from siamtrack.data.prepare import CropConfig
-from siamtrack.data.starts import read_boxes
 from siamtrack.errors import DatasetError, SiamtrackError, WeightsError
+from siamtrack.packages.card import Card, Model, read_card
 from siamtrack.studio.edits import change_of, order_of
 from siamtrack.studio.project import Project
-from siamtrack.tracker import SiamTracker
+from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video.source import Span
-from siamtrack.weights import Card, Model, read_card
 from tests.data.training.own_trees import OWN
 from tests.fuzz.harness import CHANGES, case, changed, files_below, fuzz
 from tests.fuzz.test_tracking import CARD, Answers

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from siamtrack.benchmark.figures import read_report
 from siamtrack.benchmark.picture import read_accuracy
 from siamtrack.cli.train import read_settings
-from siamtrack.config import from_dict
-from siamtrack.data.starts import read_boxes
+from siamtrack.core.config import from_dict
+from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import DatasetError, ResultsError, SiamtrackError
 from siamtrack.evaluation.found import read_times
 from siamtrack.evaluation.results import read_results
 from siamtrack.evaluation.traxline import Message, parse
 from siamtrack.evaluation.vot.files import read_regions
-from siamtrack.settings import TrackerSettings
+from siamtrack.tracking.initial_boxes import read_boxes
 from siamtrack.training import TrainConfig
 from tests.benchmark.test_figures import REPORT
 from tests.fuzz.harness import CHANGES, case, changed, fuzz, slow_fuzz

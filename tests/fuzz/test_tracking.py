@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from siamtrack import boxes
+from siamtrack.core import boxes
+from siamtrack.core.frames import as_rgb
 from siamtrack.errors import SiamtrackError
-from siamtrack.frames import as_rgb
+from siamtrack.packages.card import Model, model_folder, read_card
 from siamtrack.runtimes.base import Response
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import Model, model_folder, read_card
+from siamtrack.tracking.tracker import SiamTracker
 from tests.fuzz.harness import case, fuzz
 
 CARD = read_card(model_folder("lite"))

@@ -13,17 +13,17 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save  # noqa: E402
 
-from siamtrack.config import to_dict  # noqa: E402
+from siamtrack.core.config import to_dict  # noqa: E402
 from siamtrack.data.pairs import PairConfig  # noqa: E402
 from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError  # noqa: E402
-from siamtrack.exporting import export  # noqa: E402
 from siamtrack.models import saved  # noqa: E402
 from siamtrack.models.convert import convert  # noqa: E402
 from siamtrack.models.convert.read import read_tensors  # noqa: E402
 from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker  # noqa: E402
+from siamtrack.packages.card import load_model, model_folder, read_card  # noqa: E402
 from siamtrack.runtimes import RUNTIMES, Graphs  # noqa: E402
 from siamtrack.training import TrainConfig, checkpoint  # noqa: E402
-from siamtrack.weights import load_model, model_folder, read_card  # noqa: E402
+from siamtrack.training.export import export  # noqa: E402
 from tests.fuzz.harness import CHANGES, case, changed, fuzz  # noqa: E402
 from tests.runtimes.small import write_checkpoint  # noqa: E402
 

@@ -10,8 +10,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import open_sink
-from siamtrack.tracks import Track, TrackState
 from siamtrack.video import Frame
 
 BOXES = {0: [(10.0, 20.0, 30.0, 40.0), (12.5, 21.0, 30.0, 40.0)], 4: [(70.0, 5.0, 8.0, 9.0)] * 2}

@@ -9,8 +9,8 @@ import pytest
 import supervision
 
 import siamtrack
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.interop.supervision import boxes_by_id, boxes_from, to_detections
-from siamtrack.tracks import Track, TrackState
 from tests.helpers import clip
 
 TRACKS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.boxes import iou as numpy_iou
+from siamtrack.core.boxes import iou as numpy_iou
 from siamtrack.losses import GIoULoss, IoULoss, SmoothL1Loss
 
 

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import torch
 
-from siamtrack.models.graph_file import write_graph
+from siamtrack.packages.graph_file import write_graph
 
 
 def export(module, inputs):

@@ -1,6 +1,6 @@
 import pytest
 
-from siamtrack.exporting import export
+from siamtrack.training.export import export
 from tests.runtimes.small import KINDS, write_checkpoint
 
 

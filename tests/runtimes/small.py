@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from siamtrack.data.pairs import PairConfig
 from siamtrack.errors import MissingExtraError
 from siamtrack.models.backbones.alexnet import AlexNet

@@ -3,9 +3,9 @@ import onnx
 import pytest
 
 from siamtrack.errors import WeightsError
-from siamtrack.exporting import export
+from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES, Graphs
-from siamtrack.weights import load_model, read_card, read_graphs
+from siamtrack.training.export import export
 from tests.runtimes.small import answers, assert_alike, inputs, need_openvino, write_checkpoint
 
 ENGINES = ("onnx", "openvino")

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siamtrack.exporting import export
+from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
-from siamtrack.weights import load_model, read_card, read_graphs
+from siamtrack.training.export import export
 from tests.runtimes.small import answers, assert_alike, inputs, need_openvino, write_checkpoint
 
 need_openvino()

@@ -4,8 +4,8 @@ same tolerances."""
 import pytest
 
 from siamtrack.errors import MissingExtraError
+from siamtrack.packages.card import load_model
 from siamtrack.runtimes import RUNTIMES
-from siamtrack.weights import load_model
 from tests.runtimes.small import KINDS, answers, assert_alike
 
 EXACT, HALF = 1e-4, 0.05

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from siamtrack.errors import WeightsError
+from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
 from siamtrack.runtimes.rows import SharedRows
-from siamtrack.weights import load_model, read_card, read_graphs
 from tests.runtimes.small import answers, assert_alike
 
 

@@ -9,8 +9,8 @@ import weakref
 import pytest
 
 from siamtrack.errors import WeightsError
+from siamtrack.packages.card import load_model, model_folder
 from siamtrack.runtimes.sharing import shared
-from siamtrack.weights import load_model, model_folder
 
 
 class Engine:

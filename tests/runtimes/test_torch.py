@@ -8,8 +8,8 @@ import torch
 import siamtrack
 from siamtrack.errors import WeightsError
 from siamtrack.models.saved import from_bytes, to_bytes
+from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
-from siamtrack.weights import load_model, read_card, read_graphs
 from tests.helpers import clip
 from tests.runtimes.small import KINDS, answers
 from tests.runtimes.test_choose import run_python

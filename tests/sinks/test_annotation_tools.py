@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.data.training.cvat import read_cvat
-from siamtrack.data.training.findings import Findings
-from siamtrack.data.training.yolo import read_yolo
-from siamtrack.draw import draw_tracks
+from siamtrack.core.tracks import Track, TrackState
+from siamtrack.data.annotations.cvat import read_cvat
+from siamtrack.data.annotations.findings import Findings
+from siamtrack.data.annotations.yolo import read_yolo
 from siamtrack.sinks import open_sink
-from siamtrack.tracks import Track, TrackState
+from siamtrack.sinks.draw import draw_tracks
 from siamtrack.video import Frame
 
 FRAMES = 6

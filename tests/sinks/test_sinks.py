@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import UnknownNameError
 from siamtrack.sinks import SINKS, open_sink
-from siamtrack.tracks import Track, TrackState
 from siamtrack.video import Frame
 from tests.helpers import texture
 

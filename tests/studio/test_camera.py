@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.boxes import iou
+from siamtrack.core.boxes import iou
 from siamtrack.studio import camera as cameras
 from siamtrack.video import streams
 from tests.helpers import clip

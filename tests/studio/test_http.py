@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.boxes import iou
+from siamtrack.core.boxes import iou
 from siamtrack.studio.exports import FORMATS
 from tests.studio.conftest import FRAMES, SOCKETS, exported
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from siamtrack.config import from_dict
+from siamtrack.core.config import from_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import TrainConfig, train

@@ -12,13 +12,13 @@ from onnx import TensorProto, helper
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.exporting import export
 from siamtrack.models.tracking import BoxTrackerConfig
-from siamtrack.tracker import SiamTracker
+from siamtrack.packages.card import load_model
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import TrainConfig, checkpoint, train
+from siamtrack.training.export import export
 from siamtrack.training.objectives import build_network
 from siamtrack.training.prepared import Preparation, TrackingTeacher, prepared_batches, uses
-from siamtrack.weights import load_model
 from tests.helpers import clip
 from tests.training.manifest import write_manifest
 

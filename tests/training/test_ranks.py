@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.models.siamfc import SiamFCConfig

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.models.siamfc import SiamFCConfig
@@ -26,7 +26,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 import torch
-from siamtrack.config import from_dict
+from siamtrack.core.config import from_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import TrainConfig, train

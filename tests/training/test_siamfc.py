@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.config import from_dict, to_dict
+from siamtrack.core.config import from_dict, to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import UnknownNameError

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from tests.namespaces import INTERFACE, two_hosts, wait_until
 from tests.training.manifest import write_manifest
 from tests.training.test_ranks import SIAMFC

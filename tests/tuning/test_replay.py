@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from siamtrack.errors import SiamtrackError
-from siamtrack.tracker import SiamTracker
+from siamtrack.packages.card import Model, load_model
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.tuning import EXACT, Clip, Grid, Replay, ResponseStore, changed
-from siamtrack.weights import Model, load_model
 from tests.tuning.clips import moving
 
 
@@ -99,7 +99,7 @@ def test_another_model_has_another_folder(model, tmp_path):
 
 def test_windows_move_by_half_a_step_at_most():
     rng = np.random.default_rng(0)
-    from siamtrack.crops import square_window
+    from siamtrack.tracking.crops import square_window
 
     grid = Grid(places=16, sizes=4)
     for cx, cy, side in rng.uniform(10, 300, (50, 3)):

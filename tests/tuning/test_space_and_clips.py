@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import UnknownNameError
-from siamtrack.settings import TrackerSettings
 from siamtrack.tuning import Range, changed, clips_of, default_space, read_space, split
 from tests.tuning.clips import dataset, moving
 

@@ -8,9 +8,9 @@ from optuna.pruners import BasePruner
 
 from siamtrack.cli import main
 from siamtrack.errors import UnknownNameError
+from siamtrack.packages.card import load_model
 from siamtrack.tuning import Plan, Range, Replay, ResponseStore, clips_of, split, tune
 from siamtrack.tuning.searching import PRUNERS, SAMPLERS
-from siamtrack.weights import load_model
 from tests.tuning.clips import dataset, write_dataset
 
 SPACE = {"window": Range(0.0, 0.6), "size_rate": Range(0.1, 0.9)}

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from siamtrack.core.images import IMAGE_SUFFIXES, image_files
 from siamtrack.errors import VideoError
-from siamtrack.images import IMAGE_SUFFIXES, image_files
 from siamtrack.video import open_video
 from siamtrack.video.images import read_image
 

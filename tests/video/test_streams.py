@@ -11,7 +11,7 @@ import pytest
 
 import siamtrack
 from siamtrack.errors import VideoError
-from siamtrack.follow import follow
+from siamtrack.tracking.follow import follow
 from siamtrack.video import open_video, streams
 
 from .conftest import number_of, picture

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from siamtrack.benchmark.clip import Clip
 from siamtrack.benchmark.figures import Latency, Round
 from siamtrack.benchmark.stages import Watch, watched
-from siamtrack.evaluation.run import Runnable
+from siamtrack.core.tracks import Runnable
 
 WARM_UP = 5
 """Frames of a pass before the first round, of which nothing is kept."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamtrack.core.tracks import Runnable
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import open_tracker
-from siamtrack.evaluation.run import Runnable
-from siamtrack.weights import packaged_names
+from siamtrack.packages.card import packaged_names
 
 OPENCV = ("opencv:kcf", "opencv:csrt", "opencv:mil")
 PEERS = {

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array, check_box
+from siamtrack.core.boxes import Array, check_box
+from siamtrack.core.frames import Image
 from siamtrack.data import open_dataset
 from siamtrack.errors import DatasetError
-from siamtrack.frames import Image
 from siamtrack.sinks import open_sink
 from siamtrack.video import Frame, open_video
 

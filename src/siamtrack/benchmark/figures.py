@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.benchmark.machine import Machine
-from siamtrack.config import from_dict, parse_json, to_dict
-from siamtrack.reading import text_of
+from siamtrack.core.config import from_dict, parse_json, to_dict
+from siamtrack.core.reading import text_of
 
 
 @dataclass(frozen=True)

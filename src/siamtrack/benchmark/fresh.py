@@ -39,7 +39,7 @@ def measure(spec: str, clip: Clip, threads: int, updates: int = UPDATES) -> Fres
     import numpy as np
 
     from siamtrack.benchmark.figures import Fresh
-    from siamtrack.config import from_dict
+    from siamtrack.core.config import from_dict
     from siamtrack.errors import SiamtrackError
 
     with tempfile.TemporaryDirectory() as folder:

@@ -8,9 +8,9 @@ from typing import Any
 
 from siamtrack.benchmark.figures import Report
 from siamtrack.benchmark.stages import STAGES
-from siamtrack.config import parse_json
+from siamtrack.core.config import parse_json
+from siamtrack.core.reading import text_of
 from siamtrack.errors import MissingExtraError
-from siamtrack.reading import text_of
 
 COLOURS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
 INK, SOFT = "#1b1f24", "#57606a"

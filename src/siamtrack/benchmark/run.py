@@ -18,7 +18,7 @@ from siamtrack.benchmark.figures import Entry, Fresh, Latency, Report, Settings
 from siamtrack.benchmark.fresh import UPDATES, measure
 from siamtrack.benchmark.machine import this_machine, usable_cores
 from siamtrack.benchmark.targets import many_targets
-from siamtrack.tracker import SiamTracker
+from siamtrack.tracking.tracker import SiamTracker
 
 STARTS = 3
 """Processes that are started for each tracker, fewer where there are fewer rounds."""

@@ -6,11 +6,11 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-from siamtrack.evaluation.run import Runnable
-from siamtrack.frames import Image
+from siamtrack.core.frames import Image
+from siamtrack.core.tracks import Runnable
+from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import Model
+from siamtrack.tracking.tracker import SiamTracker
 
 STAGES = ("crop", "network", "post")
 """From the frame to the patches; the search graph; from its response to the track, with the online

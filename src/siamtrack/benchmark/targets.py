@@ -11,10 +11,10 @@ import numpy as np
 
 from siamtrack.benchmark.clip import FEWEST, Clip
 from siamtrack.benchmark.figures import Many
-from siamtrack.boxes import Array
-from siamtrack.frames import Image
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import Model
+from siamtrack.core.boxes import Array
+from siamtrack.core.frames import Image
+from siamtrack.packages.card import Model
+from siamtrack.tracking.tracker import SiamTracker
 
 
 def many_targets(

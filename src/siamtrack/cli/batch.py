@@ -10,14 +10,14 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from siamtrack.bulk import SharedModel, Video, find_videos, track_videos
+from siamtrack.core.owning import owning
+from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.writing import check_outputs, write_text
 from siamtrack.errors import SiamtrackError
-from siamtrack.evaluation.ray_cluster import RayCluster
-from siamtrack.owning import owning
+from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
+from siamtrack.tracking.batch import SharedModel, Video, find_videos, track_videos
 from siamtrack.video import source_files
-from siamtrack.weights import DEFAULT, model_paths
-from siamtrack.writing import check_outputs, write_text
 
 FAILED = "failed.jsonl"
 

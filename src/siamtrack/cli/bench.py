@@ -10,8 +10,8 @@ from typing import Annotated
 from tqdm import tqdm
 from tyro.conf import Positional, UseAppendAction, arg
 
+from siamtrack.core.writing import check_outputs, refuse_existing, write_text
 from siamtrack.video import source_files
-from siamtrack.writing import check_outputs, refuse_existing, write_text
 
 
 @dataclass(frozen=True)

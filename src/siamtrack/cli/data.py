@@ -99,8 +99,8 @@ class Prepare:
 
     def run(self) -> None:
         """Cut and say what was written."""
+        from siamtrack.data.annotations import read_all
         from siamtrack.data.prepare import prepare
-        from siamtrack.data.training import read_all
 
         done = prepare(
             read_all(self.data), self.out, self.crop, every=self.every,
@@ -136,8 +136,8 @@ class Pack:
 
     def run(self) -> None:
         """Pack and say what was written."""
+        from siamtrack.data.annotations import read_all
         from siamtrack.data.packing import pack
-        from siamtrack.data.training import read_all
 
         done = pack(
             read_all(self.data), self.out, megabytes=self.megabytes, overwrite=self.overwrite,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siamtrack.cli.track import as_text, run_track
+from siamtrack.core.writing import check_outputs
 from siamtrack.errors import MissingExtraError
+from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
 from siamtrack.video import open_video
-from siamtrack.weights import DEFAULT, model_paths
-from siamtrack.writing import check_outputs
 
 # a cyclist whom passing traffic hides for a while, and a sign; one shot of the clip
 START, END = 76, 137

@@ -10,6 +10,10 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from siamtrack.core.parallel import Workers
+from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.tracks import TrackerFactory
+from siamtrack.core.writing import check_outputs, refuse_existing, write_text
 from siamtrack.data import Dataset, open_dataset
 from siamtrack.evaluation import (
     POLICIES,
@@ -28,12 +32,8 @@ from siamtrack.evaluation.clips import Clip, comparison_clips
 from siamtrack.evaluation.compare_results import result_folders
 from siamtrack.evaluation.evaluate import file_name
 from siamtrack.evaluation.longterm_report import read_runs
-from siamtrack.evaluation.parallel import Workers
-from siamtrack.evaluation.ray_cluster import RayCluster
 from siamtrack.evaluation.results import Lengths
-from siamtrack.evaluation.run import TrackerFactory
 from siamtrack.evaluation.trackers import tracker_made
-from siamtrack.writing import check_outputs, refuse_existing, write_text
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
 Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
@@ -202,7 +202,7 @@ class Eval:
     def _wanted(self) -> tuple[str, ...]:
         if self.tracker or self.results:
             return self.tracker
-        from siamtrack.weights import DEFAULT  # brings the engine: not needed to read results
+        from siamtrack.packages.card import DEFAULT  # brings the engine: not needed to read results
 
         return (DEFAULT,)
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from siamtrack.formats import Source, add_formats, check_formats
-from siamtrack.weights import (
+from siamtrack.core.writing import refuse_existing, write_together
+from siamtrack.packages.card import (
     Card,
     folder_title,
     model_files,
@@ -20,7 +20,7 @@ from siamtrack.weights import (
     read_graphs,
     write_card,
 )
-from siamtrack.writing import refuse_existing, write_together
+from siamtrack.packages.formats import Source, add_formats, check_formats
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Export:
                 f"{self.checkpoint} does not exist: give checkpoint.pt of a run"
             )
         if Path(self.checkpoint).is_file():
-            from siamtrack.exporting import export
+            from siamtrack.training.export import export
 
             card = export(
                 self.checkpoint, self.out, name=self.name, formats=self.format, batch=self.batch,
@@ -79,18 +79,18 @@ class Export:
         if self.int8:
             self._quantise(card)
         if self.half:
-            from siamtrack.halving import halve
+            from siamtrack.packages.half import halve
 
             halve(self.out)
         files = ", ".join(model_files(read_card(self.out)))
         print(f"wrote {self.out} ({files}): load it with --model {self.out}")
 
     def _quantise(self, card: Card) -> None:
-        from siamtrack.data.images import ImageCache
+        from siamtrack.data.annotations import read_all
+        from siamtrack.data.cache import ImageCache
         from siamtrack.data.manifest import Pool
         from siamtrack.data.pairs import PairConfig, PairSampler
-        from siamtrack.data.training import read_all
-        from siamtrack.quantising import quantise
+        from siamtrack.packages.quantize import quantise
 
         config = PairConfig(template=card.template, search=card.search, area=card.tracker.area)
         sampler = PairSampler(Pool(read_all(self.int8)), config, 0, ImageCache())

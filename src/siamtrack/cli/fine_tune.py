@@ -39,7 +39,7 @@ class FineTune:
 
     def run(self) -> None:
         """Train and print the report."""
-        from siamtrack.data.training import read_all
+        from siamtrack.data.annotations import read_all
         from siamtrack.training import Watch
         from siamtrack.training.fine_tune import fine_tune
 

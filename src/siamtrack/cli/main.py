@@ -15,8 +15,8 @@ import tyro
 from tyro.conf import arg, subcommand
 
 from siamtrack import __version__
-from siamtrack.boundary import FORESEEN, log, missing_extra, sentence
 from siamtrack.cli.own_files import import_files
+from siamtrack.core.boundary import FORESEEN, log, missing_extra, sentence
 
 DEFECT, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -6,9 +6,9 @@ import json
 import logging
 from dataclasses import dataclass
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
 from siamtrack.errors import SiamtrackError
-from siamtrack.weights import (
+from siamtrack.packages.card import (
     DEFAULT,
     model_files,
     model_folder,

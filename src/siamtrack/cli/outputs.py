@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from siamtrack.core.tracks import Track
 from siamtrack.sinks import Sink, open_sink
 from siamtrack.sinks.csv import CsvSink, csv_lines
-from siamtrack.tracks import Track
 from siamtrack.video import Frame
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from siamtrack.core.plugins import GROUPS, Plugin, plugins
 from siamtrack.errors import PluginError
-from siamtrack.plugins import GROUPS, Plugin, plugins
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 from numpy.typing import ArrayLike
 
-from siamtrack.ruler import ruled
+from siamtrack.core.writing import naming, refuse_existing, write_whole
+from siamtrack.sinks.ruler import ruled
 from siamtrack.video import VideoSource
-from siamtrack.writing import naming, refuse_existing, write_whole
 
 
 def write_ruler(

@@ -8,8 +8,8 @@ from pathlib import Path
 from tyro.conf import Positional, UseAppendAction
 
 from siamtrack.errors import MissingExtraError
+from siamtrack.packages.card import model_names
 from siamtrack.runtimes import AUTO
-from siamtrack.weights import model_names
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from tyro.conf import Positional, UseAppendAction, arg
 from siamtrack.api import load
 from siamtrack.cli.outputs import Outputs
 from siamtrack.cli.ruler import write_ruler
-from siamtrack.data.starts import read_boxes
-from siamtrack.follow import Starts, follow
+from siamtrack.core.writing import check_outputs
+from siamtrack.packages.card import DEFAULT, Precision, model_paths
 from siamtrack.runtimes import AUTO, choose_runtime
 from siamtrack.sinks.otb import numbered
+from siamtrack.tracking.follow import Starts, follow
+from siamtrack.tracking.initial_boxes import read_boxes
 from siamtrack.video import VideoSource, open_video, source_files
-from siamtrack.weights import DEFAULT, Precision, model_paths
-from siamtrack.writing import check_outputs
 
 Box = tuple[float, float, float, float]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from tyro.conf import UseAppendAction
 
-from siamtrack.config import parse_json
-from siamtrack.reading import text_of
+from siamtrack.core.config import parse_json
+from siamtrack.core.reading import text_of
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Train:
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""
+        from siamtrack.data.annotations import read_all
         from siamtrack.data.manifest import Pool
         from siamtrack.data.open import open_dataset
         from siamtrack.data.pairs import PairSampler
-        from siamtrack.data.training import read_all
         from siamtrack.training import Watch, preset, train
         from siamtrack.training.ranks import join
 

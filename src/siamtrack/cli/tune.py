@@ -15,13 +15,15 @@ from tqdm import tqdm
 from tyro.conf import Positional, arg
 
 from siamtrack.cli.train import read_settings
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
+from siamtrack.core.owning import owning
+from siamtrack.core.provenance import differences, note
+from siamtrack.core.writing import write_text
 from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
 from siamtrack.errors import StaleResultsError
 from siamtrack.evaluation.evaluate import sequence_made
-from siamtrack.made import differences, model_made, note
-from siamtrack.owning import owning
+from siamtrack.packages.card import Model, load_model, model_folder, model_made, write_card
 from siamtrack.tuning import (
     Grid,
     Plan,
@@ -37,8 +39,6 @@ from siamtrack.tuning import (
 )
 from siamtrack.tuning.clips import Clip
 from siamtrack.tuning.space import Space
-from siamtrack.weights import Model, load_model, model_folder, write_card
-from siamtrack.writing import write_text
 
 STUDY = "study.db"
 TUNED = "-tuned"
@@ -174,7 +174,7 @@ class Tune:
 
 def load_card_kind(model: str) -> str:
     """Return the kind of a model without loading its graphs."""
-    from siamtrack.weights import read_card
+    from siamtrack.packages.card import read_card
 
     return read_card(model_folder(model)).kind
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from siamtrack.boxes import Array
-from siamtrack.crops import Image
+from siamtrack.core.boxes import Array
+from siamtrack.tracking.crops import Image
 
 
 def colour(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Image:

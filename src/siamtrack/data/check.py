@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from siamtrack.data.headers import image_size
-from siamtrack.data.images import archive_of, read_image
+from siamtrack.data.annotations.base import read_training
+from siamtrack.data.annotations.findings import KINDS, Findings
+from siamtrack.data.cache import archive_of, read_image
 from siamtrack.data.manifest import Entry
-from siamtrack.data.training.base import read_training
-from siamtrack.data.training.findings import KINDS, Findings
+from siamtrack.data.sizes import image_size
 from siamtrack.errors import ImageError
 
 T = TypeVar("T")

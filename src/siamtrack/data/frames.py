@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.core.images import encoded, picture_of
 from siamtrack.errors import DatasetError
-from siamtrack.images import encoded, picture_of
 
 Frame = NDArray[np.uint8]
 

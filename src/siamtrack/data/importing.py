@@ -7,14 +7,14 @@ from pathlib import Path
 
 import cv2
 
-from siamtrack.boundary import surface
+from siamtrack.core.boundary import surface
+from siamtrack.core.writing import check_outputs, refuse_existing, write_whole
+from siamtrack.data.annotations.base import TRAINING, annotations_of, read_training
+from siamtrack.data.annotations.findings import Findings
+from siamtrack.data.annotations.own import FORMATS, Pictures, VideoPictures
 from siamtrack.data.manifest import Entry, write_manifest
-from siamtrack.data.training.base import TRAINING, annotations_of, read_training
-from siamtrack.data.training.findings import Findings
-from siamtrack.data.training.own import FORMATS, Pictures, VideoPictures
 from siamtrack.errors import DatasetError
 from siamtrack.video import open_video
-from siamtrack.writing import check_outputs, refuse_existing, write_whole
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.images import image_files
+from siamtrack.core.reading import bytes_of
+from siamtrack.core.text import read_text
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.sequence import Dataset, Sequence, canonical
-from siamtrack.data.text import read_text
 from siamtrack.errors import DatasetError
-from siamtrack.images import image_files
-from siamtrack.reading import bytes_of
 
 
 def complete(

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.writing import refuse_existing, replacing
 from siamtrack.errors import DatasetError
-from siamtrack.writing import refuse_existing, replacing
 
 
 @dataclass(frozen=True, slots=True)

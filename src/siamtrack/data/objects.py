@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.crops import Image, Window, cut, mean_colour
-from siamtrack.data.images import read_image
+from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.errors import DatasetError
+from siamtrack.tracking.crops import Image, Window, cut, mean_colour
 
 Views = NDArray[np.uint8]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from siamtrack.boundary import surface
+from siamtrack.core.boundary import surface
+from siamtrack.core.registry import Registry
 from siamtrack.data.sequence import Dataset
 from siamtrack.errors import DatasetError, SiamtrackError
-from siamtrack.registry import Registry
 
 
 class Opener(Protocol):

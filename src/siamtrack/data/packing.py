@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from siamtrack.core.writing import refuse_existing
+from siamtrack.data.annotations.shards import library
+from siamtrack.data.cache import archive_of, read_bytes
 from siamtrack.data.faults import Faults
-from siamtrack.data.images import archive_of, read_bytes
 from siamtrack.data.manifest import Entry, manifest_line
-from siamtrack.data.training.shards import library
 from siamtrack.errors import ImageError
-from siamtrack.writing import refuse_existing
 
 MEGABYTE = 1_000_000
 

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.boxes import Array, iou, ltwh_to_ltrb
-from siamtrack.config import check_numbers
-from siamtrack.crops import Image, Window, cut, mean_colour, template_side
+from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
+from siamtrack.core.config import check_numbers
 from siamtrack.data import augment
-from siamtrack.data.images import ImageCache
+from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.errors import ImageError
+from siamtrack.tracking.crops import Image, Window, cut, mean_colour, template_side
 
 
 @dataclass(frozen=True)

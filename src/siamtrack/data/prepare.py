@@ -21,16 +21,16 @@ from typing import Any
 
 import cv2
 
-from siamtrack.config import check_numbers, parse_json
-from siamtrack.crops import Image, context_side, cut, mean_colour, square_window
+from siamtrack.core.config import check_numbers, parse_json
+from siamtrack.core.owning import LOCK, owning
+from siamtrack.core.reading import bytes_of
+from siamtrack.core.writing import write_whole
+from siamtrack.data.annotations.base import thinned
+from siamtrack.data.cache import read_image
 from siamtrack.data.faults import Faults
-from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, write_manifest
-from siamtrack.data.training.base import thinned
 from siamtrack.errors import DatasetError, ImageError
-from siamtrack.owning import LOCK, owning
-from siamtrack.reading import bytes_of
-from siamtrack.writing import write_whole
+from siamtrack.tracking.crops import Image, context_side, cut, mean_colour, square_window
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.data.frames import Frame, Frames
 from siamtrack.errors import DatasetError, UnknownNameError
 

@@ -1,5 +1,6 @@
 """Evaluation: metrics, raw results, running trackers over data sets, protocols, reports."""
 
+from siamtrack.core.tracks import Runnable
 from siamtrack.evaluation import metrics as metrics
 from siamtrack.evaluation.compare_results import evaluate_results
 from siamtrack.evaluation.evaluate import evaluate as evaluate
@@ -10,7 +11,7 @@ from siamtrack.evaluation.longterm_report import longterm_report
 from siamtrack.evaluation.metrics import POLICIES, Policy
 from siamtrack.evaluation.report import Report, merge
 from siamtrack.evaluation.results import read_results, write_results
-from siamtrack.evaluation.run import Result, Runnable, run_tracker
+from siamtrack.evaluation.run import Result, run_tracker
 from siamtrack.evaluation.submit import check_submission, write_submission
 from siamtrack.evaluation.trackers import open_tracker
 from siamtrack.evaluation.vot import evaluate_vot

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 
 _RESAMPLES = 10_000
 _AT_ONCE = 500

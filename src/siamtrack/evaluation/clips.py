@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamtrack.boxes import Array, ltwh_to_ltrb
+from siamtrack.core.boxes import Array, ltwh_to_ltrb
 from siamtrack.data.frames import Frame
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.evaluation.found import find_runs

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 
 Counts = NDArray[np.intp]
 

@@ -11,19 +11,20 @@ from typing import Any, cast
 
 import numpy as np
 
+from siamtrack.core.owning import owning
+from siamtrack.core.parallel import Workers, run_jobs
+from siamtrack.core.provenance import Made, files_made, noting, to_make_again
+from siamtrack.core.text import read_rows
+from siamtrack.core.tracks import Runnable, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
-from siamtrack.data.text import read_rows
 from siamtrack.errors import DatasetError, ResultsError
 from siamtrack.evaluation.compare_results import uncounted_notes
 from siamtrack.evaluation.metrics import POLICIES, Policy
-from siamtrack.evaluation.parallel import Workers, run_jobs
 from siamtrack.evaluation.protocols import PROTOCOLS, Start
 from siamtrack.evaluation.report import Report
 from siamtrack.evaluation.results import read_results, write_results, write_rows
-from siamtrack.evaluation.run import Result, Runnable, TrackerFactory, run_tracker
+from siamtrack.evaluation.run import Result, run_tracker
 from siamtrack.evaluation.scores import SequenceScore, average, score_sequence
-from siamtrack.made import Made, files_made, noting, to_make_again
-from siamtrack.owning import owning
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.writing import write_text
 from siamtrack.evaluation.formats import aligned, csv_text, latex
-from siamtrack.writing import write_text
 
 
 @dataclass(frozen=True, eq=False)

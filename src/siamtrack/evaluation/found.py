@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.text import read_files
 from siamtrack.data.sequence import Dataset, Sequence, canonical
-from siamtrack.data.text import read_files
 from siamtrack.errors import ResultsError
 
 ENDINGS = ("txt", "csv", "mat")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.data.sequence import Sequence
+from siamtrack.evaluation.verification import roc_auc
 from siamtrack.evaluation.vot.regions import overlaps
-from siamtrack.verification import roc_auc
 
 STEPS = 100
 

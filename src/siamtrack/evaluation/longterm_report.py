@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.text import read_rows
 from siamtrack.data.sequence import Dataset, Sequence
-from siamtrack.data.text import read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import Run
 from siamtrack.evaluation.figures import Curve, Figures

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.errors import MissingExtraError, ResultsError
 
 MEMORY = 4 << 30

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from siamtrack.boxes import Array, centres, iou, ltrb_to_ltwh, ltwh_to_ltrb
+from siamtrack.core.boxes import Array, centres, iou, ltrb_to_ltwh, ltwh_to_ltrb
 from siamtrack.evaluation.curves import NORMALISED_THRESHOLDS as NORMALISED_THRESHOLDS
 from siamtrack.evaluation.curves import PRECISION_THRESHOLDS as PRECISION_THRESHOLDS
 from siamtrack.evaluation.curves import SUCCESS_THRESHOLDS as SUCCESS_THRESHOLDS

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#444444")
 """Colours that people with a colour vision deficiency tell apart (Okabe and Ito)."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamtrack.boxes import Array, cxcywh_to_ltwh, ltwh_to_cxcywh
+from siamtrack.core.boxes import Array, cxcywh_to_ltwh, ltwh_to_cxcywh
+from siamtrack.core.registry import Registry
 from siamtrack.data.sequence import Sequence
-from siamtrack.registry import Registry
 
 SHIFTS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, -1), (-1, 1), (1, 1))
 SCALES = (0.8, 0.9, 1.1, 1.2)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.writing import write_text
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, paired_test
 from siamtrack.evaluation.formats import aligned, csv_text, latex
 from siamtrack.evaluation.metrics import Policy
 from siamtrack.evaluation.scores import METRICS, SequenceScore, figures
-from siamtrack.writing import write_text
 
 if TYPE_CHECKING:
     from siamtrack.evaluation.clips import Clip

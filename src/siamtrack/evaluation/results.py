@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.text import polygons_to_ltwh, read_files, read_rows
+from siamtrack.core.writing import write_text
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.text import polygons_to_ltwh, read_files, read_rows
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.matfile import read_mat_files
-from siamtrack.writing import write_text
 
 Lengths = Literal["strict", "align", "cut"]
 

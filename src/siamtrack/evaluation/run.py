@@ -4,43 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.boxes import Array
+from siamtrack.core.tracks import Estimate, Runnable
 from siamtrack.data.sequence import Sequence
 
 logger = logging.getLogger(__name__)
-
-
-class Estimate(Protocol):
-    """What a tracker says about one frame."""
-
-    @property
-    def box(self) -> Any:
-        """Left, top, width, height in pixels, 0-based."""
-
-    @property
-    def score(self) -> float:
-        """How sure the tracker is; higher is surer."""
-
-
-class Runnable(Protocol):
-    """Anything that can be evaluated: all that it needs are these two methods."""
-
-    def init(self, frame: Frame, box: Any, /) -> Any:
-        """Start on a box (left, top, width, height) of a uint8 RGB frame (H, W, 3)."""
-
-    def update(self, frame: Frame, /) -> Estimate:
-        """Find the target in the next frame."""
-
-
-TrackerFactory = Callable[[], Runnable]
 
 
 @dataclass(frozen=True, eq=False)

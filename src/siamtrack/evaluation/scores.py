@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.evaluation import metrics
 from siamtrack.evaluation.curves import precision_curves, success_curves
 from siamtrack.evaluation.metrics import Policy

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.writing import replacing
 from siamtrack.data.sequence import Dataset
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.found import find_runs
 from siamtrack.evaluation.results import read_results
-from siamtrack.writing import replacing
 
 
 def check_submission(folder: str | Path, dataset: Dataset) -> list[Path]:

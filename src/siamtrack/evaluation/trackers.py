@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from siamtrack.core.tracks import Runnable, TrackerFactory
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
-from siamtrack.evaluation.run import Runnable, TrackerFactory
-from siamtrack.made import model_made
+from siamtrack.packages.card import model_made
 
 Precision = Literal["auto", "float32", "int8"]
 REDETECT = "+redetect"
@@ -140,7 +140,7 @@ def _title(model: Path) -> str:
     """Return what a model is called: by its card, which older versions called `model` too often."""
     if not (model / "card.json").is_file():
         return model.name
-    from siamtrack.weights import folder_title, read_card  # brings the engine
+    from siamtrack.packages.card import folder_title, read_card  # brings the engine
 
     name = read_card(model).name
     return folder_title(model) if name == "model" else name

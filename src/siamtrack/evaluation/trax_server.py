@@ -14,12 +14,12 @@ from typing import TextIO
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.tracks import Runnable, TrackerFactory
 from siamtrack.data.frames import read_image
-from siamtrack.evaluation.run import Runnable, TrackerFactory
 from siamtrack.evaluation.trackers import open_tracker
 from siamtrack.evaluation.traxline import Message, parse, path_of, region_box
-from siamtrack.weights import DEFAULT
+from siamtrack.packages.card import DEFAULT
 
 HELLO = {
     "trax.version": "4",

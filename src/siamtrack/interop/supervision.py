@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array, ltrb_to_ltwh, ltwh_to_ltrb
+from siamtrack.core.boxes import Array, ltrb_to_ltwh, ltwh_to_ltrb
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import MissingExtraError
-from siamtrack.tracks import Track, TrackState
 
 
 class DetectionsLike(Protocol):
@@ -104,7 +104,9 @@ def boxes_by_id(detections: DetectionsLike) -> dict[int, Array]:
     """
     boxes = boxes_from(detections)
     if getattr(detections, "tracker_id", None) is None:
-        raise ValueError("the detections have no tracker_id: use siamtrack.association.associate")
+        raise ValueError(
+            "the detections have no tracker_id: use siamtrack.tracking.associate.associate"
+        )
     numbers = [int(number) for number in np.asarray(detections.tracker_id)]
     if len(set(numbers)) != len(numbers) or len(numbers) != len(boxes):
         raise ValueError(f"tracker_id {numbers} for {len(boxes)} boxes: expected one each")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from siamtrack.core.registry import Registry
 from siamtrack.losses.counts import shared_count
-from siamtrack.registry import Registry
 
 
 class Loss(nn.Module):

@@ -13,10 +13,10 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
-from siamtrack.config import from_dict, parse_json, to_dict
+from siamtrack.core.config import from_dict, parse_json, to_dict
 from siamtrack.errors import WeightsError
 from siamtrack.models.convert import convert
-from siamtrack.models.halves import Trackable
+from siamtrack.models.export_graphs import Trackable
 from siamtrack.models.siamese import Siamese
 from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
 from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from siamtrack.config import check_numbers
+from siamtrack.core.config import check_numbers
 from siamtrack.models.backbones import BACKBONES, Backbone
 from siamtrack.models.heads.siamfc import SiamFCHead
 

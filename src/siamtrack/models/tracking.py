@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from siamtrack.config import check_numbers
+from siamtrack.core.config import check_numbers
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.heads.centre import CentreHead
 from siamtrack.models.heads.region import RegionHead

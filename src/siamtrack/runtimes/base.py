@@ -10,9 +10,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.core.frames import Image
+from siamtrack.core.registry import Registry
 from siamtrack.errors import WeightsError
-from siamtrack.frames import Image
-from siamtrack.registry import Registry
 
 Floats = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from siamtrack.config import shown
+from siamtrack.core.config import shown
 from siamtrack.runtimes.base import RUNTIMES
 
 AUTO = "auto"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.core.frames import Image
 from siamtrack.errors import WeightsError
-from siamtrack.frames import Image
 from siamtrack.runtimes.base import Floats, Response
 
 Feed = dict[str, NDArray[Any]]

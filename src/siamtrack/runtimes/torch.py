@@ -20,7 +20,7 @@ from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
 from siamtrack.runtimes.graph import Feed, GraphRuntime, Input
 
 if TYPE_CHECKING:
-    from siamtrack.models.halves import Half, Trackable
+    from siamtrack.models.export_graphs import Half, Trackable
 
 FILE = "network.safetensors"
 
@@ -49,7 +49,7 @@ class TorchRuntime(GraphRuntime):
         bfloat16: bool = False,
         where: Path | str = "the network",
     ) -> None:
-        from siamtrack.models.halves import split
+        from siamtrack.models.export_graphs import split
 
         halves = [_Module(half, threads, compiled, bfloat16) for half in split(network)]
         super().__init__(halves[0], halves[1], where)

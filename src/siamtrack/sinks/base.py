@@ -13,10 +13,10 @@ from io import FileIO
 from pathlib import Path
 from typing import TextIO
 
-from siamtrack.draw import TrackLike
-from siamtrack.registry import Registry
+from siamtrack.core.registry import Registry
+from siamtrack.core.writing import append, clear_parts, naming, part_of, refuse_existing
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
-from siamtrack.writing import append, clear_parts, naming, part_of, refuse_existing
 
 MARGIN = 1 << 16
 """Bytes that stay free beside what finishing a file needs, for buffers."""

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, TextIO
 
-from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import MARGIN, SINKS, Sink, box_of, is_there, number
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
 

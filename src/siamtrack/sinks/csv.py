@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, TextSink, box_of, decimals
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
 

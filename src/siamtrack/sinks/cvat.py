@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
-from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
 LINE = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, TextSink, box_of, number
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, TextSink, decimals, is_there, one_based
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from av.error import FFmpegError
 
-from siamtrack.draw import TrackLike, draw_tracks
+from siamtrack.core.frames import Image
 from siamtrack.errors import VideoError
-from siamtrack.frames import Image
 from siamtrack.sinks.base import SINKS, Sink
+from siamtrack.sinks.draw import TrackLike, draw_tracks
 from siamtrack.video import Frame
 
 CODECS = {"h264": "libx264", "vp9": "libvpx-vp9", "av1": "libsvtav1", "mpeg4": "mpeg4"}

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 
-from siamtrack.draw import TrackLike
+from siamtrack.core.writing import append
 from siamtrack.sinks.base import SINKS, Sink, decimals, one_based
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
-from siamtrack.writing import append
 
 _MISSING = decimals([math.nan] * 4) + "\n"
 

@@ -6,8 +6,8 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 
-from siamtrack.draw import TrackLike
 from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
+from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
 ENTRY = 100

@@ -16,7 +16,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from siamtrack import __version__
-from siamtrack.config import shown
+from siamtrack.core.config import shown
+from siamtrack.core.writing import FULL
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.studio import look
 from siamtrack.studio.asking import (
@@ -41,7 +42,6 @@ from siamtrack.studio.models import Models
 from siamtrack.studio.sessions import Sessions
 from siamtrack.studio.shield import Shield, told
 from siamtrack.studio.uploads import take_upload
-from siamtrack.writing import FULL
 
 STATIC = Path(__file__).parent / "static"
 WIDTHS = (0, 320, 640, 960, 1280, 1920)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
-from siamtrack.config import parse_json, shown
+from siamtrack.core.config import parse_json, shown
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.session import Session
 from siamtrack.studio.sessions import Sessions

@@ -15,15 +15,15 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from siamtrack.boundary import FORESEEN
-from siamtrack.config import parse_json
-from siamtrack.decoding import decode, stated_size
+from siamtrack.core.boundary import FORESEEN
+from siamtrack.core.config import parse_json
+from siamtrack.core.decoding import decode, stated_size
+from siamtrack.core.tracks import Track
 from siamtrack.errors import VideoError
 from siamtrack.studio.asking import settings_of
 from siamtrack.studio.clip import encode
 from siamtrack.studio.shield import told
-from siamtrack.tracker import SiamTracker
-from siamtrack.tracks import Track
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
 
 SEND_TIMEOUT = 10.0

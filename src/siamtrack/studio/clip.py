@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamtrack.core.frames import Image
+from siamtrack.core.images import image_files
 from siamtrack.errors import SiamtrackError, VideoError
-from siamtrack.frames import Image
-from siamtrack.images import image_files
 from siamtrack.studio import seek
 from siamtrack.studio.decoder import Decoder
 from siamtrack.video.files import FileReader

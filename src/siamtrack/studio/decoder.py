@@ -10,8 +10,8 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
+from siamtrack.core.frames import Image
 from siamtrack.errors import VideoError
-from siamtrack.frames import Image
 from siamtrack.studio.seek import Stamps
 from siamtrack.video.decode import decoded, rgb, video_stream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from siamtrack.config import shown
+from siamtrack.core.config import shown
 from siamtrack.studio.jobs import Order
 from siamtrack.studio.models import Models
 from siamtrack.studio.plan import Step

@@ -27,8 +27,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from siamtrack.boundary import log, sentence
-from siamtrack.config import parse_json
+from siamtrack.core.boundary import log, sentence
+from siamtrack.core.config import parse_json
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.asking import accepted_session, session_of
 from siamtrack.studio.exports import FORMATS, result_of, write_export

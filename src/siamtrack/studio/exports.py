@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.frames import Image
+from siamtrack.core.frames import Image
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import open_sink
 from siamtrack.studio.project import Project
 from siamtrack.studio.scene import STATES, Key, Table
-from siamtrack.tracks import Track, TrackState
 from siamtrack.video import Frame
 
 FORMATS = {

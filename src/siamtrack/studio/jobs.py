@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siamtrack.boundary import log, sentence
+from siamtrack.core.boundary import log, sentence
+from siamtrack.core.frames import Image
 from siamtrack.errors import SiamtrackError
-from siamtrack.frames import Image
+from siamtrack.packages.card import Model
 from siamtrack.studio.clip import Clip
 from siamtrack.studio.plan import Segment, Step, by_frame, segments
 from siamtrack.studio.project import Project
 from siamtrack.studio.scene import STATES, Row, Run
 from siamtrack.studio.shield import told
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import Model
+from siamtrack.tracking.tracker import SiamTracker
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
-from siamtrack.config import parse_json
+from siamtrack.core.config import parse_json
+from siamtrack.core.writing import append, naming
 from siamtrack.errors import SiamtrackError
-from siamtrack.writing import append, naming
 
 FORMAT = 2
 READ = (1, FORMAT)

@@ -13,8 +13,8 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from siamtrack.core.images import image_files
 from siamtrack.errors import VideoError
-from siamtrack.images import image_files
 from siamtrack.studio.journal import read_head
 from siamtrack.studio.partial import clear_uploads
 from siamtrack.video.decode import video_stream

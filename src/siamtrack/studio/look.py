@@ -7,12 +7,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from siamtrack.boxes import centres
-from siamtrack.crops import cut, mean_colour, square_window, template_side
-from siamtrack.frames import Image
+from siamtrack.core.boxes import centres
+from siamtrack.core.frames import Image
+from siamtrack.packages.card import Model
 from siamtrack.studio.scene import Key, Table
-from siamtrack.target import Target
-from siamtrack.weights import Model
+from siamtrack.tracking.crops import cut, mean_colour, square_window, template_side
+from siamtrack.tracking.target import Target
 
 
 def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Image:

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from siamtrack.packages.card import DEFAULT, Model, load_model
 from siamtrack.runtimes import AUTO
-from siamtrack.weights import DEFAULT, Model, load_model
 
 
 class Models:

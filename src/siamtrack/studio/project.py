@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-from siamtrack.draw import colour
+from siamtrack.sinks.draw import colour
 from siamtrack.studio.events import Event, State
 from siamtrack.studio.plan import Segment
 from siamtrack.studio.scene import Box, Row, Run, Table, Target, table

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 
 Box = tuple[float, float, float, float]
 Row = tuple[float, float, float, float, float, int]

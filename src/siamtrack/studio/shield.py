@@ -8,7 +8,7 @@ import re
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from siamtrack.boundary import FORESEEN, log, sentence
+from siamtrack.core.boundary import FORESEEN, log, sentence
 
 logger = logging.getLogger(__name__)
 

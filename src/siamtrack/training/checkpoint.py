@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 import torch
 
-from siamtrack.config import from_dict, parse_json, to_dict
+from siamtrack.core.config import from_dict, parse_json, to_dict
+from siamtrack.core.writing import replacing
 from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.models.reading import load_tensors
 from siamtrack.training.config import TrainConfig
-from siamtrack.writing import replacing
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from siamtrack.config import check_numbers
+from siamtrack.core.config import check_numbers
 from siamtrack.data.pairs import PairConfig
 from siamtrack.models.siamfc import SiamFCConfig
 from siamtrack.models.tracking import BoxTrackerConfig

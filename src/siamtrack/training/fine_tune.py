@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.config import from_dict, to_dict
+from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.writing import write_text
+from siamtrack.data.cache import read_image
 from siamtrack.data.frames import Frame
-from siamtrack.data.headers import image_size
-from siamtrack.data.images import read_image
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.data.pairs import PairSampler
 from siamtrack.data.sequence import Sequence
+from siamtrack.data.sizes import image_size
 from siamtrack.errors import DatasetError
+from siamtrack.packages.card import Model
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.loop import train
@@ -28,8 +30,6 @@ from siamtrack.training.objectives import build_network
 from siamtrack.training.runtime import live_model
 from siamtrack.training.validation import track_sequences
 from siamtrack.training.watch import Watch
-from siamtrack.weights import Model
-from siamtrack.writing import write_text
 
 SHORTEST = 5
 """Frames that a held-out part needs; shorter videos are trained on whole."""

@@ -15,8 +15,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from siamtrack.models.graph_file import write_graph
-from siamtrack.reading import bytes_of
+from siamtrack.core.reading import bytes_of
+from siamtrack.packages.graph_file import write_graph
 from siamtrack.training.objectives import Network
 
 

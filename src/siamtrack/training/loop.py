@@ -12,11 +12,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from siamtrack.config import to_dict
+from siamtrack.core.config import to_dict
+from siamtrack.core.owning import owning
+from siamtrack.core.writing import write_whole
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.models.tracking import BoxTracker, fold_norms
-from siamtrack.owning import owning
 from siamtrack.training import checkpoint
 from siamtrack.training.average import copy_of, update_average
 from siamtrack.training.batches import Batch, batches
@@ -38,7 +39,6 @@ from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
 from siamtrack.training.sync_norm import sync_norms
 from siamtrack.training.teacher import Teacher
 from siamtrack.training.watch import Log, NoLog, Watch
-from siamtrack.writing import write_whole
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from siamtrack.boxes import Array
-from siamtrack.crops import Image, Window
+from siamtrack.core.boxes import Array
+from siamtrack.core.writing import write_whole
 from siamtrack.data.pairs import Pair
-from siamtrack.motion import MOTIONS
+from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Response
+from siamtrack.tracking.crops import Image, Window
+from siamtrack.tracking.decode import MOTIONS
 from siamtrack.training.batches import Batch, Draws
-from siamtrack.weights import Model
-from siamtrack.writing import write_whole
 
 TRUE, FOUND, ABSENT = (60, 220, 60), (255, 60, 60), (150, 150, 150)
 """Colours (RGB) of true boxes, found boxes, and of the frame of a patch without the target."""

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import WeightsError
-from siamtrack.models.graph_file import write_graph
+from siamtrack.packages.graph_file import write_graph
 from siamtrack.training.batches import Batch, Draws
 from siamtrack.training.teacher import IMAGENET_MEAN, IMAGENET_STD
 

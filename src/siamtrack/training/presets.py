@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from siamtrack.config import from_dict, to_dict
+from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.registry import Registry
 from siamtrack.data.pairs import PairConfig
 from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.registry import Registry
 from siamtrack.training.config import TrainConfig
 
 SIAMDW_UNFREEZING = ((0.0, 1), (0.1, 2), (0.2, 3), (0.3, 4), (0.5, 5), (0.6, 6), (0.7, 7))

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from siamtrack.core.settings import SIAMFC, TrackerSettings
 from siamtrack.models.tracking import BoxTracker
+from siamtrack.packages.card import Card, Model
 from siamtrack.runtimes.torch import TorchRuntime
-from siamtrack.settings import SIAMFC, TrackerSettings
 from siamtrack.training.objectives import Network
-from siamtrack.weights import Card, Model
 
 
 def default_settings(network: nn.Module) -> TrackerSettings:

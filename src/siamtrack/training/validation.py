@@ -11,8 +11,8 @@ from siamtrack.data.frames import Frame, Frames
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.evaluation.run import run_tracker
 from siamtrack.evaluation.scores import score_sequence
-from siamtrack.tracker import SiamTracker
-from siamtrack.weights import Model
+from siamtrack.packages.card import Model
+from siamtrack.tracking.tracker import SiamTracker
 
 
 class FirstFrames:

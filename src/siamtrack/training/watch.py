@@ -14,14 +14,14 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
+from siamtrack.core.writing import append, naming, write_whole
 from siamtrack.data.sequence import Dataset
 from siamtrack.errors import MissingExtraError
+from siamtrack.packages.card import Model
 from siamtrack.training.batches import Batch
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.pictures import answers, write_picture
 from siamtrack.training.validation import excerpt, track_sequences
-from siamtrack.weights import Model
-from siamtrack.writing import append, naming, write_whole
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.evaluation.scores import score_sequence
 

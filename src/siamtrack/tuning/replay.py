@@ -18,15 +18,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from siamtrack.boxes import Array
-from siamtrack.crops import Window, square_window
-from siamtrack.frames import Image
+from siamtrack.core.boxes import Array
+from siamtrack.core.frames import Image
+from siamtrack.core.settings import TrackerSettings
+from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime
-from siamtrack.settings import TrackerSettings
-from siamtrack.target import Target
+from siamtrack.tracking.crops import Window, square_window
+from siamtrack.tracking.target import Target
 from siamtrack.tuning.clips import Clip
 from siamtrack.tuning.responses import ResponseStore
-from siamtrack.weights import Model
 
 FRAMES, STARTS = 48, 512
 T = TypeVar("T")

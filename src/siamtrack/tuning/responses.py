@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.writing import write_whole
 from siamtrack.errors import SiamtrackError
+from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Response
-from siamtrack.weights import Model
-from siamtrack.writing import write_whole
 
 PARTS = ("score", "distances", "presence", "features")
 DIGEST = 16

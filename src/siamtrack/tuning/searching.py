@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from siamtrack.core.registry import Registry
 from siamtrack.errors import MissingExtraError
-from siamtrack.registry import Registry
 
 SAMPLERS: Registry[Any] = Registry("sampler")
 """Name to a function (seed) -> `optuna.samplers.BaseSampler`."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import UnknownNameError
-from siamtrack.settings import TrackerSettings
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siamtrack.settings import TrackerSettings
-from siamtrack.tracker import SiamTracker
+from siamtrack.core.settings import TrackerSettings
+from siamtrack.packages.card import Model
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.tuning.clips import Clip
 from siamtrack.tuning.replay import Replay
 from siamtrack.tuning.searching import PRUNERS, SAMPLERS, optuna_library
 from siamtrack.tuning.space import Space, changed, value_of
 from siamtrack.tuning.storage import open_storage
-from siamtrack.weights import Model
 
 if TYPE_CHECKING:
     import optuna

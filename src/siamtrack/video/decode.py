@@ -14,9 +14,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from siamtrack.decoding import MOST_PIXELS
+from siamtrack.core.decoding import MOST_PIXELS
+from siamtrack.core.frames import Image
 from siamtrack.errors import VideoError
-from siamtrack.frames import Image
 from siamtrack.video.orientation import upright
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from siamtrack.core.frames import Image, as_rgb
+from siamtrack.core.images import encoded, picture_of
 from siamtrack.errors import VideoError
-from siamtrack.frames import Image, as_rgb
-from siamtrack.images import encoded, picture_of
 from siamtrack.video.source import Frame, Span
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Protocol
 
-from siamtrack.config import shown
+from siamtrack.core.config import shown
+from siamtrack.core.frames import Image
 from siamtrack.errors import VideoError
-from siamtrack.frames import Image
 from siamtrack.video.latest import Newest
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.config import shown
+from siamtrack.core.config import shown
+from siamtrack.core.frames import as_rgb
 from siamtrack.errors import VideoError
-from siamtrack.frames import as_rgb
 from siamtrack.video.source import Frame, Span
 
 logger = logging.getLogger(__name__)

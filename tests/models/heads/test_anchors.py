@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.boxes import iou
+from siamtrack.core.boxes import iou
 from siamtrack.models.heads.anchors import (
     RATIOS,
     anchor_boxes,

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.registry import Registry
+from siamtrack.core.tracks import Runnable
 from siamtrack.data.frames import Frame
 from siamtrack.errors import WeightsError
-from siamtrack.evaluation.run import Runnable
-from siamtrack.registry import Registry
 
 Tensor = NDArray[np.float32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.data.frames import Frame
 from siamtrack.evaluation.peers.base import Tensor, stretched
 

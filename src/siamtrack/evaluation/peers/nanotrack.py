@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
-from siamtrack.crops import context_side
+from siamtrack.core.boxes import Array
 from siamtrack.data.frames import Frame
 from siamtrack.errors import MissingExtraError
 from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, mean_colour
+from siamtrack.tracking.crops import context_side
 
 TEMPLATE, SEARCH, STRIDE, TEMPLATE_CELLS = 127, 255, 16.0, 8
 SMALLEST = 10.0

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.data.frames import Frame
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers.base import PEERS, Seen

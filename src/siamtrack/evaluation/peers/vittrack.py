@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
 from siamtrack.data.frames import Frame
 from siamtrack.evaluation.peers.base import PEERS, Network, Seen, find_model
 from siamtrack.evaluation.peers.centers import CELLS, SEARCH, TEMPLATE, box_of, square

@@ -13,9 +13,9 @@ import math
 import struct
 from pathlib import Path
 
-from siamtrack.data.votmask import runs_box
+from siamtrack.core.reading import bytes_of
+from siamtrack.data.benchmarks.votmask import runs_box
 from siamtrack.errors import ResultsError
-from siamtrack.reading import bytes_of
 
 VERSION = 1
 CODES = (0, 1, 2)

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.owning import owning
+from siamtrack.core.parallel import Workers, run_jobs
+from siamtrack.core.provenance import Made, noting, to_make_again
+from siamtrack.core.tracks import Runnable, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import sequence_made
 from siamtrack.evaluation.figures import Curve, Figures
-from siamtrack.evaluation.parallel import Workers, run_jobs
-from siamtrack.evaluation.run import Runnable, TrackerFactory
 from siamtrack.evaluation.vot import files, multistart, supervised
 from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
 from siamtrack.evaluation.vot.supervised import SupervisedRun, run_supervised
-from siamtrack.made import Made, noting, to_make_again
-from siamtrack.owning import owning
 
 logger = logging.getLogger(__name__)
 

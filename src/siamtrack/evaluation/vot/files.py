@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.reading import text_of
+from siamtrack.core.text import read_rows, read_text
+from siamtrack.core.writing import write_text
+from siamtrack.data.benchmarks.votmask import mask_box
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.text import read_rows, read_text
-from siamtrack.data.votmask import mask_box
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.vot.binary import CODES, read_binary
 from siamtrack.evaluation.vot.multistart import AnchorRun
 from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
-from siamtrack.reading import text_of
-from siamtrack.writing import write_text
 
 BASELINE = "baseline"
 BINARY, CONFIDENCE = ".bin", "_confidence.value"

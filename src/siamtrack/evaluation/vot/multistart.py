@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.tracks import Runnable
+from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.vot import anchors_every
-from siamtrack.evaluation.run import Runnable
 from siamtrack.evaluation.vot.regions import overlaps
 from siamtrack.evaluation.vot.supervised import truth_of
 

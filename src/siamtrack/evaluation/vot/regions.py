@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from siamtrack.boxes import Array, iou
+from siamtrack.core.boxes import Array, iou
 from siamtrack.evaluation.metrics import bounded
 
 Mask = NDArray[np.bool_]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamtrack.boxes import Array
+from siamtrack.core.boxes import Array
+from siamtrack.core.tracks import Runnable
 from siamtrack.data.sequence import Sequence
-from siamtrack.evaluation.run import Runnable
 from siamtrack.evaluation.vot.regions import overlaps
 
 SKIP, BURN_IN = 5, 10

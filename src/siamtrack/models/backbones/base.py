@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from siamtrack.core.registry import Registry
 from siamtrack.models.tracing import is_traced
-from siamtrack.registry import Registry
 
 
 class Backbone(nn.Module):

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
+from siamtrack.core.registry import Registry
 from siamtrack.errors import WeightsError
 from siamtrack.models.convert.matching import Report, match
 from siamtrack.models.convert.read import read_tensors, state_of
 from siamtrack.models.siamese import Siamese
-from siamtrack.registry import Registry
 
 State = Mapping[str, Tensor]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from siamtrack.core.registry import Registry
 from siamtrack.models.tracing import is_traced
-from siamtrack.registry import Registry
 
 
 class Head(nn.Module):

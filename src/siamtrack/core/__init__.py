@@ -1,0 +1,1 @@
+"""What every layer above uses: boxes, images, files, settings, registries."""

@@ -1,0 +1,107 @@
+"""Run jobs in this process, in several, or on Ray; nothing left behind survives its parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import TypeVar, cast
+
+import cv2
+
+from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.errors import WorkerDiedError
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+Work = Callable[[Runnable, Job], Done]
+Workers = int | RayCluster
+"""A number of processes, or a cluster."""
+
+
+def is_factory(tracker: Runnable | TrackerFactory) -> bool:
+    """Return whether this makes trackers rather than being one."""
+    return isinstance(tracker, type) or not (
+        hasattr(tracker, "init") and hasattr(tracker, "update")
+    )
+
+
+def run_jobs(
+    work: Work[Job, Done],
+    tracker: Runnable | TrackerFactory,
+    jobs: Sequence[Job],
+    workers: Workers,
+    cost: Callable[[Job], float] | None = None,
+) -> Iterator[tuple[int, Done]]:
+    """Yield the index and the result of each job as they are finished.
+
+    Args:
+        work: Does one job with a tracker; a module's function if there are several processes.
+        tracker: A tracker, or a picklable function or class that makes one.
+        jobs: Plain data, so that they can go to another process or another machine.
+        workers: Number of processes, of which 1 stays in this one; or a cluster.
+        cost: How long a job takes, in any unit. Several processes take the longest first, so that
+            none works on a long one when all others have finished.
+
+    Raises:
+        WorkerDiedError: If a process ends before its job is done.
+        ValueError: If `workers` is below 1, or above 1 with a tracker object.
+    """
+    makes = is_factory(tracker)
+    alone = workers == 1
+    if (isinstance(workers, int) and workers < 1) or not (alone or makes):
+        raise ValueError(
+            f"workers {workers}: expected at least 1, and above 1 a class or function that makes "
+            "trackers, because a tracker object cannot be shared between processes"
+        )
+    if not jobs:
+        return
+    if alone:
+        instance = cast(TrackerFactory, tracker)() if makes else cast(Runnable, tracker)
+        for index, job in enumerate(jobs):
+            yield index, work(instance, job)
+        return
+    factory = cast(TrackerFactory, tracker)
+    order = sorted(range(len(jobs)), key=lambda index: -cost(jobs[index]) if cost else 0.0)
+    if isinstance(workers, RayCluster):
+        yield from workers.run(_do, [(index, (work, factory, jobs[index])) for index in order])
+        return
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_end_with_parent,
+    )
+    try:
+        futures = {pool.submit(_do, work, factory, jobs[index]): index for index in order}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise WorkerDiedError(
+            "a worker process ended before its sequence was done (killed, out of memory, or the "
+            "tracker crashed it): what is finished is kept where results are saved; run the same "
+            "again to go on, with fewer workers if memory was short"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _do(work: Work[Job, Done], factory: TrackerFactory, job: Job) -> Done:
+    cv2.setNumThreads(1)
+    return work(factory(), job)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, also by kill -9; else it would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def _watch(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,137 @@
+"""The settings of a tracker: everything between the network's response and the box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from siamtrack.core.config import check_numbers
+
+
+@dataclass(frozen=True)
+class PresenceSettings:
+    """What the presence logit means.
+
+    Attributes:
+        slope: The score is sigmoid(slope * logit + offset), fitted on data not used for training.
+        offset: See `slope`.
+        lost_below: Below this score the target is lost.
+        tracked_from: From this score on it is tracked; in between it is uncertain.
+        patience: Frames in a row that a target is lost before more of the frame is searched.
+        hold: Frames in a row that a target is lost, and unfamiliar to the online classifier, before
+            its box goes back to where it was last seen, with its size of then, and stays until the
+            target returns; 0: never.
+        familiar: Score of the online classifier from which on what stands in the box is familiar,
+            in [0, 1].
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+    lost_below: float = 0.25
+    tracked_from: float = 0.5
+    patience: int = 3
+    hold: int = 0
+    familiar: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            slope=(-1e6, 1e6),
+            offset=(-1e6, 1e6),
+            patience=(0, 2**31),
+            hold=(0, 2**31),
+            familiar=(0, 1),
+        )
+        if not 0 <= self.lost_below <= self.tracked_from <= 1:
+            raise ValueError(
+                f"lost_below {self.lost_below} and tracked_from {self.tracked_from}: expected "
+                "0 <= lost_below <= tracked_from <= 1"
+            )
+
+
+@dataclass(frozen=True)
+class OnlineSettings:
+    """The classifier that learns while tracking; see `siamtrack.tracking.online`.
+
+    Attributes:
+        weight: Share of its scores in the response, in [0, 1]; 0 switches it off.
+        rate: Weight of a new frame against all before it, in [0, 1].
+        ridge: Regularisation, as a share of the mean squared feature.
+        learn_from: Score in [0, 1] from which on a frame is learned.
+        every: Learn from every so manieth frame, which then weighs as much as that many.
+    """
+
+    weight: float = 0.0
+    rate: float = 0.02
+    ridge: float = 0.1
+    learn_from: float = 0.5
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self, weight=(0, 1), rate=(0, 1), learn_from=(0, 1), ridge=(1e-9, 1e6), every=(1, 2**31)
+        )
+
+    @property
+    def share(self) -> float:
+        """Weight of a frame that is learned against all before it, in [0, 1].
+
+        Example:
+            >>> round(OnlineSettings(rate=0.1, every=2).share, 6)
+            0.19
+        """
+        return 1 - (1 - self.rate) ** self.every
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """How a tracker reads the response of a model.
+
+    Attributes:
+        context: Context around the box, as a share of width + height.
+        area: Side of the template window as a multiple of the square root of the box's area; 0: as
+            `context` says.
+        window: Weight of the cosine window in [0, 1].
+        penalty: Strength of the penalty on changes of size and aspect (box head), or the factor of
+            the scales other than 1 (SiamFC).
+        size_rate: Share of a new size that is taken, times score and penalty for a box head.
+        size_floor: Least score that `size_rate` is taken times: a target that looks unlike its
+            template scores low for long, and its size must follow all the same (box head only).
+        scales: Number of scales searched (SiamFC only).
+        scale_step: Factor between two scales (SiamFC only).
+        scale_every: The other scales are searched in every so manieth frame (SiamFC only).
+        up: Factor by which the response is enlarged before its peak is read (SiamFC only).
+        smallest: Least side of a box in pixels.
+        presence: What the score means.
+        online: The classifier that learns while tracking (box head only).
+    """
+
+    context: float = 0.5
+    area: float = 0.0
+    window: float = 0.1
+    penalty: float = 0.05
+    size_rate: float = 0.6
+    size_floor: float = 0.0
+    scales: int = 3
+    scale_step: float = 1.0375
+    scale_every: int = 1
+    up: int = 16
+    smallest: float = 3.0
+    presence: PresenceSettings = field(default_factory=PresenceSettings)
+    online: OnlineSettings = field(default_factory=OnlineSettings)
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self, window=(0, 1), size_rate=(0, 1), size_floor=(0, 1), context=(0, 10),
+            area=(0, 10), penalty=(0, 100), scales=(1, 25), scale_step=(1, 2),
+            scale_every=(1, 2**31),
+            up=(1, 64), smallest=(1e-3, 1e4),
+        )  # fmt: skip
+        if self.scales % 2 == 0 or self.scale_step == 1:
+            raise ValueError(
+                f"scales {self.scales} and scale_step {self.scale_step}: expected an odd number, "
+                "and a factor above 1"
+            )
+
+
+SIAMFC = TrackerSettings(window=0.35, penalty=0.9745, size_rate=0.59)
+"""What a SiamFC starts from: the settings in the code of SiamDW before any tuning."""

@@ -1,0 +1,61 @@
+"""What a tracker is, and what it reports about one target in one frame."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from siamtrack.core.boxes import Array
+from siamtrack.core.frames import Image
+
+
+class TrackState(enum.Enum):
+    """Whether the box can be relied on."""
+
+    TRACKED = "tracked"
+    UNCERTAIN = "uncertain"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One target in one frame.
+
+    Attributes:
+        box: left, top, width, height (4,) in frame pixels, 0-based, always finite.
+        score: Trained estimate in [0, 1] that the target is in the search window.
+        state: What the score means: tracked, uncertain or lost.
+        id: Number of the target, from 0 in the order in which targets were added.
+    """
+
+    box: Array
+    score: float
+    state: TrackState
+    id: int = 0
+
+
+class Estimate(Protocol):
+    """What a tracker says about one frame."""
+
+    @property
+    def box(self) -> Any:
+        """Left, top, width, height in pixels, 0-based."""
+
+    @property
+    def score(self) -> float:
+        """How sure the tracker is; higher is surer."""
+
+
+class Runnable(Protocol):
+    """Anything that can be evaluated: all that it needs are these two methods."""
+
+    def init(self, frame: Image, box: Any, /) -> Any:
+        """Start on a box (left, top, width, height) of a uint8 RGB frame (H, W, 3)."""
+
+    def update(self, frame: Image, /) -> Estimate:
+        """Find the target in the next frame."""
+
+
+TrackerFactory = Callable[[], Runnable]

@@ -1,0 +1,130 @@
+"""CVAT XML 1.1, for video and for images: `cvat:PATH` with annotations.xml, or a folder of it.
+
+    PATH/annotations.xml
+    PATH/images/frame_000000.PNG ...        names as CVAT writes them, or your own in their order
+
+A `track` is one object; its boxes with `outside="1"` are absent frames. Objects in an `image` are
+stills. Coordinates are continuous from 0. Of polygons, polylines, points and turned boxes, the
+upright box around them is taken; masks are left out. https://docs.cvat.ai, format CVAT 1.1.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.data.annotations.entries import still_entry, track_entries
+from siamtrack.data.annotations.findings import Findings
+from siamtrack.data.annotations.own import Pictures, own_format, own_name, pictures_beside
+from siamtrack.data.annotations.xml import read_xml
+from siamtrack.data.manifest import Entry
+from siamtrack.errors import DatasetError
+
+SHAPES = ("box", "polygon", "polyline", "points")
+Box = tuple[float, float, float, float]
+
+
+@own_format("cvat")
+def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
+    """Yield the objects of a CVAT export.
+
+    Args:
+        path: The XML file, or the folder of `annotations.xml`.
+        found: Where what is left out is added.
+        images: The frames; by default those in `images` beside the file, or beside it.
+
+    Raises:
+        DatasetError: If the file is no CVAT XML or declares entities, or there are no images.
+    """
+    file = path / "annotations.xml" if path.is_dir() else path
+    if not file.is_file():
+        raise DatasetError(f"{file}: not there; expected the annotations.xml of CVAT here")
+    root = read_xml(file)
+    if root.tag != "annotations":
+        raise DatasetError(f"{file}: expected CVAT's root 'annotations', found {root.tag!r}")
+    pictures = images or pictures_beside(file.parent)
+    source = own_name(path)
+    for node in root.iter("track"):
+        yield from _track(node, pictures, source, found)
+    for node in root.iter("image"):
+        name = node.get("name", "")
+        image = pictures.named(name)
+        if image is None:
+            found.add("missing", name)
+            continue
+        for number, shape in enumerate(child for child in node if child.tag in SHAPES):
+            box = _box(shape)
+            if box is None:
+                found.add("unreadable", f"{file}: shape {number} of {name}")
+                continue
+            yield from still_entry(
+                box, image, found, track=f"{name}/{number}", label=shape.get("label", ""),
+                source=source, size=_size(node),
+            )  # fmt: skip
+
+
+def _track(node: ET.Element, pictures: Pictures, source: str, found: Findings) -> Iterator[Entry]:
+    name = node.get("id", "0")
+    task = node.get("task_id")
+    track = f"{task}/{name}" if task else name
+    boxes: list[Box] = []
+    names: list[str] = []
+    frames: list[int] = []
+    for shape in node:
+        if shape.tag not in SHAPES or shape.get("outside") == "1":
+            continue
+        box, number = _box(shape), shape.get("frame", "")
+        if box is None or not number.isdecimal():
+            found.add("unreadable", f"track {track}, frame {number!r}")
+            continue
+        frame = int(number)
+        # CVAT numbers frames by their place, and so names them if it writes the images itself
+        image = pictures.stem(f"frame_{frame:06d}") if pictures.by_cvat else pictures.at(frame)
+        if image is None:
+            found.add("missing", f"frame {frame} of track {track}")
+            continue
+        boxes.append(box)
+        names.append(image)
+        frames.append(frame)
+    if not boxes:
+        found.add("empty", f"{source}/{track}")
+        return
+    yield from track_entries(
+        np.array(boxes), names, found, track=track, label=node.get("label", ""), source=source,
+        frames=frames,
+    )  # fmt: skip
+
+
+def _size(node: ET.Element) -> tuple[float, float] | None:
+    try:
+        return float(node.get("width", "")), float(node.get("height", ""))
+    except ValueError:
+        return None
+
+
+def _box(shape: ET.Element) -> Box | None:
+    """Return the upright box ltwh around a shape, None if its numbers are not numbers."""
+    try:
+        if shape.tag == "box":
+            left, top, right, bottom = (
+                float(shape.get(key, "")) for key in ("xtl", "ytl", "xbr", "ybr")
+            )
+            angle = math.radians(float(shape.get("rotation", "0")))
+            cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+            width, height = right - left, bottom - top
+            w, h = (width * cos + height * sin, width * sin + height * cos) if angle else (
+                width, height
+            )  # fmt: skip
+            return left + (width - w) / 2, top + (height - h) / 2, w, h
+        points = [
+            [float(value) for value in pair.split(",")]
+            for pair in shape.get("points", "").split(";")
+        ]
+        x, y = [point[0] for point in points], [point[1] for point in points]
+    except (ValueError, IndexError):
+        return None
+    return min(x), min(y), max(x) - min(x), max(y) - min(y)

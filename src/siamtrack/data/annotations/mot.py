@@ -1,0 +1,99 @@
+"""MOTChallenge text: `mot:PATH` of a sequence, or of a folder of sequences.
+
+    PATH/gt/gt.txt              frame,id,left,top,width,height,valid,class,visibility
+    PATH/img1/000001.jpg ...
+    PATH/seqinfo.ini            optional: imWidth, imHeight
+
+Frames and pixels count from 1; the first six columns are enough. Rows whose `valid` is 0 are to be
+ignored, as MOTChallenge says. The path may also be a text file, which its tracks are called after;
+its images are then in `img1`, in `images` or right beside it, or given. https://motchallenge.net/instructions
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from siamtrack.core.reading import text_of
+from siamtrack.core.text import read_rows
+from siamtrack.data.annotations.entries import track_entries
+from siamtrack.data.annotations.findings import Findings
+from siamtrack.data.annotations.own import Pictures, own_format, own_name, pictures_beside
+from siamtrack.data.annotations.rows import folders
+from siamtrack.data.manifest import Entry
+from siamtrack.errors import DatasetError
+
+
+@own_format("mot")
+def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
+    """Yield the objects of MOT sequences.
+
+    Args:
+        path: A sequence, a folder of sequences, or a text file.
+        found: Where what is left out is added.
+        images: The frames; by default those in `img1` or `images` of the sequence.
+
+    Raises:
+        DatasetError: If there is no `gt/gt.txt`, a row has another form, or there are no images.
+    """
+    files = [path] if path.is_file() else [path / "gt" / "gt.txt"]
+    if not files[0].is_file():
+        files = [each / "gt" / "gt.txt" for each in folders(path)]
+        files = [file for file in files if file.is_file()]
+    if not files:
+        raise DatasetError(
+            f"{path}: expected gt/gt.txt here or in the folders below, as MOTChallenge has it"
+        )
+    if images is not None and len(files) > 1:
+        raise DatasetError(f"{path}: images given, but {len(files)} sequences: import one by one")
+    for file in files:
+        folder = file.parent if path.is_file() else file.parent.parent
+        pictures = images or pictures_beside(folder, "img1", "images", ".", deep=False)
+        sequence = file.stem if path.is_file() else folder.resolve().name
+        yield from _sequence(file, folder, (own_name(path), sequence), pictures, found)
+
+
+def _sequence(
+    file: Path, folder: Path, names: tuple[str, str], pictures: Pictures, found: Findings
+) -> Iterator[Entry]:
+    source, sequence = names
+    rows = read_rows(file, range(6, 11))
+    tracks: dict[int, list[int]] = defaultdict(list)
+    for index in np.lexsort((rows[:, 0], rows[:, 1])).tolist():
+        if rows.shape[1] == 6 or rows[index, 6] != 0:
+            tracks[int(rows[index, 1])].append(index)
+    size = _size(folder / "seqinfo.ini")
+    numbers = {int(rows[index, 0]) for members in tracks.values() for index in members}
+    if numbers and not any(map(pictures.number, numbers)):
+        raise DatasetError(
+            f"{file}: no image in {pictures.folder} has the number of one of its {len(numbers)} "
+            "frames; give their folder or the video with --images"
+        )
+    for number, members in tracks.items():
+        named = [(index, pictures.number(int(rows[index, 0]))) for index in members]
+        for index in (index for index, image in named if image is None):
+            found.add("missing", f"frame {int(rows[index, 0])} of {file}")
+        here = [(index, image) for index, image in named if image is not None]
+        if not here:
+            continue
+        kept = rows[[index for index, _ in here]]
+        boxes = kept[:, 2:6] - [1, 1, 0, 0]
+        kind = int(kept[0, 7]) if kept.shape[1] > 7 and kept[0, 7] >= 0 else -1
+        yield from track_entries(
+            boxes, [image for _, image in here], found, track=f"{sequence}/{number}",
+            label="" if kind < 0 else str(kind), source=source, size=size,
+            frames=(kept[:, 0].astype(int) - 1).tolist(),
+        )  # fmt: skip
+
+
+def _size(path: Path) -> tuple[float, float] | None:
+    if not path.is_file():
+        return None
+    text = text_of(path, errors="replace")
+    width = re.search(r"^\s*imWidth\s*=\s*(\d+)", text, re.MULTILINE)
+    height = re.search(r"^\s*imHeight\s*=\s*(\d+)", text, re.MULTILINE)
+    return (float(width[1]), float(height[1])) if width and height else None

@@ -1,0 +1,1 @@
+"""Model folders: read and verified, written, quantized."""

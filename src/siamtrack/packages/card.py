@@ -1,0 +1,308 @@
+"""Models on disk: a folder with two ONNX graphs and a card that says what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from siamtrack.core.config import check_numbers, from_dict, parse_json, to_dict
+from siamtrack.core.plugins import Plugin, plugins
+from siamtrack.core.reading import bytes_of, text_of
+from siamtrack.core.settings import TrackerSettings
+from siamtrack.core.writing import write_whole
+from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
+from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
+from siamtrack.runtimes.exact_int8 import int8_is_exact
+from siamtrack.runtimes.sharing import shared
+
+PACKAGED = Path(__file__).parents[1] / "pretrained"
+DEFAULT = "lite"
+GRAPHS = ("template", "search")
+INT8 = "search.int8"
+"""Name of the search graph in int8, which a model may have beside the one in float32."""
+Precision = Literal["auto", "float32", "int8"]
+OTHERS = (".xml", ".bin", ".pt2", ".safetensors")
+"""Endings of files in formats other than ONNX."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model; `card.json` in its folder.
+
+    Attributes:
+        name: Name of the model.
+        summary: One sentence on what it is and when to choose it.
+        kind: `box` for a box head, `response` for SiamFC's plain response.
+        template: Side of the template patch, pixels.
+        search: Side of the search patch, pixels.
+        stride: Pixels between two cells of the response.
+        sha256: Full hash of each file of the model by its name, for ONNX graphs without `.onnx`:
+            `template` and `search`, perhaps `search.int8`, and those of further formats, such as
+            `search.xml`.
+        tracker: Settings chosen for this model.
+        licence: Licence of the weights.
+        trained_on: Data, and for how long.
+        version: Name of these weights, such as `lite-2`: `lite` means the newest in the package,
+            a version always the same ones.
+        scores: Measured figures, such as {"otb20 AUC": 0.61}, and how they were measured.
+    """
+
+    name: str
+    summary: str
+    kind: Literal["box", "response"]
+    template: int
+    search: int
+    stride: int
+    sha256: dict[str, str]
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    licence: str = "Apache-2.0"
+    trained_on: str = ""
+    version: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_numbers(self, template=(8, 1024), search=(8, 2048), stride=(1, 256))
+        if self.search < self.template or self.stride > self.search:
+            raise ValueError(
+                f"template {self.template}, search {self.search} and stride {self.stride}: "
+                "expected a search patch no smaller than the template and than one stride"
+            )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: its card, a runtime that holds its graphs, and their precision."""
+
+    card: Card
+    runtime: Runtime
+    precision: Literal["float32", "int8"] = "float32"
+
+
+def model_names() -> list[str]:
+    """Return the names of the models in the package, the default first, then of those added to it.
+
+    Other packages add models by entry points, see docs/plug-ins.md; nothing of them is imported.
+    """
+    return [*packaged_names(), *_added()]
+
+
+def packaged_names() -> list[str]:
+    """Return the names of the models in the package, the default one first."""
+    names = [path.parent.name for path in PACKAGED.glob("*/card.json")]
+    return sorted(names, key=lambda name: (name != DEFAULT, name))
+
+
+def _added() -> dict[str, Plugin]:
+    ours = packaged_names()
+    return {name: each for name, each in plugins("siamtrack.models").items() if name not in ours}
+
+
+def model_folder(name: str | Path) -> Path:
+    """Return the folder of a model by its name, or `name` itself where that is a model's folder.
+
+    Raises:
+        WeightsError: If `name` is a path without a card.
+        UnknownNameError: If there is no such model.
+        PluginError: If the model is another package's, and cannot be loaded.
+    """
+    path = Path(name)
+    if isinstance(name, str) and (PACKAGED / name / "card.json").is_file() and name == path.name:
+        return PACKAGED / name
+    if (path / "card.json").is_file():
+        return path
+    for packaged in packaged_names():
+        if read_card(PACKAGED / packaged).version == name:
+            return PACKAGED / packaged
+    if path.suffix == ".pt":
+        there = "is a checkpoint" if path.is_file() else "does not exist"
+        raise WeightsError(
+            f"{path} {there}: `siamtrack export CHECKPOINT FOLDER` makes a model of a checkpoint; "
+            "give that folder"
+        )
+    if path.exists() or path.name != str(name):
+        raise WeightsError(
+            f"{path} is no model: expected a folder with card.json, template.onnx and search.onnx, "
+            "as `siamtrack export` writes it"
+        )
+    plugin = _added().get(str(name))
+    if plugin is None:
+        raise UnknownNameError("model", str(name), model_names())
+    folder = plugin.load()
+    if not isinstance(folder, str | PathLike) or not (Path(folder) / "card.json").is_file():
+        raise PluginError(
+            f"model {name!r} of the package {plugin.package} is {folder!r}: expected the path of a "
+            "folder with card.json, template.onnx and search.onnx"
+        )
+    return Path(folder)
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card of a model's folder.
+
+    Raises:
+        WeightsError: If it is missing or damaged.
+    """
+    path = folder / "card.json"
+    try:
+        values: Mapping[str, Any] = parse_json(text_of(path))
+        return from_dict(Card, values)
+    except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
+        raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json` into a model's folder."""
+    text = json.dumps(to_dict(card), indent=2) + "\n"
+    write_whole(folder / "card.json", text.encode())
+
+
+def model_files(card: Card) -> list[str]:
+    """Return the names of a model's files beside its card.
+
+    Example:
+        >>> model_files(read_card(model_folder("lite")))[:2]
+        ['template.onnx', 'search.onnx']
+    """
+    return [name if name.endswith(OTHERS) else f"{name}.onnx" for name in card.sha256]
+
+
+def model_paths(name: str | Path) -> list[Path]:
+    """Return the files of a model: its card, and those that the card names.
+
+    Raises:
+        WeightsError: As `model_folder` and `read_card`.
+        UnknownNameError: As `model_folder`.
+    """
+    folder = model_folder(name)
+    return [folder / file for file in ("card.json", *model_files(read_card(folder)))]
+
+
+def folder_title(folder: Path) -> str:
+    """Return what a model in a folder is called if nobody says: as the folder.
+
+    One that is called `model`, as many are, gives its model the name of the folder that it is in.
+
+    Example:
+        >>> folder_title(Path("runs/mine/model")), folder_title(Path("models/street"))
+        ('mine', 'street')
+    """
+    whole = folder.absolute()
+    return (whole.parent.name if whole.name == "model" else whole.name) or "model"
+
+
+def read_graphs(
+    folder: Path, card: Card, precision: Literal["float32", "int8"] = "float32"
+) -> Graphs:
+    """Read both graphs and verify their hashes; further files are read when a runtime wants them.
+
+    Raises:
+        WeightsError: If a graph is missing or not the one that the card describes.
+    """
+    template, search = (
+        _read(folder / f"{name}.onnx", card.sha256.get(name))
+        for name in (GRAPHS[0], INT8 if precision == "int8" else GRAPHS[1])
+    )
+
+    def more(name: str) -> bytes | None:
+        return _read(folder / name, card.sha256[name]) if name in card.sha256 else None
+
+    return Graphs(template, search, folder, precision, more)
+
+
+def _read(path: Path, sha256: str | None) -> bytes:
+    """Read a file of a model and verify it."""
+    try:
+        data = bytes_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}); export again") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise WeightsError(
+            f"{path} has sha256 {digest}, its card says {sha256}: the file was altered or damaged; "
+            "install the package or export the model again"
+        )
+    return data
+
+
+def choose_precision(card: Card, precision: Precision, runtime: str) -> Literal["float32", "int8"]:
+    """Return the precision to load.
+
+    `auto` takes int8 where the model has it, ONNX Runtime runs it and the processor adds 8-bit
+    products exactly; float32 otherwise.
+
+    Raises:
+        WeightsError: If int8 is asked for and the model has none.
+        ValueError: If there is no such precision.
+    """
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision {precision!r}: expected one of {get_args(Precision)}")
+    if precision == "int8" and INT8 not in card.sha256:
+        raise WeightsError(
+            f"model {card.name} has no int8 graph: load it as 'auto' or 'float32', or make one "
+            "with `siamtrack export --int8`"
+        )
+    if precision == "auto":
+        good = INT8 in card.sha256 and runtime == "onnx" and int8_is_exact()
+        return "int8" if good else "float32"
+    return precision
+
+
+def load_model(
+    name: str | Path = DEFAULT,
+    *,
+    runtime: str = AUTO,
+    threads: int = 0,
+    precision: Precision = "auto",
+) -> Model:
+    """Load a model by name or folder.
+
+    What is loaded again while a tracker still uses it shares that one's network, if the runtime
+    allows (`onnx` does); its files are verified all the same.
+
+    Args:
+        name: One of `model_names()`, or a folder that `siamtrack export` wrote.
+        runtime: Registered name of a runtime, or `auto`; see `choose_runtime`.
+        threads: Threads of the runtime; 0 lets it choose.
+        precision: Of the search graph, see `choose_precision`. Results differ a little between
+            processors with `auto`; `float32` is the same network everywhere.
+
+    Raises:
+        UnknownNameError: If there is no such model or runtime.
+        MissingExtraError: If the runtime is not installed.
+        ValueError: If `threads` is no number of threads, or the runtime's device is missing.
+        WeightsError: If a file is missing, altered or damaged, or the model has no int8 graph.
+    """
+    check_threads(threads)
+    runtime = choose_runtime(runtime)
+    folder = model_folder(name)
+    card = read_card(folder)
+    make = RUNTIMES[runtime]
+    chosen = choose_precision(card, precision, runtime)
+    graphs = read_graphs(folder, card, chosen)
+    key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
+    network = shared(key, lambda: make(graphs, threads))
+    RUNTIMES.check_made(runtime, network, "embed", "respond")
+    return Model(card, network, chosen)
+
+
+def model_made(name: str | Path, runtime: str, precision: str = "auto") -> dict[str, Any]:
+    """Return what tells one model from another: its files, settings, precision and engine.
+
+    Raises:
+        WeightsError: If there is no such model, or not in this precision.
+        UnknownNameError: If there is no such model or engine.
+    """
+    card = read_card(model_folder(name))
+    engine = choose_runtime(runtime)
+    files = json.dumps(sorted(card.sha256.items()))
+    return {
+        "model": f"{card.name} {hashlib.sha256(files.encode()).hexdigest()[:12]}",
+        "settings": to_dict(card.tracker),
+        "runtime": engine,
+        "precision": choose_precision(card, precision, engine),  # type: ignore[arg-type]
+    }

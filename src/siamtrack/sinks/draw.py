@@ -1,0 +1,128 @@
+"""Drawing tracks into pictures."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from siamtrack.core.frames import Image
+
+GRAY = (150, 150, 150)
+"""Colour of lost targets."""
+
+
+class TrackLike(Protocol):
+    """What drawing and sinks need of a `siamtrack.core.tracks.Track`."""
+
+    @property
+    def id(self) -> int:
+        """Number of the target."""
+        ...
+
+    @property
+    def box(self) -> NDArray[np.floating]:
+        """Box (4,): left, top, width, height."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """Confidence."""
+        ...
+
+    @property
+    def state(self) -> Enum:
+        """Its value is "tracked", "uncertain" or "lost"."""
+        ...
+
+
+def colour(number: int) -> tuple[int, int, int]:
+    """Return the RGB colour of a target; neighbouring numbers look unlike each other.
+
+    Example:
+        >>> colour(1) == colour(1), colour(1) == colour(2)
+        (True, False)
+    """
+    red, green, blue = colorsys.hsv_to_rgb((0.33 + number * 0.618034) % 1.0, 0.85, 1.0)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def draw_tracks(
+    image: Image,
+    tracks: Iterable[TrackLike],
+    *,
+    show_score: bool = True,
+    labels: Mapping[int, str] | None = None,
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+) -> Image:
+    """Return a copy of a picture with boxes and labels.
+
+    A box is dashed while its target is uncertain, and dashed and gray while it is lost.
+
+    Args:
+        image: RGB picture (H, W, 3); it is not changed.
+        tracks: Targets; one whose box is not finite is left out.
+        show_score: Whether labels show the score beside the number.
+        labels: Id to a name that stands in place of the number; OpenCV draws ASCII only, so that
+            other names are left out.
+        colours: Id to RGB, in place of `colour`.
+
+    Returns:
+        RGB picture (H, W, 3).
+    """
+    canvas = np.array(image, dtype=np.uint8, order="C")
+    height, width = canvas.shape[:2]
+    line = max(1, round((height + width) / 600))
+    for track in tracks:
+        box = np.asarray(track.box, dtype=np.float64)
+        if not np.isfinite(box).all():
+            continue
+        lost = track.state.value == "lost"
+        paint = GRAY if lost else (colours or {}).get(track.id) or colour(track.id)
+        # Continuous edges to pixel indices; the clip keeps OpenCV's integers in range.
+        edges = np.array([box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1])
+        left, top, right, bottom = (int(v) for v in np.rint(np.clip(edges, -16000, 16000)))
+        if track.state.value != "tracked":
+            _dashed(canvas, (left, top, right, bottom), paint, line)
+        else:
+            cv2.rectangle(canvas, (left, top), (right, bottom), paint, line)
+        name = (labels or {}).get(track.id, "")
+        text = name if name and name.isascii() else str(track.id)
+        text = f"{text} {track.score:.2f}" if show_score else text
+        _label(canvas, text, (left, top), paint, line)
+    return canvas
+
+
+def _dashed(
+    canvas: Image, ltrb: tuple[int, int, int, int], paint: tuple[int, int, int], line: int
+) -> None:
+    height, width = canvas.shape[:2]
+    left, top, right, bottom = ltrb
+    dash = 4 * line + 2
+    for x in range(max(left, -2 * dash), min(right, width) + 1, 2 * dash):
+        for y in (top, bottom):
+            cv2.line(canvas, (x, y), (min(x + dash, right), y), paint, line)
+    for y in range(max(top, -2 * dash), min(bottom, height) + 1, 2 * dash):
+        for x in (left, right):
+            cv2.line(canvas, (x, y), (x, min(y + dash, bottom)), paint, line)
+
+
+def _label(
+    canvas: Image, text: str, corner: tuple[int, int], paint: tuple[int, int, int], line: int
+) -> None:
+    height, width = canvas.shape[:2]
+    scale = max(0.35, 0.3 * line)
+    font, weight = cv2.FONT_HERSHEY_SIMPLEX, max(1, line // 2)
+    (wide, high), below = cv2.getTextSize(text, font, scale, weight)
+    x = min(max(corner[0], 0), max(0, width - wide - 4))
+    bottom = corner[1] if corner[1] >= high + below + 4 else corner[1] + high + below + 4
+    bottom = min(max(bottom, high + below + 4), height)
+    top = bottom - high - below - 4
+    cv2.rectangle(canvas, (x, top), (x + wide + 4, bottom), paint, cv2.FILLED)
+    ink = (0, 0, 0) if sum(paint) > 330 else (255, 255, 255)
+    cv2.putText(canvas, text, (x + 2, bottom - below - 1), font, scale, ink, weight, cv2.LINE_AA)

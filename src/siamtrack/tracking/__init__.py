@@ -1,0 +1,1 @@
+"""How a frame becomes a box: crops, network, decoder, classifier, state."""

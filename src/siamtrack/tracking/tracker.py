@@ -1,0 +1,210 @@
+"""Trackers: one target, or many in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from numbers import Integral
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.core.boundary import surface
+from siamtrack.core.boxes import Array, check_box
+from siamtrack.core.config import shown
+from siamtrack.core.frames import Image, as_rgb
+from siamtrack.core.tracks import Track, TrackState
+from siamtrack.errors import NotInitialisedError
+from siamtrack.packages.card import Model
+from siamtrack.runtimes.base import Floats
+from siamtrack.tracking.target import Target
+
+
+class Tracker(Protocol):
+    """What can be evaluated and used in place of ours."""
+
+    def init(self, frame: ArrayLike, box: ArrayLike, /) -> Track:
+        """Start on `box` (left, top, width, height) of a frame (H, W, 3) RGB."""
+        ...
+
+    def update(self, frame: ArrayLike, /) -> Track:
+        """Find the target in the next frame."""
+        ...
+
+
+class SiamTracker:
+    """Follows targets with a Siamese network.
+
+    One target: `init` and `update`. Several: `add`, `remove` and `update_all`, which runs all of
+    them through the network in one batch. Frames are RGB of any kind that
+    `siamtrack.core.frames.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
+
+    Args:
+        model: From `siamtrack.packages.card.load_model`; it may be shared by many trackers.
+        redetect: Search more of the frame, a few windows at a time, while a target is lost. Off by
+            default, as benchmarks of short-term tracking expect. The size of a target then stays
+            as it is where the score is low, whatever `size_floor` says: it may have left, and
+            comes back with its size.
+
+    Example:
+        >>> import numpy as np, siamtrack
+        >>> tracker = siamtrack.load()
+        >>> picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+        >>> tracker.init(picture, (60, 40, 30, 30)).box.tolist()
+        [60.0, 40.0, 30.0, 30.0]
+        >>> tracker.update(picture).box.shape
+        (4,)
+    """
+
+    def __init__(self, model: Model, *, redetect: bool = False) -> None:
+        self.model, self.redetect = _sized(model, redetect), redetect
+        self.name = model.card.name
+        self._targets: dict[int, Target] = {}
+        self._next = 0
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of the targets, in the order in which they were added."""
+        return list(self._targets)
+
+    @surface
+    def init(self, frame: ArrayLike, box: ArrayLike) -> Track:
+        """Forget all targets and start on one, which gets id 0.
+
+        Raises:
+            ValueError: If the frame is no picture, or the box cannot start a target in it.
+        """
+        target = Target(self.model, as_rgb(frame), box, redetect=self.redetect)
+        self._targets, self._next = {0: target}, 1
+        return _started(target)
+
+    def clear(self) -> None:
+        """Forget all targets."""
+        self._targets, self._next = {}, 0
+
+    def update(self, frame: ArrayLike, prior: ArrayLike | None = None) -> Track:
+        """Find the only target in the next frame.
+
+        Args:
+            frame: The next frame, of the size of the first.
+            prior: Where a detector sees the target; it is looked for around there, with that size.
+
+        Raises:
+            NotInitialisedError: If there is no target.
+            ValueError: If there are several, or frame or prior do not fit.
+        """
+        if len(self._targets) > 1:
+            raise ValueError(
+                f"{len(self._targets)} targets: use update_all, which returns them all"
+            )
+        number = next(iter(self._targets), 0)
+        priors = {} if prior is None else {number: prior}
+        return self.update_all(frame, priors)[0]
+
+    @surface
+    def add(self, frame: ArrayLike, box: ArrayLike, id: int | None = None) -> Track:
+        """Add a target at any frame, or start the one with `id` again.
+
+        Args:
+            frame: The frame in which `box` is right; its next `update_all` is for the frame after.
+            box: The target.
+            id: Number of the target; the next free one by default.
+
+        Raises:
+            ValueError: If the frame is no picture, the box cannot start a target in it, or `id` is
+                no whole number.
+        """
+        number = self._next if id is None else _whole(id)
+        target = Target(self.model, as_rgb(frame), box, number, redetect=self.redetect)
+        self._targets[number] = target
+        self._next = max(self._next, number + 1)
+        return _started(target)
+
+    def remove(self, id: int) -> None:
+        """Drop a target.
+
+        Raises:
+            ValueError: If there is none with this id.
+        """
+        del self._targets[self._known(id)]
+
+    @surface
+    def update_all(
+        self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
+    ) -> list[Track]:
+        """Find all targets in the next frame, in one batch.
+
+        Args:
+            frame: The next frame, of the size of the first.
+            priors: id to box, where a detector sees targets.
+
+        Returns:
+            One track for each target, in the order of `ids`.
+
+        Raises:
+            NotInitialisedError: If there is no target.
+            ValueError: If frame or priors do not fit; the targets stay as they were.
+        """
+        if not self._targets:
+            raise NotInitialisedError("update before init: call init(frame, box) first")
+        picture = as_rgb(frame)
+        targets = list(self._targets.values())
+        for target in targets:
+            target.check_frame(picture)
+        # Check all priors before the first target moves: one that is bad moves none.
+        moves = self._checked(priors, picture)
+        for number, box in moves.items():
+            self._targets[number].move(box)
+        windows = [target.windows() for target in targets]
+        size, count = self.model.card.search, sum(map(len, windows))
+        patches = np.empty((count, size, size, 3), np.uint8)
+        kernels: list[Floats] = []
+        for target, views in zip(targets, windows, strict=True):
+            target.patches(picture, views, out=patches[len(kernels) :][: len(views)])
+            kernels += [target.kernel] * len(views)
+        response = self.model.runtime.respond(np.concatenate(kernels), patches)
+        tracks, first = [], 0
+        for target, views in zip(targets, windows, strict=True):
+            tracks.append(target.advance(views, response.part(first, len(views))))
+            first += len(views)
+        return tracks
+
+    def _checked(self, priors: Mapping[int, ArrayLike] | None, picture: Image) -> dict[int, Array]:
+        """Return the priors by id, each a box of the picture."""
+        if priors is None:
+            return {}
+        if not isinstance(priors, Mapping):
+            raise ValueError(
+                f"priors {shown(priors)}: expected a mapping from id to box, such as "
+                "{0: (left, top, width, height)}"
+            )
+        height, width = picture.shape[:2]
+        return {
+            self._known(number): check_box(box, width, height) for number, box in priors.items()
+        }
+
+    def _known(self, id: int) -> int:
+        number = _whole(id)
+        if number not in self._targets:
+            known = ", ".join(map(str, self._targets)) or "none"
+            raise ValueError(f"no target has the id {number}; known: {known}")
+        return number
+
+
+def _whole(id: object) -> int:
+    """Return the id of a target as an int; ids are whole numbers of at most 64 bits."""
+    if isinstance(id, Integral) and not isinstance(id, bool) and abs(int(id)) < 2**63:
+        return int(id)
+    raise ValueError(f"id {shown(id)}: expected a whole number of at most 64 bits")
+
+
+def _sized(model: Model, redetect: bool) -> Model:
+    tracker = model.card.tracker
+    if not redetect or not tracker.size_floor:
+        return model
+    return replace(model, card=replace(model.card, tracker=replace(tracker, size_floor=0.0)))
+
+
+def _started(target: Target) -> Track:
+    return Track(target.box.copy(), 1.0, TrackState.TRACKED, target.id)

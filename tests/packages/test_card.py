@@ -1,0 +1,124 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import siamtrack
+from siamtrack.errors import UnknownNameError, WeightsError
+from siamtrack.packages.card import DEFAULT, load_model, model_folder, model_names, read_card
+from siamtrack.runtimes import RUNTIMES
+
+SOURCE = model_folder(DEFAULT)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(model_folder(DEFAULT), tmp_path / "mine")
+
+
+def test_default_is_in_the_package():
+    assert model_names()[0] == DEFAULT
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_packaged_model(name):
+    folder = model_folder(name)
+    card = read_card(folder)
+    assert card.name == name
+    assert card.summary
+    assert card.licence
+    assert card.trained_on
+    assert card.scores
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 15e6
+    tracker = siamtrack.load(name, threads=1)
+    picture = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    tracker.init(picture, (40, 30, 20, 30))
+    assert np.isfinite(tracker.update(picture).box).all()
+
+
+def test_folder_of_ones_own(folder):
+    assert load_model(folder).card.name == DEFAULT
+    assert siamtrack.load(str(folder)).name == DEFAULT
+
+
+def test_unknown_model():
+    with pytest.raises(UnknownNameError, match="did you mean 'lite'"):
+        siamtrack.load("lit")
+
+
+def test_unknown_runtime():
+    with pytest.raises(UnknownNameError, match="did you mean 'onnx'"):
+        siamtrack.load(runtime="onx")
+
+
+@pytest.mark.parametrize("which", ["template.onnx", "search.onnx"])
+def test_altered_file(folder, which):
+    path = folder / which
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=f"{which} has sha256 .* altered or damaged"):
+        load_model(folder, precision="float32")
+
+
+def test_truncated_and_missing_file(folder):
+    path = folder / "search.onnx"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="altered or damaged"):
+        load_model(folder, precision="float32")
+    path.unlink()
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_model(folder, precision="float32")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"name": 3}', "\udcff"])
+def test_damaged_card(folder, text):
+    (folder / "card.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(WeightsError, match=r"card\.json is no model card"):
+        load_model(folder)
+
+
+def test_setting_that_does_not_exist(folder):
+    path = folder / "card.json"
+    card = json.loads(path.read_text())
+    card["tracker"]["windw"] = 0.1
+    path.write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="did you mean 'window'"):
+        load_model(folder)
+
+
+def test_path_without_a_model(tmp_path):
+    with pytest.raises(WeightsError, match="is no model: expected a folder with"):
+        load_model(tmp_path)
+    with pytest.raises(WeightsError, match="is no model"):
+        load_model(tmp_path / "absent")
+    (tmp_path / "checkpoint.pt").write_bytes(b"weights")
+    with pytest.raises(WeightsError, match=r"is a checkpoint: `siamtrack export"):
+        load_model(tmp_path / "checkpoint.pt")
+    with pytest.raises(WeightsError, match="does not exist"):
+        load_model(tmp_path / "absent.pt")
+
+
+def test_graph_with_other_outputs(folder):
+    from siamtrack.runtimes import Graphs
+
+    template = (folder / "template.onnx").read_bytes()
+    with pytest.raises(WeightsError, match="expected kernel and search"):
+        RUNTIMES["onnx"](Graphs(template, template, folder), 1)
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        RUNTIMES["onnx"](Graphs(b"not a graph", template, folder), 1)
+
+
+def test_a_version_names_its_weights_for_good(tmp_path, monkeypatch):
+    import siamtrack.packages.card as weights
+
+    monkeypatch.setattr(weights, "PACKAGED", tmp_path)
+    for name, version in (("lite", "lite-2"), ("lite-1", "")):
+        folder = shutil.copytree(SOURCE, tmp_path / name)
+        card = json.loads((folder / "card.json").read_text())
+        (folder / "card.json").write_text(json.dumps(card | {"name": name, "version": version}))
+    assert model_folder("lite") == model_folder("lite-2") == tmp_path / "lite"
+    assert model_folder("lite-1") == tmp_path / "lite-1"
+    with pytest.raises(UnknownNameError):
+        model_folder("lite-3")
