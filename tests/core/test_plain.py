@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from siamtrack.core.plain import plain_rows
-from siamtrack.core.text import read_files
+
+from siamtrack.core.files import read_files
 from siamtrack.errors import ResultsError
 
 quick = settings(max_examples=200, deadline=None)

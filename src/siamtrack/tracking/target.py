@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array, centres, check_box
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.settings import PresenceSettings
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
