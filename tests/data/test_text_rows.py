@@ -3,8 +3,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from siamtrack.core import text
 from siamtrack.core.text import polygons_to_ltwh, read_rows
-from siamtrack.data import text
 from siamtrack.errors import DatasetError, ResultsError
 
 token = st.one_of(

@@ -112,7 +112,7 @@ class Pair:
 
 
 class PairSampler:
-    """Draws pairs. Sample (seed, epoch, index) is always the same, whoever draws it.
+    """Draws pairs. Pair (seed, index) is always the same, whoever draws it.
 
     Args:
         pool: Objects to draw from.
@@ -136,9 +136,9 @@ class PairSampler:
         raw = np.array([np.sqrt(n) * factors.get(name, 1.0) for name, n in counts.items()])
         return raw / max(float(raw.sum()), 1e-12)
 
-    def draw(self, epoch: int, index: int) -> Pair:
-        """Draw pair `index` of `epoch`."""
-        return self.cache.faults.retry(self._draw, (self.seed, epoch, index))
+    def draw(self, index: int) -> Pair:
+        """Draw pair `index`; the 0 in its seed was an epoch once, and keeps pairs as they were."""
+        return self.cache.faults.retry(self._draw, (self.seed, 0, index))
 
     def _draw(self, rng: np.random.Generator) -> Pair:
         config = self.config

@@ -62,7 +62,7 @@ def quantise(
 
     Args:
         folder: A model's folder, as `siamtrack export` writes it.
-        draw: Returns pair i, such as `partial(sampler.draw, 0)`; its sides must be the model's.
+        draw: Returns pair i, such as `sampler.draw`; its sides must be the model's.
         pairs: Pairs to calibrate with.
         compare: Further pairs to compare with float32.
 
