@@ -75,7 +75,11 @@ MODULES = {
 
 NAMES: dict[str, str] = {
     "core.provenance.model_made": "packages.card.model_made",
+    "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.run.Runnable": "core.tracks.Runnable",
+    "tracking.crops.mean_colour": "tracking.crops.mean_color",
+    "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
+    "tracking.tracker.Tracker": "core.tracks.Tracker",
 }
 """Names that have left their module, after that has moved, to where they are now."""
 
