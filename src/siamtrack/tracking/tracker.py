@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,18 +18,6 @@ from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats
 from siamtrack.tracking.target import Target
-
-
-class Tracker(Protocol):
-    """What can be evaluated and used in place of ours."""
-
-    def init(self, frame: ArrayLike, box: ArrayLike, /) -> Track:
-        """Start on `box` (left, top, width, height) of a frame (H, W, 3) RGB."""
-        ...
-
-    def update(self, frame: ArrayLike, /) -> Track:
-        """Find the target in the next frame."""
-        ...
 
 
 class SiamTracker:
