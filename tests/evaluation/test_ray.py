@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("ray")
-
 from siamtrack.core.parallel import run_jobs
 from siamtrack.core.ray_cluster import RayCluster
 from siamtrack.errors import SiamtrackError
@@ -11,7 +9,7 @@ from siamtrack.evaluation import evaluate
 from tests.evaluation.test_evaluate import figures
 from tests.evaluation.toys import Blob, toys
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.needs("ray")]
 
 
 def test_results_are_those_of_the_local_run(tmp_path):

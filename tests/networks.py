@@ -8,15 +8,15 @@ import torch
 
 from siamtrack.core.config import to_dict
 from siamtrack.data.pairs import PairConfig
-from siamtrack.errors import MissingExtraError
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.heads.siamfc import SiamFCHead
 from siamtrack.models.siamese import Siamese
 from siamtrack.models.siamfc import SiamFCConfig
 from siamtrack.models.tracking import BoxTrackerConfig
-from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training import TrainConfig
 from siamtrack.training.objectives import build_network
+
+pytestmark = pytest.mark.needs("torch")
 
 STRUCTURES = {
     "box": BoxTrackerConfig(template=65, search=129, head_width=16, head_depth=1),
@@ -24,14 +24,6 @@ STRUCTURES = {
 }
 KINDS = ("box", "foreign", "siamfc")
 OUTPUTS = ("score", "distances", "presence", "features")
-
-
-def need_openvino():
-    """Return OpenVINO, imported quietly, or skip."""
-    try:
-        return import_openvino()
-    except MissingExtraError as error:
-        pytest.skip(str(error), allow_module_level=True)
 
 
 def write_checkpoint(path, kind, seed=0):
