@@ -6,7 +6,7 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.tracks import Tracker
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime

@@ -22,8 +22,8 @@ from typing import Any
 import cv2
 
 from siamtrack.core.config import check_numbers, parse_json
+from siamtrack.core.files import bytes_of
 from siamtrack.core.owning import LOCK, owning
-from siamtrack.core.reading import bytes_of
 from siamtrack.core.writing import write_whole
 from siamtrack.data.annotations.base import thinned
 from siamtrack.data.cache import read_image

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from siamtrack.core.files import read_rows
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import Made, files_made, noting, to_make_again
-from siamtrack.core.text import read_rows
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError, ResultsError

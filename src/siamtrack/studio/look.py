@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from siamtrack.core.boxes import centres
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.packages.card import Model
 from siamtrack.studio.scene import Key, Table
 from siamtrack.tracking.crops import cut, mean_color, square_window, template_side

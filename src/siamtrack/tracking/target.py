@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array, centres, check_box
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.packages.card import Model

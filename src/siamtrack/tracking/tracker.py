@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from siamtrack.core.boundary import surface
 from siamtrack.core.boxes import Array, check_box
 from siamtrack.core.config import shown
-from siamtrack.core.frames import Image, as_rgb
+from siamtrack.core.images import Image, as_rgb
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
@@ -25,7 +25,7 @@ class SiamTracker:
 
     One target: `init` and `update`. Several: `add`, `remove` and `update_all`, which runs all of
     them through the network in one batch. Frames are RGB of any kind that
-    `siamtrack.core.frames.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
+    `siamtrack.core.images.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
 
     Args:
         model: From `siamtrack.packages.card.load_model`; it may be shared by many trackers.
