@@ -66,6 +66,15 @@ MODULES = {
     "target": "tracking.target",
     "tracker": "tracking.tracker",
     "tracks": "core.tracks",
+    "training.average": "training.loop",
+    "training.guard": "training.loop",
+    "training.presets": "training.config",
+    "training.ranks": "training.distributed",
+    "training.runtime": "training.monitor",
+    "training.schedule": "training.config",
+    "training.sync_norm": "training.distributed",
+    "training.validation": "training.monitor",
+    "training.watch": "training.monitor",
     "verification": "evaluation.verification",
     "weights": "packages.card",
     "writing": "core.writing",
@@ -75,6 +84,7 @@ MODULES = {
 NAMES: dict[str, str] = {
     "core.provenance.model_made": "packages.card.model_made",
     "evaluation.run.Runnable": "core.tracks.Runnable",
+    "training.config.set_trained": "training.loop.set_trained",
 }
 """Names that have left their module, after that has moved, to where they are now."""
 
