@@ -56,7 +56,7 @@ def answers(model: Model, batch: Batch, count: int = 6) -> Image:
     search patch under the response.
 
     Args:
-        model: See `siamtrack.training.runtime.live_model`.
+        model: See `siamtrack.training.monitor.live_model`.
         batch: Pairs.
         count: How many of them.
     """
