@@ -37,8 +37,7 @@ class Card:
     Attributes:
         name: Name of the model.
         summary: One sentence on what it is and when to choose it.
-        kind: `box` for a box head, `response` for SiamFC's plain response, or another one of
-            `siamtrack.tracking.decode.DECODERS`.
+        kind: `box` for a box head, `response` for SiamFC's plain response.
         template: Side of the template patch, pixels.
         search: Side of the search patch, pixels.
         stride: Pixels between two cells of the response.
@@ -55,7 +54,7 @@ class Card:
 
     name: str
     summary: str
-    kind: str
+    kind: Literal["box", "response"]
     template: int
     search: int
     stride: int

@@ -28,11 +28,6 @@ from siamtrack.training.config import TrainConfig
 logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
-UNREADABLE = (
-    *(OSError, EOFError, LookupError, RuntimeError, ValueError, TypeError),
-    *(UnpicklingError, BadZipFile),
-)
-"""What files that are no checkpoints raise when they are read."""
 
 
 def data_fingerprint(entries: Iterable[Entry]) -> str:
@@ -114,7 +109,8 @@ def read(path: Path) -> State:
     try:
         state = load_tensors(path)
         known = {"step", "config", "model", "average"} <= set(state)
-    except UNREADABLE as error:
+    except (OSError, EOFError, LookupError, RuntimeError, ValueError, TypeError,
+            UnpicklingError, BadZipFile) as error:  # fmt: skip
         raise WeightsError(f"{path} is no checkpoint of siamtrack ({error})") from error
     if not known:
         raise WeightsError(
@@ -138,16 +134,13 @@ def config_of(state: Mapping[str, Any]) -> TrainConfig:
 def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, data: str) -> None:
     """Refuse to resume a run with another config or other data.
 
-    How many threads load and how often it is saved may change, and with the schedule `flat` the
-    number of steps.
+    How many threads load and how often it is saved may change.
 
     Raises:
         ValueError: If config or data differ; the message names the settings.
     """
     before = config_of(state)
     free = replace(before, loaders=config.loaders, save_every=config.save_every)
-    if free.schedule == config.schedule == "flat":
-        free = replace(free, steps=config.steps)
     if free != config:
         old, new = to_dict(free), to_dict(config)
         changed = ", ".join(
@@ -167,6 +160,5 @@ def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, da
     if state.get("versions", versions()) != versions():
         logger.warning(
             "%s was written by %s; the rest of the run may differ in the last digits",
-            path,
-            state["versions"],
-        )
+            path, state["versions"],
+        )  # fmt: skip
