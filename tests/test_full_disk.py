@@ -143,7 +143,7 @@ def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
     import torch
 
     from siamtrack.training import train
-    from siamtrack.training.watch import Watch
+    from siamtrack.training.monitor import Watch
     from tests.training.test_resume import TINY
 
     class Fills(PairSampler):
