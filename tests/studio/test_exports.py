@@ -18,7 +18,7 @@ import uvicorn
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.manifest import read_manifest
 from siamtrack.studio.exports import FORMATS, Result, result_of
 from siamtrack.studio.project import Project

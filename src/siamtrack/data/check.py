@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from siamtrack.data.cache import archive_of, read_image
+from siamtrack.data.cache import archive_of, image_size, read_image
 from siamtrack.data.manifest import Entry
-from siamtrack.data.sizes import image_size
 from siamtrack.data.sources import KINDS, Findings, Progress, read_training, unwatched
 from siamtrack.errors import ImageError
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.files import bytes_of, read_text
 from siamtrack.core.images import image_files
-from siamtrack.core.reading import bytes_of
-from siamtrack.core.text import read_text
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sequence import Dataset, ImageFrames, Sequence, canonical
 from siamtrack.data.sources import Findings

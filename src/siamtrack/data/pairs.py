@@ -22,8 +22,7 @@ from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.errors import ImageError
-from siamtrack.tracking.crops import Image, Window, cut, mean_colour, template_side
-
+from siamtrack.tracking.crops import Image, Window, cut, mean_color, template_side
 
 T = TypeVar("T")
 
@@ -213,7 +212,7 @@ class PairSampler:
         cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
         cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
         image = self._image(entry)
-        patch = cut(image, Window(cx, cy, side, side, config.template), mean_colour(image))
+        patch = cut(image, Window(cx, cy, side, side, config.template), mean_color(image))
         return patch, np.array([width, height]) / side
 
     def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
@@ -233,7 +232,7 @@ class PairSampler:
             width, height, config.search,
         )  # fmt: skip
         image = self._image(entry)
-        border: NDArray[np.generic] = mean_colour(image)
+        border: NDArray[np.generic] = mean_color(image)
         if rng.random() < config.border:
             border = self._background(rng)
         return cut(image, window, border), window.to_patch(box)
@@ -263,7 +262,7 @@ class PairSampler:
         side = min(rows, cols) * rng.uniform(0.4, 1.0)
         cx = rng.uniform(side / 2, cols - side / 2)
         cy = rng.uniform(side / 2, rows - side / 2)
-        return cut(image, Window(cx, cy, side, side, self.config.search), mean_colour(image))
+        return cut(image, Window(cx, cy, side, side, self.config.search), mean_color(image))
 
     def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
         """Set the target in front of another picture."""

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image
-from siamtrack.core.images import encoded, picture_of
+from siamtrack.core.images import Image, encoded, picture_of
 from siamtrack.errors import DatasetError, UnknownNameError
 
 

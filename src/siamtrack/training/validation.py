@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.frames import Frame, Frames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.core.images import Image
+from siamtrack.data.sequence import Dataset, Frames, Sequence
 from siamtrack.evaluation.run import run_tracker
 from siamtrack.evaluation.scores import score_sequence
 from siamtrack.packages.card import Model
@@ -34,10 +34,10 @@ class FirstFrames:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int) -> Image:
         return self.frames[range(self.count)[index]]
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Image]:
         return (self[index] for index in range(self.count))
 
 

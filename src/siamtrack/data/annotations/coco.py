@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.data.annotations.user_formats import (
     Pictures,
     pictures_beside,

@@ -18,8 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows, text_of
 from siamtrack.data.annotations.user_formats import (
     Pictures,
     pictures_beside,

@@ -14,6 +14,7 @@ training may draw any pair at any time. https://github.com/webdataset/webdataset
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -207,15 +208,17 @@ def pack(
     sample = next(samples, None)
     while sample is not None:
         shard, size = folder / f"train-{len(shards):06d}.tar", 0
-        with replacing(shard) as part, part.open("wb") as stream:
-            tar = writer(stream, encoder=False, mtime=0)
+        with (
+            replacing(shard) as part,
+            part.open("wb") as stream,
+            contextlib.closing(writer(stream, encoder=False, mtime=0)) as tar,
+        ):
             while sample is not None and size < megabytes * MEGABYTE:
                 ending, data, notes = sample
                 text = json.dumps(notes).encode()
                 tar.write({"__key__": f"{images:08d}", "json": text, ending: data})
                 images, boxes, size = images + 1, boxes + len(notes), size + len(data) + 2048
                 sample = next(samples, None)
-            tar.close()
         shards.append(shard)
     # Remove what a longer list of shards has left
     for shard in set(old) - set(shards):

@@ -16,11 +16,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 from siamtrack.data.annotations.user_formats import Pictures, user_format, user_name
+from siamtrack.data.cache import image_size
 from siamtrack.data.layout import Entries
 from siamtrack.data.manifest import Entry
-from siamtrack.data.sizes import image_size
 from siamtrack.data.sources import Findings
 from siamtrack.errors import DatasetError, ImageError
 

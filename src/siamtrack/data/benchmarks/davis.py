@@ -1,4 +1,4 @@
-"""DAVIS, boxes from masks: `davis:PATH` to train on, `davis2016:PATH`, `davis2017:PATH` to evaluate.
+"""DAVIS, boxes from masks: `davis:PATH` to train; `davis2016:PATH`, `davis2017:PATH` to evaluate.
 
     PATH/ImageSets/2017/train.txt           names of videos; or ImageSets/2016/train.txt, or
                                             ImageSets/480p/train.txt with an image and a mask a line
@@ -25,9 +25,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.decoding import decode
-from siamtrack.core.images import image_files
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
+from siamtrack.core.images import decode, image_files
 from siamtrack.data.layout import Entries, folders, frames_beside, names_in
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sequence import Dataset, Sequence

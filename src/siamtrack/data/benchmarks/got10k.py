@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.files import read_rows, text_of
 from siamtrack.core.images import image_files
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows
 from siamtrack.data.layout import (
     Entries,
     complete,

@@ -60,9 +60,7 @@ def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
         video = os.path.basename(folder)  # noqa: PTH119
         for track, (images, frames, boxes) in tracks.items():
             name, label = f"{video}/{track}", labels[track]
-            yield from entries.track(
-                name, np.array(boxes), images, label, size=size, frames=frames
-            )
+            yield from entries.track(name, np.array(boxes), images, label, size=size, frames=frames)
 
 
 @TRAINING.register("imagenet-det")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows
 from siamtrack.data.layout import (
     Entries,
     complete,

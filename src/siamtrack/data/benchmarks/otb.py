@@ -20,9 +20,8 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.config import parse_json
+from siamtrack.core.files import read_rows, text_of
 from siamtrack.core.images import image_files
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows
 from siamtrack.data.layout import complete
 from siamtrack.data.sequence import Dataset, Frames, ImageFrames, NoFrames, Sequence, canonical
 from siamtrack.data.sources import DATASETS

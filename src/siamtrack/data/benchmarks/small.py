@@ -1,13 +1,13 @@
 """Layouts of a few lines: DTB70, Need for Speed, Temple Color 128, TLD, and any folder of frames.
 
-- `dtb70:PATH`, drones: `NAME/img/00001.jpg` and `NAME/groundtruth_rect.txt` (1-based). Li and Yeung,
-  https://doi.org/10.1609/aaai.v31i1.11205
-- `tcolor128:PATH`: `NAME/img/0001.jpg`, `NAME/NAME_gt.txt` (1-based) and `NAME/NAME_frames.txt` with
-  the first and the last frame. Liang et al., https://doi.org/10.1109/TIP.2015.2482905
+- `dtb70:PATH`, drones: `NAME/img/00001.jpg` and `NAME/groundtruth_rect.txt` (1-based). Li and
+  Yeung, https://doi.org/10.1609/aaai.v31i1.11205
+- `tcolor128:PATH`: `NAME/img/0001.jpg`, `NAME/NAME_gt.txt` (1-based) and `NAME/NAME_frames.txt`
+  with the first and the last frame. Liang et al., https://doi.org/10.1109/TIP.2015.2482905
 - `nfs30:PATH`, `nfs240:PATH`: `NAME/30/NAME/00001.jpg` with `NAME/30/NAME.txt`, and so below `240`.
   A row is track, left, top, right, bottom, frame, lost, occluded, generated, label: what VATIC, the
-  annotation tool, writes. The base is not stated; we take 0, as VATIC draws boxes without an offset.
-  Galoogahi et al., https://arxiv.org/abs/1703.05884
+  annotation tool, writes. The base is not stated; we take 0, as VATIC draws boxes without an
+  offset. Galoogahi et al., https://arxiv.org/abs/1703.05884
 - `tld:PATH`, targets that leave and return: `gt.txt` with left, top, right, bottom (0-based edges)
   beside a video file or images. Kalal et al., https://doi.org/10.1109/TPAMI.2011.239
 - `folder:PATH`: frames of one's own with boxes beside them
@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.boxes import Array, ltrb_to_ltwh
+from siamtrack.core.boxes import Array, ltrb_to_ltwh, polygons_to_ltwh
+from siamtrack.core.files import read_rows, read_text
 from siamtrack.core.images import image_files
-from siamtrack.core.text import polygons_to_ltwh, read_rows, read_text
 from siamtrack.data.layout import complete, frames_beside, hidden, numbered_frames
 from siamtrack.data.sequence import Dataset, Frames, ImageFrames, Sequence, VideoFrames
 from siamtrack.data.sources import DATASETS

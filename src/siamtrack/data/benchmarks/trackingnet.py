@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.files import read_rows
 from siamtrack.core.images import image_files
-from siamtrack.core.text import read_rows
 from siamtrack.data.layout import Entries, complete, folders, need, numbered
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sequence import Dataset, ImageFrames, Sequence

@@ -1,4 +1,4 @@
-"""Videos of YouTube to train on: YouTube-VOS, `youtube-vos:PATH`, and YouTube-BB, `youtube-bb:PATH`.
+"""Videos of YouTube, to train on: YouTube-VOS, `youtube-vos:PATH`; YouTube-BB, `youtube-bb:PATH`.
 
 YouTube-VOS 2018 and 2019, boxes from masks:
 
@@ -35,11 +35,11 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.data.benchmarks.davis import mask_entries
+from siamtrack.data.cache import image_size
 from siamtrack.data.layout import Entries, folders, need
 from siamtrack.data.manifest import Entry
-from siamtrack.data.sizes import image_size
 from siamtrack.data.sources import TRAINING, Findings
 from siamtrack.errors import DatasetError, ImageError
 
@@ -71,9 +71,7 @@ def read_youtube_vos(path: Path, found: Findings) -> Iterator[Entry]:
     with ThreadPoolExecutor() as workers:
         for video in sorted(here):
             labels = meta.get(video, {})
-            yield from mask_entries(
-                entries, video, masks / video, images / video, labels, workers
-            )
+            yield from mask_entries(entries, video, masks / video, images / video, labels, workers)
 
 
 def _meta(path: Path) -> dict[str, dict[int, str]]:

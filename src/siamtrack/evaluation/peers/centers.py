@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.evaluation.peers.base import Tensor, stretched
 
 CELLS, TEMPLATE, SEARCH = 16, 128, 256
@@ -15,7 +15,7 @@ Taken = tuple[int, int, int, int]
 
 
 def square(
-    frame: Frame, box: Array, factor: float, size: int, *, nearest: bool = True
+    frame: Image, box: Array, factor: float, size: int, *, nearest: bool = True
 ) -> tuple[Tensor, Taken]:
     """Cut the square about a box whose side is `factor` times sqrt(width * height), rounded up.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.evaluation.peers.base import PEERS, Network, Seen, find_model
 from siamtrack.evaluation.peers.centers import CELLS, SEARCH, TEMPLATE, box_of, square
 
@@ -34,13 +34,13 @@ class LightFC:
         window = np.hanning(CELLS + 2)[1:-1]
         self._window = np.outer(window, window)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
         patch, _ = square(frame, self._box, 2.0, TEMPLATE)
         (self._kernel,) = self._template({"template": patch})
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         patch, taken = square(frame, self._box, 4.0, SEARCH)
         score, size, offset = self._search({"search": patch, "template_features": self._kernel})

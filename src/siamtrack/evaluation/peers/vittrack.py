@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.evaluation.peers.base import PEERS, Network, Seen, find_model
 from siamtrack.evaluation.peers.centers import CELLS, SEARCH, TEMPLATE, box_of, square
 
@@ -35,12 +35,12 @@ class VitTrack:
         window = np.hanning(CELLS + 2)[1:-1]
         self._window = np.outer(window, window)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
         self._template, _ = square(frame, self._box, TEMPLATE_FACTOR, TEMPLATE, nearest=False)
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         search, taken = square(frame, self._box, SEARCH_FACTOR, SEARCH, nearest=False)
         score, size, offset = self._network({"template": self._template, "search": search})

@@ -13,8 +13,8 @@ import math
 import struct
 from pathlib import Path
 
-from siamtrack.core.reading import bytes_of
-from siamtrack.data.benchmarks.votmask import runs_box
+from siamtrack.core.files import bytes_of
+from siamtrack.data.benchmarks.vot import runs_box
 from siamtrack.errors import ResultsError
 
 VERSION = 1
