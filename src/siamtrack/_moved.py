@@ -41,8 +41,23 @@ MODULES = {
     "decoding": "core.decoding",
     "discriminator": "tracking.online",
     "draw": "sinks.draw",
+    "evaluation.clips": "evaluation.report.videos",
+    "evaluation.compare_results": "evaluation.compare",
+    "evaluation.curves": "evaluation.metrics",
+    "evaluation.evaluate": "evaluation.run",
+    "evaluation.figures": "evaluation.report",
+    "evaluation.formats": "evaluation.report.text",
+    "evaluation.found": "evaluation.results",
+    "evaluation.html": "evaluation.report.html",
+    "evaluation.longterm_report": "evaluation.longterm",
     "evaluation.parallel": "core.parallel",
+    "evaluation.peers.lightfc": "evaluation.peers.centers",
+    "evaluation.peers.vittrack": "evaluation.peers.centers",
+    "evaluation.plots": "evaluation.report.plots",
     "evaluation.ray_cluster": "core.ray_cluster",
+    "evaluation.traxline": "evaluation.peers.trax",
+    "evaluation.vot.binary": "evaluation.vot.files",
+    "evaluation.vot.evaluate": "evaluation.vot.run",
     "exporting": "training.export",
     "follow": "tracking.follow",
     "formats": "packages.formats",
@@ -74,6 +89,9 @@ MODULES = {
 
 NAMES: dict[str, str] = {
     "core.provenance.model_made": "packages.card.model_made",
+    "evaluation.report.Figures": "evaluation.report.Report",
+    "evaluation.report.videos.Clip": "evaluation.report.html.Video",
+    "evaluation.report.videos.comparison_clips": "evaluation.report.videos.comparison_videos",
     "evaluation.run.Runnable": "core.tracks.Runnable",
 }
 """Names that have left their module, after that has moved, to where they are now."""
@@ -109,6 +127,10 @@ class _Moved(ModuleType):
             module, _, name = elsewhere.rpartition(".")
             place = f"siamtrack.{module}"
         return getattr(import_module(place), name)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call the function that its package has by the name of the module: `evaluation.evaluate`."""
+        return getattr(self, self.__name__.rpartition(".")[2])(*args, **options)
 
 
 class _Finder(MetaPathFinder, Loader):
