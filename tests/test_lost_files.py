@@ -23,7 +23,7 @@ from siamtrack.errors import FolderBusyError, StaleResultsError
 from siamtrack.packages.card import model_folder, read_card, write_card
 from siamtrack.sinks import open_sink
 from siamtrack.tracking.batch import SharedModel, find_videos, track_videos
-from tests.data.training.trees import got10k
+from tests.data.annotations.trees import got10k
 from tests.helpers import clip, write_video
 from tests.processes import environment, siamtrack, started
 from tests.sinks.test_sinks import ENDINGS, TWO

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +93,7 @@ class Export:
 
         config = PairConfig(template=card.template, search=card.search, area=card.tracker.area)
         sampler = PairSampler(Pool(read_all(self.int8)), config, 0, ImageCache())
-        found = quantise(self.out, partial(sampler.draw, 0))
+        found = quantise(self.out, sampler.draw)
         print(
             f"int8: scores correlate to {found.correlation:.4f} with float32 on {found.pairs} "
             f"pairs, {found.same_peak:.0%} of the peaks stay"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.reading import MOST_ROWS, bytes_of
+from siamtrack.core.files import MOST_ROWS, bytes_of
 from siamtrack.errors import ResultsError
 
 NUMBERS = {

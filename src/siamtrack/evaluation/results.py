@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.boxes import Array
-from siamtrack.core.text import polygons_to_ltwh, read_rows
+from siamtrack.core.boxes import Array, polygons_to_ltwh
+from siamtrack.core.files import read_rows
 from siamtrack.core.writing import write_text
 from siamtrack.data.sequence import Dataset, Sequence, canonical
 from siamtrack.errors import ResultsError

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.files import read_rows
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import Made, files_made, noting, to_make_again
-from siamtrack.core.text import read_rows
-from siamtrack.core.tracks import Estimate, Runnable, TrackerFactory
+from siamtrack.core.tracks import Estimate, Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError, ResultsError
 from siamtrack.evaluation.metrics import POLICIES, Policy
@@ -61,7 +61,7 @@ class Run:
 
 
 def run_tracker(
-    tracker: Runnable, sequence: Sequence, *, start: int | None = None, box: ArrayLike | None = None
+    tracker: Tracker, sequence: Sequence, *, start: int | None = None, box: ArrayLike | None = None
 ) -> Result:
     """Run a tracker once from a frame to the end, without resets (one-pass evaluation).
 
@@ -108,7 +108,7 @@ def run_tracker(
 
 
 def evaluate(
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     dataset: Dataset,
     *,
     out: str | Path | None = None,
@@ -173,7 +173,7 @@ def evaluate(
 
 
 def run_dataset(
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     dataset: Dataset,
     *,
     out: str | Path | None = None,
@@ -230,7 +230,7 @@ R = TypeVar("R")
 
 def run_resumable(
     work: Callable[[Any, J], R],
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     jobs: list[J],
     finished: Callable[[J], R | None],
     folder: Path | None,
@@ -348,7 +348,7 @@ def _resumed(job: _Job) -> Result | None:
     return result
 
 
-def _run(tracker: Runnable, job: _Job) -> Result:
+def _run(tracker: Tracker, job: _Job) -> Result:
     """Run, and write the boxes last: their file marks the run as finished.
 
     What is written is what is evaluated: a resumed run has the same figures to the last digit.

@@ -14,16 +14,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from siamtrack.core.writing import write_together
-from siamtrack.data.pairs import Pair
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.packages.card import INT8, read_card, read_graphs, write_card
 from siamtrack.runtimes.base import Floats, Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
+
+if TYPE_CHECKING:
+    from siamtrack.data.pairs import Pair
 
 try:
     import onnx
@@ -62,7 +64,7 @@ def quantise(
 
     Args:
         folder: A model's folder, as `siamtrack export` writes it.
-        draw: Returns pair i, such as `partial(sampler.draw, 0)`; its sides must be the model's.
+        draw: Returns pair i, such as `sampler.draw`; its sides must be the model's.
         pairs: Pairs to calibrate with.
         compare: Further pairs to compare with float32.
 

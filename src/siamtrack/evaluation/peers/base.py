@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.boxes import Array
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.core.registry import Registry
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.tracks import Seen as Seen
+from siamtrack.core.tracks import Tracker
 from siamtrack.data.frames import Frame
 from siamtrack.errors import WeightsError
 
 Tensor = NDArray[np.float32]
 
-IMAGENET_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
-IMAGENET_STD = np.array([58.395, 57.12, 57.375], np.float32)
+MEAN, STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 
+PEERS: Registry[Callable[..., Tracker]] = Registry("tracker", "siamtrack.trackers")
+"""Kind of a tracker to what makes one: `maker(source, threads=0)`.
 
-class Peer(Protocol):
-    """Makes a tracker from what stands behind the colon of its name."""
-
-    def __call__(self, source: str, *, threads: int = 0) -> Runnable:
-        """Return a tracker; `source` is a path or a name, `threads` 0 lets the engine choose."""
-
-
-PEERS: Registry[Peer] = Registry("tracker", "siamtrack.trackers")
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """Where a tracker sees its target: box (4,) ltwh in pixels, 0-based, and its own score."""
-
-    box: Array
-    score: float
+The source, a path or a name, is what stands behind the colon of its name; 0 threads let it choose.
+"""
 
 
 class Network:
@@ -89,7 +76,7 @@ def find_model(source: str, *patterns: str) -> Path:
     return found[0]
 
 
-def mean_colour(frame: Frame) -> tuple[float, ...]:
+def mean_color(frame: Frame) -> tuple[float, ...]:
     """Return the mean of each channel."""
     return tuple(float(value) for value in frame.mean(axis=(0, 1)))
 
@@ -117,5 +104,5 @@ def stretched(
     patch[:] = np.rint(pad).astype(np.uint8)
     patch[y1 - top : y2 - top, x1 - left : x2 - left] = frame[y1:y2, x1:x2]
     square = cv2.resize(patch, (size, size)).astype(np.float32)
-    tensor = ((square - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1)[None]
+    tensor = ((square - MEAN) / STD).transpose(2, 0, 1)[None]
     return np.ascontiguousarray(tensor, np.float32), (left, top, width, height)

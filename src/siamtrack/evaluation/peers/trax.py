@@ -24,8 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.boxes import Array
-from siamtrack.core.text import polygons_to_ltwh
+from siamtrack.core.boxes import Array, polygons_to_ltwh
 from siamtrack.data.frames import Frame
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers.base import PEERS, Seen

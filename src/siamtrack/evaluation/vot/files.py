@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.reading import bytes_of, text_of
-from siamtrack.core.text import read_rows, read_text
+from siamtrack.core.files import bytes_of, read_rows, read_text, text_of
 from siamtrack.core.writing import write_text
 from siamtrack.data.benchmarks.votmask import mask_box, runs_box
 from siamtrack.data.sequence import Sequence

@@ -13,7 +13,7 @@ import numpy as np
 from siamtrack.core.boxes import Array
 from siamtrack.core.parallel import Workers
 from siamtrack.core.provenance import Made, noting
-from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.report import Curve, Report
@@ -46,7 +46,7 @@ class _Job:
 
 
 def evaluate_vot(
-    trackers: Mapping[str, Runnable | TrackerFactory | Path],
+    trackers: Mapping[str, Tracker | TrackerFactory | Path],
     dataset: Dataset,
     *,
     protocol: str = SUPERVISED,
@@ -146,7 +146,7 @@ def _finished(job: _Job) -> VotRun | None:
         return None
 
 
-def _work(tracker: Runnable, job: _Job) -> VotRun:
+def _work(tracker: Tracker, job: _Job) -> VotRun:
     """Run; what is written is what is evaluated."""
     run: VotRun
     if job.anchor is None:
