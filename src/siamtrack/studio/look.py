@@ -44,7 +44,7 @@ def response_picture(
     target = Target(model, read(key.frame), key.box)
     target.move(last[:4])
     windows = target.windows()
-    middle = len(windows) // 2 if model.card.kind == "response" else 0
+    middle = len(windows) // 2
     patch = target.patches(read(index), windows[middle : middle + 1])
     score = model.runtime.respond(target.kernel, patch).score[0]
     return _overlay(patch[0], score, model.card.stride)
