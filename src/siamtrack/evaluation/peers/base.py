@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.images import Image
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD, Image
 from siamtrack.core.registry import Registry
 from siamtrack.core.tracks import Seen as Seen
 from siamtrack.core.tracks import Tracker
@@ -18,9 +18,7 @@ from siamtrack.errors import WeightsError
 
 Tensor = NDArray[np.float32]
 
-IMAGENET_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
-IMAGENET_STD = np.array([58.395, 57.12, 57.375], np.float32)
-
+MEAN, STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 
 PEERS: Registry[Callable[..., Tracker]] = Registry("tracker", "siamtrack.trackers")
 """Kind of a tracker to what makes one: `maker(source, threads=0)`.
@@ -105,5 +103,5 @@ def stretched(
     patch[:] = np.rint(pad).astype(np.uint8)
     patch[y1 - top : y2 - top, x1 - left : x2 - left] = frame[y1:y2, x1:x2]
     square = cv2.resize(patch, (size, size)).astype(np.float32)
-    tensor = ((square - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1)[None]
+    tensor = ((square - MEAN) / STD).transpose(2, 0, 1)[None]
     return np.ascontiguousarray(tensor, np.float32), (left, top, width, height)
