@@ -7,8 +7,8 @@ from pathlib import Path
 HEAD = """\
 # Every package of `make test`, those that others bring included, on Python 3.11 and Linux, with
 # hashes. Written by `make lock` with the versions of constraints.txt. torch is missing because its
-# CPU build has another hash under the same version, and so are the packages that only its CUDA build
-# needs. To install with every download verified:
+# CPU build has another hash under the same version, and so are the packages that only its CUDA
+# build needs. To install with every download verified:
 #     pip install --no-deps --require-hashes -r requirements.lock && pip install torch==2.13.0
 """
 
