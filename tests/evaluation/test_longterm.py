@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import longterm_report, run_dataset
 from siamtrack.evaluation.longterm import longterm, presence_auc, read_runs

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import read_results, write_results
 from siamtrack.evaluation.results import find_results, fit_lengths

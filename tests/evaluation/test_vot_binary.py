@@ -5,8 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import evaluate_results, evaluate_vot, longterm_report
 from siamtrack.evaluation.longterm import read_runs

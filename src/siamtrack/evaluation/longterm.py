@@ -85,7 +85,7 @@ def longterm(runs: Items[Scored], thresholds: Array | None = None) -> LongTerm:
         ValueError: If there is no run or no score is finite.
 
     Example:
-        >>> from siamtrack.data.frames import NoFrames
+        >>> from siamtrack.data.sequence import NoFrames
         >>> truth = np.array([[0, 0, 4, 4.0], [0, 0, 4, 4], [np.nan] * 4])
         >>> toy = Sequence("toy", NoFrames(3), truth)
         >>> boxes, scores = np.array([[0, 0, 4, 4.0]] * 3), np.array([np.nan, 0.9, 0.1])
@@ -123,7 +123,7 @@ def presence_auc(runs: Items[Scored]) -> float | None:
         None if the target is annotated in all frames or in none.
 
     Example:
-        >>> from siamtrack.data.frames import NoFrames
+        >>> from siamtrack.data.sequence import NoFrames
         >>> truth = np.array([[0, 0, 4, 4.0], [0, 0, 4, 4], [np.nan] * 4])
         >>> toy = Sequence("toy", NoFrames(3), truth)
         >>> presence_auc([(toy, np.zeros((3, 4)), np.array([np.nan, 0.9, 0.1]))])

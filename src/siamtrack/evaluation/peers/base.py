@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD, Image
 from siamtrack.core.registry import Registry
 from siamtrack.core.tracks import Seen as Seen
 from siamtrack.core.tracks import Tracker
-from siamtrack.data.frames import Frame
 from siamtrack.errors import WeightsError
 
 Tensor = NDArray[np.float32]
@@ -76,13 +75,13 @@ def find_model(source: str, *patterns: str) -> Path:
     return found[0]
 
 
-def mean_color(frame: Frame) -> tuple[float, ...]:
+def mean_color(frame: Image) -> tuple[float, ...]:
     """Return the mean of each channel."""
     return tuple(float(value) for value in frame.mean(axis=(0, 1)))
 
 
 def stretched(
-    frame: Frame, box: tuple[float, float, float, float], size: int, pad: tuple[float, ...]
+    frame: Image, box: tuple[float, float, float, float], size: int, pad: tuple[float, ...]
 ) -> tuple[Tensor, tuple[int, int, int, int]]:
     """Cut a rectangle of whole pixels, which may leave the frame, and stretch it to a square.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, stretched
 
 CELLS, TEMPLATE, SEARCH = 16, 128, 256
@@ -27,7 +27,7 @@ Taken = tuple[int, int, int, int]
 
 
 def square(
-    frame: Frame, box: Array, factor: float, size: int, *, nearest: bool = True
+    frame: Image, box: Array, factor: float, size: int, *, nearest: bool = True
 ) -> tuple[Tensor, Taken]:
     """Cut the square about a box whose side is `factor` times sqrt(width * height), rounded up.
 
@@ -81,13 +81,13 @@ class LightFC:
         self._template = Network(find_model(source, "template.onnx"), threads)
         self._search = Network(find_model(source, "search.onnx"), threads)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
         patch, _ = square(frame, self._box, TEMPLATE_FACTOR, TEMPLATE)
         (self._kernel,) = self._template({"template": patch})
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         patch, taken = square(frame, self._box, SEARCH_FACTOR, SEARCH)
         score, size, offset = self._search({"search": patch, "template_features": self._kernel})
@@ -115,12 +115,12 @@ class VitTrack:
     def __init__(self, source: str, *, threads: int = 0) -> None:
         self._network = Network(find_model(source, "*.onnx"), threads)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
         self._template, _ = square(frame, self._box, TEMPLATE_FACTOR, TEMPLATE, nearest=False)
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         search, taken = square(frame, self._box, SEARCH_FACTOR, SEARCH, nearest=False)
         score, size, offset = self._network({"template": self._template, "search": search})

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array, polygons_to_ltwh
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers.base import PEERS, Seen
 
@@ -138,7 +138,7 @@ class TraxPeer:
         self.timeout = timeout
         self._process: subprocess.Popen[str] | None = None
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start the process on a box."""
         self.close()
         self._folder = tempfile.TemporaryDirectory(prefix="siamtrack-trax-")
@@ -164,7 +164,7 @@ class TraxPeer:
         self._send("initialize", self._image(frame), ",".join(f"{v:.4f}" for v in self._box))
         self._expect("state")
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Send the next frame and wait for the region."""
         self._send("frame", self._image(frame))
         message = self._expect("state")
@@ -212,7 +212,7 @@ class TraxPeer:
                     messages.put(message)
         messages.put(None)
 
-    def _image(self, frame: Frame) -> str:
+    def _image(self, frame: Image) -> str:
         path = Path(self._folder.name) / f"{self._count:08d}.png"
         for old in Path(self._folder.name).glob("*.png"):
             old.unlink()

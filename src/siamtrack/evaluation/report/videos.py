@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from siamtrack.core.boxes import Array, ltwh_to_ltrb
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.evaluation.report.html import Video
 from siamtrack.evaluation.report.plots import COLORS
@@ -80,7 +80,7 @@ def draw_video(sequence: Sequence, boxes: Mapping[str, Array]) -> bytes:
     return buffer.getvalue()
 
 
-def draw_boxes(frame: Frame, truth: Array, boxes: Mapping[str, Array], index: int) -> Frame:
+def draw_boxes(frame: Image, truth: Array, boxes: Mapping[str, Array], index: int) -> Image:
     """Return the frame at the video's size, with even sides, and the boxes in it."""
     scale = min(1.0, WIDTH / frame.shape[1])
     size = tuple(max(2, round(side * scale / 2) * 2) for side in frame.shape[1::-1])

@@ -23,7 +23,7 @@ import numpy as np
 from siamtrack.core.boxes import Array
 from siamtrack.core.files import bytes_of, read_rows, read_text, text_of
 from siamtrack.core.writing import write_text
-from siamtrack.data.benchmarks.votmask import mask_box, runs_box
+from siamtrack.data.benchmarks.vot import mask_box, runs_box
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.vot.multistart import AnchorRun
