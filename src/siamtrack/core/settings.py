@@ -57,7 +57,7 @@ class OnlineSettings:
         rate: Weight of a new frame against all before it, in [0, 1].
         ridge: Regularisation, as a share of the mean squared feature.
         learn_from: Score in [0, 1] from which on a frame is learned.
-        every: Learn from every so manieth frame, which then weighs as much as that many.
+        every: Learn from every n-th frame, which then weighs as much as n frames.
     """
 
     weight: float = 0.0
@@ -98,7 +98,7 @@ class TrackerSettings:
             template scores low for long, and its size must follow all the same (box head only).
         scales: Number of scales searched (SiamFC only).
         scale_step: Factor between two scales (SiamFC only).
-        scale_every: The other scales are searched in every so manieth frame (SiamFC only).
+        scale_every: The other scales are searched in every n-th frame (SiamFC only).
         up: Factor by which the response is enlarged before its peak is read (SiamFC only).
         smallest: Least side of a box in pixels.
         presence: What the score means.
@@ -121,11 +121,19 @@ class TrackerSettings:
 
     def __post_init__(self) -> None:
         check_numbers(
-            self, window=(0, 1), size_rate=(0, 1), size_floor=(0, 1), context=(0, 10),
-            area=(0, 10), penalty=(0, 100), scales=(1, 25), scale_step=(1, 2),
+            self,
+            window=(0, 1),
+            size_rate=(0, 1),
+            size_floor=(0, 1),
+            context=(0, 10),
+            area=(0, 10),
+            penalty=(0, 100),
+            scales=(1, 25),
+            scale_step=(1, 2),
             scale_every=(1, 2**31),
-            up=(1, 64), smallest=(1e-3, 1e4),
-        )  # fmt: skip
+            up=(1, 64),
+            smallest=(1e-3, 1e4),
+        )
         if self.scales % 2 == 0 or self.scale_step == 1:
             raise ValueError(
                 f"scales {self.scales} and scale_step {self.scale_step}: expected an odd number, "
