@@ -54,12 +54,12 @@ class Train:
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""
+        from siamtrack.data import open_dataset
         from siamtrack.data.annotations import read_all
         from siamtrack.data.manifest import Pool
-        from siamtrack.data.open import open_dataset
         from siamtrack.data.pairs import PairSampler
         from siamtrack.training import Watch, preset, train
-        from siamtrack.training.ranks import join
+        from siamtrack.training.distributed import join
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
         values = read_settings(self.config)

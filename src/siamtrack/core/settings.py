@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from siamtrack.core.config import check_numbers
+from siamtrack.core.tracks import TrackState
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,27 @@ class PresenceSettings:
                 f"lost_below {self.lost_below} and tracked_from {self.tracked_from}: expected "
                 "0 <= lost_below <= tracked_from <= 1"
             )
+
+    def score(self, logit: float) -> float:
+        """Turn a presence logit into the score in [0, 1].
+
+        Example:
+            >>> PresenceSettings().score(0.0)
+            0.5
+        """
+        value = min(max(self.slope * logit + self.offset, -60.0), 60.0)
+        return 1 / (1 + math.exp(-value))
+
+    def state(self, score: float) -> TrackState:
+        """Return what a score means.
+
+        Example:
+            >>> PresenceSettings().state(0.3)
+            <TrackState.UNCERTAIN: 'uncertain'>
+        """
+        if score < self.lost_below:
+            return TrackState.LOST
+        return TrackState.TRACKED if score >= self.tracked_from else TrackState.UNCERTAIN
 
 
 @dataclass(frozen=True)
@@ -95,7 +118,8 @@ class TrackerSettings:
             the scales other than 1 (SiamFC).
         size_rate: Share of a new size that is taken, times score and penalty for a box head.
         size_floor: Least score that `size_rate` is taken times: a target that looks unlike its
-            template scores low for long, and its size must follow all the same (box head only).
+            template scores low for long, and its size must follow all the same (box head only; not
+            with re-detection).
         scales: Number of scales searched (SiamFC only).
         scale_step: Factor between two scales (SiamFC only).
         scale_every: The other scales are searched in every n-th frame (SiamFC only).
@@ -122,12 +146,12 @@ class TrackerSettings:
     def __post_init__(self) -> None:
         check_numbers(
             self,
-            window=(0, 1),
-            size_rate=(0, 1),
-            size_floor=(0, 1),
             context=(0, 10),
             area=(0, 10),
+            window=(0, 1),
             penalty=(0, 100),
+            size_rate=(0, 1),
+            size_floor=(0, 1),
             scales=(1, 25),
             scale_step=(1, 2),
             scale_every=(1, 2**31),

@@ -27,8 +27,8 @@ from siamtrack.models.tracking import BoxTracker, parted
 from siamtrack.packages.graph_file import write_graph
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
+from siamtrack.training.monitor import default_settings
 from siamtrack.training.objectives import Network, build_network
-from siamtrack.training.runtime import default_settings
 
 
 def read_checkpoint(path: Path) -> tuple[Network, TrainConfig]:
