@@ -46,12 +46,27 @@ MODULES = {
     "exporting": "training.export",
     "follow": "tracking.follow",
     "formats": "packages.formats",
+    "formats.base": "packages.formats",
+    "formats.openvino": "packages.formats",
+    "formats.program": "packages.formats",
+    "formats.torch": "packages.formats",
     "frames": "core.frames",
     "halving": "packages.half",
     "images": "core.images",
     "made": "core.provenance",
-    "models.graph_file": "packages.graph_file",
-    "models.halves": "models.export_graphs",
+    "models.backbones.base": "models.backbones.backbone",
+    "models.embedding": "models.network",
+    "models.graph_file": "models.graphs",
+    "models.halves": "models.graphs",
+    "models.heads.base": "models.heads.head",
+    "models.heads.centre": "models.heads.box",
+    "models.heads.multirpn": "models.heads.siamrpn",
+    "models.heads.region": "models.heads.box",
+    "models.reading": "models.convert.read",
+    "models.siamese": "models.network",
+    "models.siamfc": "models.network",
+    "models.tracing": "models.units",
+    "models.tracking": "models.network",
     "motion": "tracking.decode",
     "opencv": "interop.opencv",
     "owning": "core.owning",
@@ -62,10 +77,14 @@ MODULES = {
     "registry": "core.registry",
     "response": "tracking.response",
     "ruler": "sinks.ruler",
+    "runtimes.exact_int8": "runtimes.onnx",
+    "runtimes.rows": "runtimes.onnx",
+    "runtimes.sharing": "runtimes.choose",
     "settings": "core.settings",
     "target": "tracking.target",
     "tracker": "tracking.tracker",
     "tracks": "core.tracks",
+    "training.objectives": "models.network",
     "verification": "evaluation.verification",
     "weights": "packages.card",
     "writing": "core.writing",
@@ -75,6 +94,13 @@ MODULES = {
 NAMES: dict[str, str] = {
     "core.provenance.model_made": "packages.card.model_made",
     "evaluation.run.Runnable": "core.tracks.Runnable",
+    "models.heads.box.CentreHead": "models.heads.box.CenterHead",
+    "models.network.BoxTracker": "models.network.build_network",
+    "models.network.SiamFCTracker": "models.network.build_network",
+    "models.network.Siamese": "models.network.Network",
+    "packages.card.write_card": "packages.write.write_card",
+    "packages.quantize.quantise": "packages.quantize.quantize",
+    "models.network.response_loss": "models.heads.siamfc.response_loss",
 }
 """Names that have left their module, after that has moved, to where they are now."""
 
@@ -84,7 +110,7 @@ def new_place(name: str) -> str | None:
 
     Example:
         >>> new_place("siamtrack.formats.torch")
-        'siamtrack.packages.formats.torch'
+        'siamtrack.packages.formats'
     """
     head, _, rest = name.partition(".")
     if head != "siamtrack" or not rest:

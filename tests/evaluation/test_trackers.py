@@ -22,7 +22,8 @@ from siamtrack.evaluation.peers.base import stretched
 from siamtrack.evaluation.peers.trax import TraxPeer
 from siamtrack.evaluation.trax_server import serve
 from siamtrack.evaluation.traxline import Message, parse
-from siamtrack.packages.card import read_card, write_card
+from siamtrack.packages.card import read_card
+from siamtrack.packages.write import write_card
 from tests.evaluation.toys import Still, toys
 from tests.helpers import clip
 

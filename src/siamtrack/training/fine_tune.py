@@ -26,7 +26,6 @@ from siamtrack.packages.card import Model
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.loop import train
-from siamtrack.training.objectives import build_network
 from siamtrack.training.runtime import live_model
 from siamtrack.training.validation import track_sequences
 from siamtrack.training.watch import Watch
@@ -122,7 +121,7 @@ def fine_tune_config(
     300 steps of 16 pairs at a tenth of the rate, most of them from videos; the last third of the
     backbone's stages trains, and batch statistics stay frozen.
     """
-    stages = len(build_network(before).backbone.stages())
+    stages = len(before.network().backbone.stages())
     # own videos are few: more of their pairs, and no teacher
     config = replace(
         before, initial=initial, teacher="", pretrained="", steps=300, batch=16,
@@ -217,7 +216,7 @@ def fine_tune(
     config = fine_tune_config(checkpoints.config_of(state), str(checkpoint), changes)
     rest, ends = hold_out(entries, share)
     _check_frames(ends)
-    network = build_network(config)
+    network = config.network()
     network.load_state_dict(state["average"])
     before = _scores(live_model(network), ends)
     path = train(config, PairSampler(Pool(rest), config.pairs, config.seed), out, watch=watch)

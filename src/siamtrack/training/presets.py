@@ -8,7 +8,7 @@ from typing import Any
 from siamtrack.core.config import from_dict, to_dict
 from siamtrack.core.registry import Registry
 from siamtrack.data.pairs import PairConfig
-from siamtrack.models.siamfc import SiamFCConfig
+from siamtrack.models.network import SiamFCConfig
 from siamtrack.training.config import TrainConfig
 
 SIAMDW_UNFREEZING = ((0.0, 1), (0.1, 2), (0.2, 3), (0.3, 4), (0.5, 5), (0.6, 6), (0.7, 7))
