@@ -69,6 +69,7 @@ lint: setup
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports --no-logo --no-cache
 
 docs: setup
 	$(DEV)/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html

@@ -82,7 +82,7 @@ def legs(given: argparse.Namespace, frames: np.ndarray, box: np.ndarray) -> dict
         Pool(read_all(given.data)), PairConfig(template=127, search=255), 0, ImageCache()
     )
     plain = OnnxRuntime(graphs)
-    feeds = (feed_of(plain, sampler.draw(0, index), 127, 255) for index in range(32))
+    feeds = (feed_of(plain, sampler.draw(index), 127, 255) for index in range(32))
     small = Graphs(graphs.template, static_int8(graphs.search, feeds), graphs.folder, "int8")
     for precision, graph in (("float32", graphs), ("int8", small)):
         runtime = OnnxRuntime(graph, given.threads)

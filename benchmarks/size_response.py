@@ -28,7 +28,7 @@ from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Entry, Pool, read_manifest
 from siamtrack.evaluation import open_tracker
 from siamtrack.packages.card import load_model
-from siamtrack.tracking.crops import Image, mean_colour
+from siamtrack.tracking.crops import Image, mean_color
 from siamtrack.tracking.tracker import SiamTracker
 
 FACTORS = (0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0)
@@ -46,7 +46,7 @@ def stretched(image: Image, box: np.ndarray, x: float, y: float) -> tuple[Image,
     cx, cy = box[:2] + box[2:] / 2
     matrix = np.array([[x, 0, cx - x * cx + (x - 1) / 2], [0, y, cy - y * cy + (y - 1) / 2]])
     rows, columns = image.shape[:2]
-    border = tuple(map(float, mean_colour(image)))
+    border = tuple(map(float, mean_color(image)))
     flags = cv2.INTER_AREA if min(x, y) < 1 else cv2.INTER_LINEAR
     new = cv2.warpAffine(image, matrix, (columns, rows), flags=flags, borderValue=border)
     size = box[2:] * [x, y]

@@ -44,7 +44,7 @@ class Pairs(Dataset[Pair]):
         return self.count
 
     def __getitem__(self, index: int) -> Pair:
-        return self.sampler.draw(0, index)
+        return self.sampler.draw(index)
 
 
 def plain(config: TrainConfig, sampler: PairSampler) -> dict[str, float]:
@@ -114,7 +114,7 @@ def main() -> None:
             sampler = PairSampler(pool, config.pairs, config.seed + round_, cache)
             if name == next(iter(legs)):
                 for index in range(config.steps * config.batch):
-                    sampler.draw(0, index)
+                    sampler.draw(index)
             clock = time.process_time()
             result = run(config, sampler)
             used = time.process_time() - clock

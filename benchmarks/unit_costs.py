@@ -73,7 +73,7 @@ def main() -> None:
     }
     pool = Pool(read_all([given.data]))
     sampler = PairSampler(pool, preset("paper").pairs, 0)
-    found["draw_pair"] = used(lambda: [sampler.draw(0, k) for k in range(64)]) / 64
+    found["draw_pair"] = used(lambda: [sampler.draw(k) for k in range(64)]) / 64
     for name, stages in (("cpu", 99), ("paper", 1), ("paper", 7)):
         found[f"pair {name}, {stages} stages train"] = pair(pool, name, stages)
     print(json.dumps(found, indent=1))

@@ -145,10 +145,10 @@ def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
     from tests.training.test_resume import TINY
 
     class Fills(PairSampler):
-        def draw(self, epoch, index):
+        def draw(self, index):
             if index == 4 * config.batch:
                 disk.leave(room)
-            return super().draw(epoch, index)
+            return super().draw(index)
 
     config, watch = replace(TINY, steps=90, rate=1e-3, save_every=0.0), Watch(every=1)
     pool = Pool(read_manifest(write_manifest(tmp_path / "data")))

@@ -11,7 +11,7 @@ import time
 import cv2
 import pytest
 
-from tests.data.training.trees import got10k
+from tests.data.annotations.trees import got10k
 from tests.helpers import clip, write_video
 from tests.processes import environment, siamtrack, started
 

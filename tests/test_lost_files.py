@@ -24,7 +24,7 @@ from siamtrack.packages.card import model_folder, read_card
 from siamtrack.packages.write import write_card
 from siamtrack.sinks import open_sink
 from siamtrack.tracking.batch import SharedModel, find_videos, track_videos
-from tests.data.training.trees import got10k
+from tests.data.annotations.trees import got10k
 from tests.helpers import clip, write_video
 from tests.processes import environment, siamtrack, started
 from tests.sinks.test_sinks import ENDINGS, TWO

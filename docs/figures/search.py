@@ -11,7 +11,7 @@ from common import frames, panels, save, show
 
 import siamtrack
 from siamtrack.core.boxes import centres
-from siamtrack.tracking.crops import context_side, cut, mean_colour, square_window
+from siamtrack.tracking.crops import context_side, cut, mean_color, square_window
 from siamtrack.tracking.online import cells
 from siamtrack.tracking.target import Target
 
@@ -56,7 +56,7 @@ def main() -> None:
     side = context_side(*box[2:])
     card = targets["lite"].model.card
     window = square_window(*centres(box), side, card.template)
-    template = cut(first, window, mean_colour(first))
+    template = cut(first, window, mean_color(first))
     show(
         axes[0],
         drawn(first, {"box": tuple(box), "template": square(box, side)}),

@@ -24,12 +24,12 @@ install()  # import paths of earlier versions
 if TYPE_CHECKING:
     from siamtrack.api import load, track
     from siamtrack.core.settings import TrackerSettings
-    from siamtrack.core.tracks import Track, TrackState
+    from siamtrack.core.tracks import Track, Tracker, TrackState
     from siamtrack.data import open_dataset
     from siamtrack.evaluation import evaluate
     from siamtrack.interop.opencv import OpenCVTracker
     from siamtrack.packages.card import model_names
-    from siamtrack.tracking.tracker import SiamTracker, Tracker
+    from siamtrack.tracking.tracker import SiamTracker
     from siamtrack.training import train
     from siamtrack.training.export import export
     from siamtrack.video import open_video
@@ -43,7 +43,7 @@ _WHERE = {
     "SiamTracker": "tracking.tracker",
     "Track": "core.tracks",
     "TrackState": "core.tracks",
-    "Tracker": "tracking.tracker",
+    "Tracker": "core.tracks",
     "TrackerSettings": "core.settings",
     "evaluate": "evaluation",
     "export": "training.export",

@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -22,23 +23,23 @@ MODULES = {
     "data.dtb70": "data.benchmarks.dtb70",
     "data.folder": "data.benchmarks.folder",
     "data.got10k": "data.benchmarks.got10k",
-    "data.headers": "data.sizes",
+    "data.headers": "data.cache",
     "data.images": "data.cache",
     "data.lasot": "data.benchmarks.lasot",
     "data.nfs": "data.benchmarks.nfs",
     "data.otb": "data.benchmarks.otb",
     "data.otb_table": "data.benchmarks.otb_table",
-    "data.plain": "core.plain",
+    "data.plain": "core.files",
     "data.starts": "tracking.initial_boxes",
     "data.tcolor128": "data.benchmarks.tcolor128",
-    "data.text": "core.text",
+    "data.text": "core.files",
     "data.tld": "data.benchmarks.tld",
     "data.trackingnet": "data.benchmarks.trackingnet",
     "data.training": "data.annotations",
     "data.uav": "data.benchmarks.uav",
     "data.vot": "data.benchmarks.vot",
     "data.votmask": "data.benchmarks.votmask",
-    "decoding": "core.decoding",
+    "decoding": "core.images",
     "discriminator": "tracking.online",
     "draw": "sinks.draw",
     "evaluation.parallel": "core.parallel",
@@ -50,7 +51,7 @@ MODULES = {
     "formats.openvino": "packages.formats",
     "formats.program": "packages.formats",
     "formats.torch": "packages.formats",
-    "frames": "core.frames",
+    "frames": "core.images",
     "halving": "packages.half",
     "images": "core.images",
     "made": "core.provenance",
@@ -72,7 +73,7 @@ MODULES = {
     "owning": "core.owning",
     "plugins": "core.plugins",
     "quantising": "packages.quantize",
-    "reading": "core.reading",
+    "reading": "core.files",
     "redetection": "tracking.redetect",
     "registry": "core.registry",
     "response": "tracking.response",
@@ -92,15 +93,21 @@ MODULES = {
 """Old module to new one, below `siamtrack`; modules inside of a package move with it."""
 
 NAMES: dict[str, str] = {
+    "core.files.polygons_to_ltwh": "core.boxes.polygons_to_ltwh",
+    "core.images.stated_size": "core.image_headers.stated_size",
     "core.provenance.model_made": "packages.card.model_made",
+    "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.run.Runnable": "core.tracks.Runnable",
     "models.heads.box.CentreHead": "models.heads.box.CenterHead",
     "models.network.BoxTracker": "models.network.build_network",
     "models.network.SiamFCTracker": "models.network.build_network",
     "models.network.Siamese": "models.network.Network",
+    "models.network.response_loss": "models.heads.siamfc.response_loss",
     "packages.card.write_card": "packages.write.write_card",
     "packages.quantize.quantise": "packages.quantize.quantize",
-    "models.network.response_loss": "models.heads.siamfc.response_loss",
+    "tracking.crops.mean_colour": "tracking.crops.mean_color",
+    "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
+    "tracking.tracker.Tracker": "core.tracks.Tracker",
 }
 """Names that have left their module, after that has moved, to where they are now."""
 
@@ -123,25 +130,45 @@ def new_place(name: str) -> str | None:
     return None
 
 
+def _elsewhere(module: str, name: str) -> Any:
+    """Return what was `module.name`, `module` being a present path without `siamtrack.`."""
+    place = NAMES.get(f"{module}.{name}", f"{module}.{name}")
+    module, _, name = place.rpartition(".")
+    return getattr(import_module(f"siamtrack.{module}"), name)
+
+
+def _warn(old: str, new: str) -> None:
+    text = f"{old} is now {new}; the old name goes with version 0.3"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
 class _Moved(ModuleType):
-    """A module at its old place: whatever it is asked for comes from the new one."""
+    """A module at its old place: whatever is asked of it comes from the new one."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        place: str = self.__dict__["__moved__"]
-        elsewhere = NAMES.get(f"{place.removeprefix('siamtrack.')}.{name}")
-        if elsewhere is not None:
-            module, _, name = elsewhere.rpartition(".")
-            place = f"siamtrack.{module}"
-        return getattr(import_module(place), name)
+        place = new_place(self.__name__)
+        assert place is not None
+        thing = _elsewhere(place.removeprefix("siamtrack."), name)
+        if not self.__dict__.get("__warned__"):
+            self.__dict__["__warned__"] = True
+            _warn(self.__name__, place)
+        return thing
 
 
 class _Finder(MetaPathFinder, Loader):
+    """Finds modules that have moved, after all that exist."""
+
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(name, self, is_package=True) if new_place(name) else None
+        place = new_place(name)
+        try:
+            there = find_spec(place) if place is not None else None
+        except ModuleNotFoundError:  # below a module that is no package
+            there = None
+        return None if there is None else ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Moved(spec.name)
@@ -149,19 +176,44 @@ class _Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         place = new_place(module.__name__)
         assert place is not None
-        warnings.warn(
-            f"{module.__name__} is now {place}; the old name goes with version 0.3",
-            DeprecationWarning,
-            stacklevel=2,
-        )
         there = import_module(place)
-        module.__dict__["__moved__"] = place
         module.__doc__ = there.__doc__
         if hasattr(there, "__all__"):
             module.__dict__["__all__"] = there.__all__
 
 
+class _Left(SourceFileLoader):
+    """Loads a module that stayed, some of whose names have left."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        here = module.__name__.removeprefix("siamtrack.")
+
+        def left(name: str) -> Any:
+            if f"{here}.{name}" not in NAMES:
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            _warn(f"{module.__name__}.{name}", f"siamtrack.{NAMES[f'{here}.{name}']}")
+            return _elsewhere(here, name)
+
+        module.__dict__.setdefault("__getattr__", left)
+
+
+class _LeftFinder(MetaPathFinder):
+    """Finds modules that some names have left, before others do."""
+
+    modules = frozenset(f"siamtrack.{name.rpartition('.')[0]}" for name in NAMES)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name in self.modules else None
+        if spec is not None and spec.origin is not None:
+            spec.loader = _Left(name, spec.origin)
+        return spec
+
+
 def install() -> None:
-    """Let old paths be found, after all that exist."""
+    """Let old paths be found."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _LeftFinder())
         sys.meta_path.append(_Finder())

@@ -4,8 +4,8 @@ import pytest
 
 from siamtrack.cli import main
 from siamtrack.data.manifest import read_manifest
-from tests.data.training.own_trees import mot
-from tests.data.training.trees import FRAMES, got10k
+from tests.data.annotations.own_trees import mot
+from tests.data.annotations.trees import FRAMES, got10k
 
 
 def run(*arguments):

@@ -9,8 +9,8 @@ from siamtrack.core.config import to_dict
 from siamtrack.data.annotations import read_training
 from siamtrack.data.packing import pack
 from tests.cli.test_train import run
-from tests.data.training.own_trees import OWN
-from tests.data.training.trees import TREES, got10k
+from tests.data.annotations.own_trees import OWN
+from tests.data.annotations.trees import TREES, got10k
 from tests.training.test_loop import SMALL
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from siamtrack.data.check import check_training
 from siamtrack.errors import DatasetError
-from tests.data.training.trees import FRAMES, TREES, coco, got10k, trackingnet, write_text
+from tests.data.annotations.trees import FRAMES, TREES, coco, got10k, trackingnet, write_text
 from tests.training.manifest import write_manifest
 
 

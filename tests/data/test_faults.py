@@ -8,7 +8,7 @@ import pytest
 from siamtrack.data.cache import ImageCache, inside, read_image
 from siamtrack.data.faults import Faults, TooManyFaultsError
 from siamtrack.errors import DatasetError, ImageError
-from tests.data.training.trees import PICTURES, write_image
+from tests.data.annotations.trees import PICTURES, write_image
 
 
 def test_cache_counts_each_bad_image_once(tmp_path):

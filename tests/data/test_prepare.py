@@ -17,7 +17,7 @@ from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler, Pool
 from siamtrack.data.prepare import CropConfig, prepare
 from siamtrack.errors import DatasetError
-from tests.data.training.trees import BOXES, FRAMES, PICTURES, coco, got10k
+from tests.data.annotations.trees import BOXES, FRAMES, PICTURES, coco, got10k
 from tests.helpers import texture
 from tests.processes import started
 
@@ -64,7 +64,7 @@ def test_large_objects_are_made_smaller(ending, tmp_path):
 def test_training_reads_them(tmp_path, entries):
     done = prepare(entries, tmp_path / "out")
     sampler = PairSampler(Pool(read_manifest(done.manifest)), PairConfig(template=65, search=129))
-    assert sampler.draw(0, 0).search.shape == (129, 129, 3)
+    assert sampler.draw(0).search.shape == (129, 129, 3)
 
 
 def test_a_second_run_cuts_only_what_is_missing(tmp_path, entries):

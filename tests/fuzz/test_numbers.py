@@ -23,7 +23,7 @@ from siamtrack.studio.project import Project
 from siamtrack.tracking.initial_boxes import read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video.source import Span
-from tests.data.training.own_trees import OWN
+from tests.data.annotations.own_trees import OWN
 from tests.fuzz.harness import CHANGES, case, changed, files_below, fuzz
 from tests.fuzz.test_tracking import CARD, Answers
 

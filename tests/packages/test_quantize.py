@@ -1,7 +1,6 @@
 import base64
 import errno
 import shutil
-from functools import partial
 
 import numpy as np
 import onnx
@@ -37,7 +36,7 @@ def model(request, tmp_path_factory):
     checkpoints.save(folder / "checkpoint.pt", state)
     export(folder / "checkpoint.pt", folder / "both")
     before = (folder / "both" / "search.onnx").read_bytes()
-    found = quantize(folder / "both", partial(sampler.draw, 0), pairs=4, compare=6)
+    found = quantize(folder / "both", sampler.draw, pairs=4, compare=6)
     assert (folder / "both" / "search.onnx").read_bytes() == before
     return folder / "both", sampler, found
 
@@ -49,7 +48,7 @@ def test_int8_gives_nearly_what_float32_gives(model):
     one = load_model(folder, precision="float32", threads=1)
     other = load_model(folder, precision="int8", threads=1)
     assert (one.precision, other.precision) == ("float32", "int8")
-    pairs = [sampler.draw(0, index) for index in (50, 51)]
+    pairs = [sampler.draw(index) for index in (50, 51)]
     kernel = one.runtime.embed(
         np.stack([pair.template for pair in pairs]),
         np.stack([pair.size for pair in pairs]).astype(np.float32),
@@ -98,14 +97,14 @@ def test_a_full_disk_leaves_what_was_there(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr("siamtrack.packages.write.write_card", full)
     with pytest.raises(OSError, match="what it held stays: make room"):
-        quantize(tmp_path / "both", partial(model[1].draw, 0), pairs=4, compare=6)
+        quantize(tmp_path / "both", model[1].draw, pairs=4, compare=6)
     assert {file.name: file.read_bytes() for file in (tmp_path / "both").iterdir()} == before
 
 
 def test_pairs_of_other_sides(model):
     other = PairSampler(model[1].pool, type(model[1].config)(template=33, search=65))
     with pytest.raises(ValueError, match="pairs of 33 and 65 pixels for a model of"):
-        quantize(model[0], partial(other.draw, 0), pairs=1)
+        quantize(model[0], other.draw, pairs=1)
 
 
 def test_a_model_that_int8_would_ruin(tmp_path):
@@ -128,7 +127,7 @@ def test_a_model_that_int8_would_ruin(tmp_path):
         load_model(tmp_path / "model", precision="int8")
     card = (tmp_path / "model" / "card.json").read_bytes()
     with pytest.raises(WeightsError, match=r"int8 would ruin .*: .* keep float32"):
-        quantize(tmp_path / "model", partial(sampler.draw, 0), pairs=4, compare=6)
+        quantize(tmp_path / "model", sampler.draw, pairs=4, compare=6)
     assert (tmp_path / "model" / "card.json").read_bytes() == card
     assert not (tmp_path / "model" / f"{INT8}.onnx").exists()
 

@@ -14,7 +14,7 @@ from siamtrack.tracking.crops import (
     Window,
     context_side,
     cut,
-    mean_colour,
+    mean_color,
     square_window,
     whole_window,
 )
@@ -247,9 +247,9 @@ def test_context_side_by_hand():
     assert context_side(10, 30, 0.0) == pytest.approx(math.sqrt(300))
 
 
-def test_mean_colour():
+def test_mean_color():
     frame = noise(9, 11)
-    np.testing.assert_allclose(mean_colour(frame), frame.reshape(-1, 3).mean(0))
+    np.testing.assert_allclose(mean_color(frame), frame.reshape(-1, 3).mean(0))
 
 
 def test_there_is_one_image_type():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.settings import OnlineSettings
-from siamtrack.tracking.online import Discriminator, cells
+from siamtrack.tracking.online import OnlineClassifier, cells
 
 STRIDE, PATCH, SIDE = 16, 257, 17
 
@@ -29,7 +29,7 @@ def test_tells_the_target_from_look_alikes_that_it_saw(rng):
     target = rng.normal(size=24).astype(np.float32)
     alike = target + 0.8 * rng.normal(size=24).astype(np.float32)
     crowd = [(alike, place) for place in ((2, 2), (2, 8), (3, 13), (8, 14), (13, 3), (14, 13))]
-    one = Discriminator(OnlineSettings(weight=0.5, ridge=0.01), STRIDE, PATCH)
+    one = OnlineClassifier(OnlineSettings(weight=0.5, ridge=0.01), STRIDE, PATCH)
     one.learn(cells(scene(rng, target, (8, 8), crowd)), box_at((8, 8)))
     scores = one.scores(cells(scene(rng, target, (11, 5), [(alike, (5, 8))])))
     cosine = float(target @ alike / np.linalg.norm(target) / np.linalg.norm(alike))
@@ -43,7 +43,7 @@ def test_agrees_with_ridge_regression_written_out(rng, channels):
     features = rng.normal(size=(channels, SIDE, SIDE)).astype(np.float32)
     box = np.array([100.0, 90.0, 60.0, 80.0])
     settings = OnlineSettings(weight=0.5, ridge=0.05)
-    one = Discriminator(settings, STRIDE, PATCH)
+    one = OnlineClassifier(settings, STRIDE, PATCH)
     one.learn(cells(features), box)
     rows, truth, weight = [], [], []
     for i in range(SIDE):
@@ -66,8 +66,8 @@ def test_agrees_with_ridge_regression_written_out(rng, channels):
 
 def test_old_frames_fade_at_the_rate_given(rng):
     first, second = rng.normal(size=(2, 8)).astype(np.float32)
-    quick = Discriminator(OnlineSettings(weight=0.5, rate=0.9), STRIDE, PATCH)
-    slow = Discriminator(OnlineSettings(weight=0.5, rate=0.01), STRIDE, PATCH)
+    quick = OnlineClassifier(OnlineSettings(weight=0.5, rate=0.9), STRIDE, PATCH)
+    slow = OnlineClassifier(OnlineSettings(weight=0.5, rate=0.01), STRIDE, PATCH)
     for one in (quick, slow):
         one.learn(cells(scene(rng, first, (8, 8))), box_at((8, 8)))
         one.learn(cells(scene(rng, second, (8, 8))), box_at((8, 8)))
@@ -77,7 +77,7 @@ def test_old_frames_fade_at_the_rate_given(rng):
 
 
 def test_scores_stay_in_range_and_survive_flat_features():
-    one = Discriminator(OnlineSettings(weight=0.5), STRIDE, PATCH)
+    one = OnlineClassifier(OnlineSettings(weight=0.5), STRIDE, PATCH)
     flat = cells(np.zeros((8, SIDE, SIDE), np.float32))
     one.learn(flat, box_at((8, 8)))
     scores = one.scores(flat)
@@ -89,7 +89,7 @@ def test_scores_stay_in_range_and_survive_flat_features():
 
 @pytest.mark.parametrize("box", [(-500.0, -500.0, 20.0, 20.0), (0, 0, 2.0, 2.0), (0, 0, 9e3, 9e3)])
 def test_boxes_that_own_no_cell_do_no_harm(rng, box):
-    one = Discriminator(OnlineSettings(weight=0.5), STRIDE, PATCH)
+    one = OnlineClassifier(OnlineSettings(weight=0.5), STRIDE, PATCH)
     one.learn(cells(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32)), np.array(box, float))
     assert np.isfinite(one.scores(cells(rng.normal(size=(8, SIDE, SIDE)).astype(np.float32)))).all()
 
@@ -98,7 +98,7 @@ def test_a_frame_of_every_three_weighs_as_three(rng):
     first, later = (cells(rng.normal(size=(6, 7, 7)).astype(np.float32)) for _ in range(2))
     box = np.array([40.0, 40.0, 32.0, 32.0])
     often, seldom = (
-        Discriminator(OnlineSettings(weight=0.5, rate=0.1, every=every), 16, 113)
+        OnlineClassifier(OnlineSettings(weight=0.5, rate=0.1, every=every), 16, 113)
         for every in (1, 3)
     )
     for each in (often, seldom):
@@ -111,7 +111,7 @@ def test_a_frame_of_every_three_weighs_as_three(rng):
 
 def test_scores_before_learning():
     with pytest.raises(ValueError, match="before learn"):
-        Discriminator(OnlineSettings(), STRIDE, PATCH).scores(cells(np.zeros((8, 3, 3))))
+        OnlineClassifier(OnlineSettings(), STRIDE, PATCH).scores(cells(np.zeros((8, 3, 3))))
 
 
 @pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"rate": -0.1}, {"ridge": 0.0}])

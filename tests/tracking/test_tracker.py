@@ -9,7 +9,7 @@ from siamtrack.core.settings import OnlineSettings
 from siamtrack.core.tracks import TrackState
 from siamtrack.errors import NotInitialisedError, WeightsError
 from siamtrack.packages.card import Model
-from siamtrack.tracking.online import Discriminator
+from siamtrack.tracking.online import OnlineClassifier
 from tests.helpers import clip
 
 
@@ -208,9 +208,9 @@ def test_learns_from_every_so_manieth_frame(tracker, frames, monkeypatch):
     model = Model(replace(tracker.model.card, tracker=settings), tracker.model.runtime)
     learning = siamtrack.SiamTracker(model)
     learning.init(pictures[0], boxes[0])
-    calls, learn = [], Discriminator.learn
+    calls, learn = [], OnlineClassifier.learn
     monkeypatch.setattr(
-        Discriminator, "learn", lambda self, *given: calls.append(given) or learn(self, *given)
+        OnlineClassifier, "learn", lambda self, *given: calls.append(given) or learn(self, *given)
     )
     counts = []
     for picture in pictures[1:8]:

@@ -82,4 +82,4 @@ def test_one_object_alone_is_never_its_own_stranger(tmp_path):
     entries = [e for e in read_manifest(write_manifest(tmp_path)) if e.track == "a"]
     assert all(isinstance(entry, Entry) for entry in entries)
     sampler = PairSampler(Pool(entries), replace(TINY.pairs, negative=1.0))
-    assert all(sampler.draw(0, index).present for index in range(6))
+    assert all(sampler.draw(index).present for index in range(6))

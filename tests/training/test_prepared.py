@@ -96,7 +96,7 @@ def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
     source = prepared_batches(sampler(pool), prepare, 2, 0, 1, repeats=2, block=4, seed=0)
     given = next(source)
     source.close()
-    pairs = [sampler(pool).draw(0, index) for index in (0, 1)]
+    pairs = [sampler(pool).draw(index) for index in (0, 1)]
     images = torch.from_numpy(np.stack([pair.search for pair in pairs])).permute(0, 3, 1, 2)
     with torch.no_grad():
         expected = network.normalise(images.float())
@@ -148,10 +148,10 @@ def test_resumed_in_the_middle_of_a_block(pool, tmp_path):
         whole = checkpoint.read(train(CONFIG, sampler(pool), tmp_path / "whole"))
 
         class Stops(PairSampler):
-            def draw(self, epoch, index):
+            def draw(self, index):
                 if index >= 10:
                     raise KeyboardInterrupt
-                return super().draw(epoch, index)
+                return super().draw(index)
 
         with pytest.raises(KeyboardInterrupt):
             train(CONFIG, Stops(pool, CONFIG.pairs, CONFIG.seed), tmp_path / "part")

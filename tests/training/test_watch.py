@@ -123,7 +123,7 @@ def test_sheet_shows_what_the_sampler_makes(pool, tmp_path):
     picture = sheet(sampler, count=5, columns=2)
     height, width = 127, 87 + 127
     assert picture.shape == (3 * (height + 4) + 4, 2 * (width + 4) + 4, 3)
-    pair = sampler.draw(0, 1)
+    pair = sampler.draw(1)
     np.testing.assert_array_equal(picture[4 : 4 + height, width + 8 : -4], pair_picture(pair))
     write_picture(tmp_path / "new" / "sheet.png", picture)
     read = cv2.imread(str(tmp_path / "new" / "sheet.png"))[..., ::-1]

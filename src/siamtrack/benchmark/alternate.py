@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from siamtrack.benchmark.clip import Clip
 from siamtrack.benchmark.figures import Latency, Round
 from siamtrack.benchmark.stages import Watch, watched
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.tracks import Tracker
 
 WARM_UP = 5
 """Frames of a pass before the first round, of which nothing is kept."""
 
 
 def take_turns(
-    trackers: Mapping[str, Runnable],
+    trackers: Mapping[str, Tracker],
     clip: Clip,
     rounds: int,
     done: Callable[[], None] = lambda: None,
@@ -46,7 +46,7 @@ def take_turns(
     return found
 
 
-def one_pass(tracker: Runnable, clip: Clip, count: int | None = None) -> Round:
+def one_pass(tracker: Tracker, clip: Clip, count: int | None = None) -> Round:
     """Start on the first frame and follow the target through the others."""
     tracker, runtime = watched(tracker)
     watch = Watch()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.tracks import Tracker
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import open_tracker
 from siamtrack.packages.card import packaged_names
@@ -26,7 +26,7 @@ PEERS = {
 class Chosen:
     """Trackers by name, how each is called on the command line, and what is missing."""
 
-    trackers: dict[str, Runnable]
+    trackers: dict[str, Tracker]
     specs: dict[str, str]
     skipped: tuple[str, ...]
 
@@ -45,7 +45,7 @@ def choose(asked: Sequence[str], peers: Path | None, threads: int) -> Chosen:
         SiamtrackError: If one that was asked for lacks a file or package.
         ValueError: If two have the same name.
     """
-    trackers: dict[str, Runnable] = {}
+    trackers: dict[str, Tracker] = {}
     specs: dict[str, str] = {}
     skipped = []
     optional = [] if asked else list(OPENCV)

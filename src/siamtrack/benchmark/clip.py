@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array, check_box
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.data import open_dataset
 from siamtrack.errors import DatasetError
 from siamtrack.sinks import open_sink

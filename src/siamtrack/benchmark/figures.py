@@ -12,7 +12,7 @@ import numpy as np
 
 from siamtrack.benchmark.machine import Machine
 from siamtrack.core.config import from_dict, parse_json, to_dict
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 
 
 @dataclass(frozen=True)

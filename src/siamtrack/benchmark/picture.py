@@ -9,7 +9,7 @@ from typing import Any
 from siamtrack.benchmark.figures import Report
 from siamtrack.benchmark.stages import STAGES
 from siamtrack.core.config import parse_json
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 from siamtrack.errors import MissingExtraError
 
 COLOURS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}

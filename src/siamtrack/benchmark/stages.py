@@ -6,8 +6,8 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-from siamtrack.core.frames import Image
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.images import Image
+from siamtrack.core.tracks import Tracker
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime
 from siamtrack.tracking.tracker import SiamTracker
@@ -36,7 +36,7 @@ class TimedRuntime:
         return response
 
 
-def watched(tracker: Runnable) -> tuple[Runnable, TimedRuntime | None]:
+def watched(tracker: Tracker) -> tuple[Tracker, TimedRuntime | None]:
     """Return the tracker with a timed runtime in it; those of others as they are."""
     if not isinstance(tracker, SiamTracker):
         return tracker, None

@@ -12,7 +12,7 @@ import numpy as np
 from siamtrack.benchmark.clip import FEWEST, Clip
 from siamtrack.benchmark.figures import Many
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.packages.card import Model
 from siamtrack.tracking.tracker import SiamTracker
 

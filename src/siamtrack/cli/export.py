@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -110,7 +109,7 @@ class Export:
 
         config = PairConfig(template=card.template, search=card.search, area=card.tracker.area)
         sampler = PairSampler(Pool(read_all(self.int8)), config, 0, ImageCache())
-        found = quantize(self.out, partial(sampler.draw, 0))
+        found = quantize(self.out, sampler.draw)
         print(
             f"int8: scores correlate to {found.correlation:.4f} with float32 on {found.pairs} "
             f"pairs, {found.same_peak:.0%} of the peaks stay"

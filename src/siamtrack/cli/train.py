@@ -11,7 +11,7 @@ from typing import Any
 from tyro.conf import UseAppendAction
 
 from siamtrack.core.config import parse_json
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 
 
 @dataclass(frozen=True)

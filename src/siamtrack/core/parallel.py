@@ -14,17 +14,17 @@ from typing import TypeVar, cast
 import cv2
 
 from siamtrack.core.ray_cluster import RayCluster
-from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.errors import WorkerDiedError
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
-Work = Callable[[Runnable, Job], Done]
+Work = Callable[[Tracker, Job], Done]
 Workers = int | RayCluster
 """A number of processes, or a cluster."""
 
 
-def is_factory(tracker: Runnable | TrackerFactory) -> bool:
+def is_factory(tracker: Tracker | TrackerFactory) -> bool:
     """Return whether this makes trackers rather than being one."""
     return isinstance(tracker, type) or not (
         hasattr(tracker, "init") and hasattr(tracker, "update")
@@ -33,7 +33,7 @@ def is_factory(tracker: Runnable | TrackerFactory) -> bool:
 
 def run_jobs(
     work: Work[Job, Done],
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     jobs: Sequence[Job],
     workers: Workers,
     cost: Callable[[Job], float] | None = None,
@@ -62,7 +62,7 @@ def run_jobs(
     if not jobs:
         return
     if alone:
-        instance = cast(TrackerFactory, tracker)() if makes else cast(Runnable, tracker)
+        instance = cast(TrackerFactory, tracker)() if makes else cast(Tracker, tracker)
         for index, job in enumerate(jobs):
             yield index, work(instance, job)
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 
 
 class TrackState(enum.Enum):
@@ -36,8 +36,21 @@ class Track:
     id: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Where a tracker that has no states sees its target.
+
+    Attributes:
+        box: left, top, width, height (4,) in frame pixels, 0-based.
+        score: Its own score; higher is surer.
+    """
+
+    box: Array
+    score: float
+
+
 class Estimate(Protocol):
-    """What a tracker says about one frame."""
+    """The least that a tracker says about one frame, as `Track` and `Seen` do."""
 
     @property
     def box(self) -> Any:
@@ -48,8 +61,8 @@ class Estimate(Protocol):
         """How sure the tracker is; higher is surer."""
 
 
-class Runnable(Protocol):
-    """Anything that can be evaluated: all that it needs are these two methods."""
+class Tracker(Protocol):
+    """What can be evaluated and used in place of ours: all that it needs are these two methods."""
 
     def init(self, frame: Image, box: Any, /) -> Any:
         """Start on a box (left, top, width, height) of a uint8 RGB frame (H, W, 3)."""
@@ -58,4 +71,6 @@ class Runnable(Protocol):
         """Find the target in the next frame."""
 
 
-TrackerFactory = Callable[[], Runnable]
+TrackerFactory = Callable[[], Tracker]
+Runnable = Tracker
+"""The name of `Tracker` in `siamtrack.evaluation`."""

@@ -1,4 +1,4 @@
-"""Reading images for training, with a bounded memory of decoded ones."""
+"""Images by path or by their place in a tar file, with a bounded memory of decoded ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.images import encoded, picture_of
+from siamtrack.core.image_headers import upright_size
+from siamtrack.core.images import Image, encoded, picture_of
 from siamtrack.data.faults import Faults
 from siamtrack.errors import ImageError
-from siamtrack.tracking.crops import Image
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ def read_bytes(path: str | Path) -> NDArray[np.uint8]:
             raise ImageError(name, "the tar file ends before it")
         data = np.fromfile(archive, np.uint8, size, offset=offset)
     except OSError as error:
-        reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
-        raise ImageError(name, reason) from error
+        raise _unreadable(name, error) from error
     if data.size < size:
         raise ImageError(name, "the tar file ends before it")
     return data
@@ -77,6 +76,30 @@ def read_image(path: str | Path) -> Image:
         return picture_of(data)
     except ValueError as error:
         raise ImageError(os.fspath(path), str(error)) from error
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return width and height in pixels, as `read_image` would give them.
+
+    Where the header of the file does not tell, the picture is decoded.
+
+    Raises:
+        ImageError: If the file is missing or is no image.
+    """
+    name = os.fspath(path)
+    try:
+        size = upright_size(name) if archive_of(name) is None else None
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    if size is None:
+        rows, cols = read_image(name).shape[:2]
+        size = (cols, rows)
+    return size
+
+
+def _unreadable(name: str, error: OSError) -> ImageError:
+    reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
+    return ImageError(name, reason)
 
 
 class ImageCache:

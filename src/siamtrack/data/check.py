@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 from siamtrack.data.annotations.base import read_training
 from siamtrack.data.annotations.findings import KINDS, Findings
-from siamtrack.data.cache import archive_of, read_image
+from siamtrack.data.cache import archive_of, image_size, read_image
 from siamtrack.data.manifest import Entry
-from siamtrack.data.sizes import image_size
 from siamtrack.errors import ImageError
 
 T = TypeVar("T")

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.files import bytes_of, read_text
 from siamtrack.core.images import image_files
-from siamtrack.core.reading import bytes_of
-from siamtrack.core.text import read_text
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.sequence import Dataset, Sequence, canonical
 from siamtrack.errors import DatasetError

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.errors import DatasetError
-from siamtrack.tracking.crops import Image, Window, cut, mean_colour
+from siamtrack.tracking.crops import Image, Window, cut, mean_color
 
 Views = NDArray[np.uint8]
 
@@ -150,7 +150,7 @@ def manifest_views(path: str | Path, size: int = 63, most: int = 12) -> ObjectVi
                 left, top, width, height = entry.box
                 window = Window(left + width / 2, top + height / 2, width, height, size)
                 image = read_image(entry.image)
-                crops.append(cut(image, window, mean_colour(image)))
+                crops.append(cut(image, window, mean_color(image)))
             views.append(np.stack(crops))
             sources.append(source)
     return ObjectViews(tuple(views), tuple(sources))

@@ -20,7 +20,7 @@ from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.errors import ImageError
-from siamtrack.tracking.crops import Image, Window, cut, mean_colour, template_side
+from siamtrack.tracking.crops import Image, Window, cut, mean_color, template_side
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Pair:
 
 
 class PairSampler:
-    """Draws pairs. Sample (seed, epoch, index) is always the same, whoever draws it.
+    """Draws pairs. Pair (seed, index) is always the same, whoever draws it.
 
     Args:
         pool: Objects to draw from.
@@ -136,9 +136,9 @@ class PairSampler:
         raw = np.array([np.sqrt(n) * factors.get(name, 1.0) for name, n in counts.items()])
         return raw / max(float(raw.sum()), 1e-12)
 
-    def draw(self, epoch: int, index: int) -> Pair:
-        """Draw pair `index` of `epoch`."""
-        return self.cache.faults.retry(self._draw, (self.seed, epoch, index))
+    def draw(self, index: int) -> Pair:
+        """Draw pair `index`; the 0 in its seed was an epoch once, and keeps pairs as they were."""
+        return self.cache.faults.retry(self._draw, (self.seed, 0, index))
 
     def _draw(self, rng: np.random.Generator) -> Pair:
         config = self.config
@@ -208,7 +208,7 @@ class PairSampler:
         cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
         cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
         image = self._image(entry)
-        patch = cut(image, Window(cx, cy, side, side, config.template), mean_colour(image))
+        patch = cut(image, Window(cx, cy, side, side, config.template), mean_color(image))
         return patch, np.array([width, height]) / side
 
     def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
@@ -228,7 +228,7 @@ class PairSampler:
             width, height, config.search,
         )  # fmt: skip
         image = self._image(entry)
-        border: NDArray[np.generic] = mean_colour(image)
+        border: NDArray[np.generic] = mean_color(image)
         if rng.random() < config.border:
             border = self._background(rng)
         return cut(image, window, border), window.to_patch(box)
@@ -258,7 +258,7 @@ class PairSampler:
         side = min(rows, cols) * rng.uniform(0.4, 1.0)
         cx = rng.uniform(side / 2, cols - side / 2)
         cy = rng.uniform(side / 2, rows - side / 2)
-        return cut(image, Window(cx, cy, side, side, self.config.search), mean_colour(image))
+        return cut(image, Window(cx, cy, side, side, self.config.search), mean_color(image))
 
     def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
         """Set the target in front of another picture."""

@@ -22,15 +22,15 @@ from typing import Any
 import cv2
 
 from siamtrack.core.config import check_numbers, parse_json
+from siamtrack.core.files import bytes_of
 from siamtrack.core.owning import LOCK, owning
-from siamtrack.core.reading import bytes_of
 from siamtrack.core.writing import write_whole
 from siamtrack.data.annotations.base import thinned
 from siamtrack.data.cache import read_image
 from siamtrack.data.faults import Faults
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.errors import DatasetError, ImageError
-from siamtrack.tracking.crops import Image, context_side, cut, mean_colour, square_window
+from siamtrack.tracking.crops import Image, context_side, cut, mean_color, square_window
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ def _cut_all(
         return 0, 0, kept
     faults.passed()
     new = outside = 0
-    border = mean_colour(frame)
+    border = mean_color(frame)
     for entry, path in todo:
         left, top, width, height = entry.box
         rows, cols = frame.shape[:2]

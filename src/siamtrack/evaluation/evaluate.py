@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from siamtrack.core.files import read_rows
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import Made, files_made, noting, to_make_again
-from siamtrack.core.text import read_rows
-from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError, ResultsError
 from siamtrack.evaluation.compare_results import uncounted_notes
@@ -50,7 +50,7 @@ class Run:
 
 
 def evaluate(
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     dataset: Dataset,
     *,
     out: str | Path | None = None,
@@ -108,7 +108,7 @@ def evaluate(
 
 
 def run_dataset(
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     dataset: Dataset,
     *,
     out: str | Path | None = None,
@@ -212,7 +212,7 @@ def _resumed(job: _Job, resume: bool) -> Result | None:
     return result
 
 
-def _run(tracker: Runnable, job: _Job) -> Result:
+def _run(tracker: Tracker, job: _Job) -> Result:
     """Run, and write the boxes last: their file marks the run as finished.
 
     What is written is what is evaluated: a resumed run has the same figures to the last digit.

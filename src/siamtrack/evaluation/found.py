@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.text import read_files
+from siamtrack.core.files import read_rows
 from siamtrack.data.sequence import Dataset, Sequence, canonical
 from siamtrack.errors import ResultsError
 
@@ -92,10 +92,7 @@ def read_times(files: Items[Path | None], counts: Items[int]) -> list[Array]:
     length than `counts` says is of another run and gives none.
     """
     there = [file for file in files if file is not None]
-    try:
-        found = dict(zip(there, read_files(there, range(1, 100), ResultsError), strict=True))
-    except ResultsError:
-        found = {file: rows for file in there if (rows := _rows_or_none(file)) is not None}
+    found = {file: rows for file in there if (rows := _rows_or_none(file)) is not None}
     times = []
     for file, count in zip(files, counts, strict=True):
         seconds = found[file][:, 0] if file in found else np.zeros(0)
@@ -106,7 +103,7 @@ def read_times(files: Items[Path | None], counts: Items[int]) -> list[Array]:
 
 def _rows_or_none(file: Path) -> Array | None:
     try:
-        return read_files([file], range(1, 100), ResultsError)[0]
+        return read_rows(file, range(1, 100), ResultsError)
     except ResultsError:
         return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import Run

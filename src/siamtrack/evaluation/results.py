@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.boxes import Array
-from siamtrack.core.text import polygons_to_ltwh, read_files, read_rows
+from siamtrack.core.boxes import Array, polygons_to_ltwh
+from siamtrack.core.files import read_rows
 from siamtrack.core.writing import write_text
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import ResultsError
@@ -55,12 +55,9 @@ def read_many_results(paths: Items[Path], *, origin: int = 0, absent: bool = Fal
             f"{paths[kinds.index('.bin')]}: a trajectory of the VOT toolkit, which begins without "
             "a box; evaluate it by the protocols vot, vot-multistart or longterm"
         )
-    if ".mat" in kinds:
-        tables = [path for path, kind in zip(paths, kinds, strict=True) if kind == ".mat"]
-        read = dict(zip(tables, read_mat_files(tables), strict=True))
-        found = [read[path] if path in read else _read_text(path) for path in paths]
-    else:
-        found = read_files(paths, (4, 8), ResultsError)
+    tables = [path for path, kind in zip(paths, kinds, strict=True) if kind == ".mat"]
+    read = dict(zip(tables, read_mat_files(tables), strict=True)) if tables else {}
+    found = [read[path] if path in read else _read_text(path) for path in paths]
     boxes = [polygons_to_ltwh(rows) if rows.shape[1] == 8 else rows for rows in found]
     whole = np.concatenate(boxes)
     if not (absent or np.isfinite(whole).all()):

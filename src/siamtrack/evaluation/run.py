@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.tracks import Estimate, Runnable
+from siamtrack.core.tracks import Estimate, Tracker
 from siamtrack.data.sequence import Sequence
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Result:
 
 
 def run_tracker(
-    tracker: Runnable, sequence: Sequence, *, start: int | None = None, box: ArrayLike | None = None
+    tracker: Tracker, sequence: Sequence, *, start: int | None = None, box: ArrayLike | None = None
 ) -> Result:
     """Run a tracker once from a frame to the end, without resets (one-pass evaluation).
 

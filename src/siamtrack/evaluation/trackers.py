@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
 from siamtrack.packages.card import model_made
@@ -35,7 +35,7 @@ class ClassIn:
     place: str
     name: str
 
-    def __call__(self) -> Runnable:
+    def __call__(self) -> Tracker:
         """Return a new tracker.
 
         Raises:
@@ -43,7 +43,7 @@ class ClassIn:
         """
         tracker: Any = self.maker()()
         _check(tracker, f"{self.place}:{self.name}")
-        runnable: Runnable = tracker
+        runnable: Tracker = tracker
         return runnable
 
     def maker(self) -> Any:
@@ -146,16 +146,16 @@ def _title(model: Path) -> str:
     return folder_title(model) if name == "model" else name
 
 
-def _ours(name: str, runtime: str, precision: Precision, threads: int, redetect: bool) -> Runnable:
+def _ours(name: str, runtime: str, precision: Precision, threads: int, redetect: bool) -> Tracker:
     from siamtrack.api import load
 
     return load(name, runtime=runtime, precision=precision, threads=threads, redetect=redetect)
 
 
-def _peer(kind: str, source: str, threads: int) -> Runnable:
+def _peer(kind: str, source: str, threads: int) -> Tracker:
     tracker: Any = PEERS[kind](source, threads=threads)
     _check(tracker, f"tracker {kind!r}")
-    runnable: Runnable = tracker
+    runnable: Tracker = tracker
     return runnable
 
 

@@ -15,7 +15,7 @@ from typing import TextIO
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.frames import read_image
 from siamtrack.evaluation.trackers import open_tracker
 from siamtrack.evaluation.traxline import Message, parse, path_of, region_box
@@ -49,7 +49,7 @@ def serve(factory: TrackerFactory, name: str, lines: Iterable[str], out: TextIO)
         DatasetError: If a frame cannot be read.
     """
     _say(out, Message("hello", [], {"trax.name": name, **HELLO}))
-    trackers: list[Runnable] = []
+    trackers: list[Tracker] = []
     new: list[Array] = []
     for line in lines:
         message = parse(line)

@@ -13,8 +13,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
-from siamtrack.core.boxes import Array
-from siamtrack.core.text import polygons_to_ltwh
+from siamtrack.core.boxes import Array, polygons_to_ltwh
 
 PREFIX = "@@TRAX:"
 _ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"')

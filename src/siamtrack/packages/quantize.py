@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.errors import MissingExtraError, WeightsError
 from siamtrack.packages.card import INT8, read_card, read_graphs
 from siamtrack.packages.write import writing
@@ -73,7 +73,7 @@ def quantize(
 
     Args:
         folder: A model's folder, as `siamtrack export` writes it.
-        draw: Returns pair i, such as `partial(sampler.draw, 0)`; its sides must be the model's.
+        draw: Returns pair i, such as `sampler.draw`; its sides must be the model's.
         pairs: Pairs to calibrate with.
         compare: Further pairs to compare with float32.
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 
 GRAY = (150, 150, 150)
 """Colour of lost targets."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from av.error import FFmpegError
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.errors import VideoError
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.sinks.draw import TrackLike, draw_tracks

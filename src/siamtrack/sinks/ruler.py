@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 
 LONGEST = 1280
 """Pixels that the longer side of a picture has at least: small frames are magnified."""

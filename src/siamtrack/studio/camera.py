@@ -17,7 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from siamtrack.core.boundary import FORESEEN
 from siamtrack.core.config import parse_json
-from siamtrack.core.decoding import decode, stated_size
+from siamtrack.core.image_headers import stated_size
+from siamtrack.core.images import decode
 from siamtrack.core.tracks import Track
 from siamtrack.errors import VideoError
 from siamtrack.studio.asking import settings_of

@@ -12,8 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamtrack.core.frames import Image
-from siamtrack.core.images import image_files
+from siamtrack.core.images import Image, image_files
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.studio import seek
 from siamtrack.studio.decoder import Decoder

@@ -10,7 +10,7 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.errors import VideoError
 from siamtrack.studio.seek import Stamps
 from siamtrack.video.decode import decoded, rgb, video_stream

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import open_sink
 from siamtrack.studio.project import Project

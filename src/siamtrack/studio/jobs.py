@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from siamtrack.core.boundary import log, sentence
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import Model
 from siamtrack.studio.clip import Clip

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from siamtrack.core.boxes import centres
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.packages.card import Model
 from siamtrack.studio.scene import Key, Table
-from siamtrack.tracking.crops import cut, mean_colour, square_window, template_side
+from siamtrack.tracking.crops import cut, mean_color, square_window, template_side
 from siamtrack.tracking.target import Target
 
 
@@ -21,7 +21,7 @@ def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Im
     frame, box, card = read(key.frame), np.array(key.box), model.card
     cx, cy = centres(box)
     side = template_side(box[2], box[3], card.tracker.context, card.tracker.area)
-    return cut(frame, square_window(cx, cy, side, card.template), mean_colour(frame))
+    return cut(frame, square_window(cx, cy, side, card.template), mean_color(frame))
 
 
 def response_picture(

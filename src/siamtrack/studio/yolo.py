@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.sinks.yolo import data_yaml, label_lines
 from siamtrack.studio.clip import encode
 from siamtrack.studio.exports import Result, tracks_at

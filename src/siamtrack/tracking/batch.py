@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from siamtrack.core.files import text_of
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import (
     Made,
@@ -19,7 +20,6 @@ from siamtrack.core.provenance import (
     noting,
     refuse_stale,
 )
-from siamtrack.core.reading import text_of
 from siamtrack.core.writing import replacing
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.packages.card import Model, load_model, model_made

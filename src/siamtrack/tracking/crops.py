@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image as Image
+from siamtrack.core.images import Image as Image
 
 WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 LARGEST = 2**25
@@ -254,6 +254,6 @@ def _span(first: float, length: float) -> slice:
     return slice(max(math.floor(first) - 2, 0), max(math.ceil(first + length) + 2, 0))
 
 
-def mean_colour(frame: Image) -> Array:
+def mean_color(frame: Image) -> Array:
     """Mean of each channel (3,) of an image (H, W, 3): what SiamFC shows beyond the frame."""
     return np.asarray(cv2.mean(frame)[:3], dtype=np.float64)

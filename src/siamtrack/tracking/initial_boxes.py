@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows
 from siamtrack.errors import DatasetError
 
 

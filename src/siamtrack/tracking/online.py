@@ -54,7 +54,7 @@ def cells(features: Floats) -> Cells:
     return Cells(flat, factors, features.shape[1:], math.isfinite(squares.sum()))
 
 
-class Discriminator:
+class OnlineClassifier:
     """Linear classifier of cells, one for each target.
 
     Args:
@@ -66,7 +66,7 @@ class Discriminator:
         >>> features = np.zeros((2, 5, 5), np.float32)
         >>> features[0] = 1.0  # background of one kind
         >>> features[:, 2, 2] = 0.0, 1.0  # and the target in the middle
-        >>> one = Discriminator(OnlineSettings(weight=0.5, ridge=0.01), stride=16, patch=81)
+        >>> one = OnlineClassifier(OnlineSettings(weight=0.5, ridge=0.01), stride=16, patch=81)
         >>> one.learn(cells(features), np.array([36.5, 36.5, 8.0, 8.0]))
         >>> scores = one.scores(cells(features))
         >>> bool(scores[2, 2] > scores[0, 0] + 0.3)

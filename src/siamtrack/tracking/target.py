@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array, centres, check_box
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.settings import PresenceSettings
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
@@ -19,13 +19,13 @@ from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import (
     Window,
     cut,
-    mean_colour,
+    mean_color,
     square_window,
     template_side,
     whole_window,
 )
 from siamtrack.tracking.decode import MOTIONS, Found
-from siamtrack.tracking.online import Cells, Discriminator, cells
+from siamtrack.tracking.online import Cells, OnlineClassifier, cells
 from siamtrack.tracking.redetect import extra_windows
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
@@ -63,7 +63,7 @@ class Target:
         self.box = check_box(box, width, height)
         self._last_seen = self.box
         self.shape = (height, width)
-        self.border = mean_colour(frame)
+        self.border = mean_color(frame)
         self._find = MOTIONS[model.card.kind]
         card, settings = model.card, model.card.tracker
         cx, cy = centres(self.box)
@@ -75,11 +75,11 @@ class Target:
             raise SiamtrackError(
                 f"model {card.name} gives no finite template for this box: give another box"
             )
-        self._online: Discriminator | None = None
+        self._online: OnlineClassifier | None = None
         if settings.online.weight > 0 and card.kind == "box":
             self._online = self._first_lesson(frame)
 
-    def _first_lesson(self, frame: Image) -> Discriminator:
+    def _first_lesson(self, frame: Image) -> OnlineClassifier:
         """Learn target against background from a few windows of the first frame."""
         card = self.model.card
         usual = self.windows()[0]
@@ -97,7 +97,7 @@ class Target:
                 f"model {card.name} gives no features to learn from: export it again, or set "
                 "online.weight to 0 in its card"
             )
-        learner = Discriminator(card.tracker.online, card.stride, card.search)
+        learner = OnlineClassifier(card.tracker.online, card.stride, card.search)
         for seen, window in enumerate(windows):
             found = cells(features[seen])
             if not found.finite:

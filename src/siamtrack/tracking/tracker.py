@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike
 from siamtrack.core.boundary import surface
 from siamtrack.core.boxes import Array, check_box
 from siamtrack.core.config import shown
-from siamtrack.core.frames import Image, as_rgb
+from siamtrack.core.images import Image, as_rgb
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
@@ -21,24 +20,12 @@ from siamtrack.runtimes.base import Floats
 from siamtrack.tracking.target import Target
 
 
-class Tracker(Protocol):
-    """What can be evaluated and used in place of ours."""
-
-    def init(self, frame: ArrayLike, box: ArrayLike, /) -> Track:
-        """Start on `box` (left, top, width, height) of a frame (H, W, 3) RGB."""
-        ...
-
-    def update(self, frame: ArrayLike, /) -> Track:
-        """Find the target in the next frame."""
-        ...
-
-
 class SiamTracker:
     """Follows targets with a Siamese network.
 
     One target: `init` and `update`. Several: `add`, `remove` and `update_all`, which runs all of
     them through the network in one batch. Frames are RGB of any kind that
-    `siamtrack.core.frames.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
+    `siamtrack.core.images.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
 
     Args:
         model: From `siamtrack.packages.card.load_model`; it may be shared by many trackers.

@@ -18,9 +18,9 @@ AHEAD = 3
 
 
 class Draws(Protocol):
-    """Anything that gives pair `index` of an epoch, always the same one."""
+    """Anything that gives pair `index`, always the same one."""
 
-    def draw(self, epoch: int, index: int) -> Pair:
+    def draw(self, index: int) -> Pair:
         """Draw a pair."""
         ...
 
@@ -88,7 +88,7 @@ def _batches(
 ) -> Generator[Batch, None, None]:
     if loaders == 0:
         while True:
-            yield collate([sampler.draw(0, step * size + i) for i in part])
+            yield collate([sampler.draw(step * size + i) for i in part])
             step += 1
     workers = ThreadPoolExecutor(loaders, thread_name_prefix="pairs")
     jobs: dict[int, list[Future[Pair]]] = {}
@@ -97,7 +97,7 @@ def _batches(
             for future in range(step, step + AHEAD):
                 if future not in jobs:
                     start = future * size
-                    jobs[future] = [workers.submit(sampler.draw, 0, start + i) for i in part]
+                    jobs[future] = [workers.submit(sampler.draw, start + i) for i in part]
             yield collate([job.result() for job in jobs.pop(step)])
             step += 1
     finally:

@@ -15,12 +15,11 @@ import numpy as np
 
 from siamtrack.core.config import from_dict, to_dict
 from siamtrack.core.writing import write_text
-from siamtrack.data.cache import read_image
+from siamtrack.data.cache import image_size, read_image
 from siamtrack.data.frames import Frame
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.data.pairs import PairSampler
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.sizes import image_size
 from siamtrack.errors import DatasetError
 from siamtrack.packages.card import Model
 from siamtrack.training import checkpoint as checkpoints

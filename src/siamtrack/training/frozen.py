@@ -15,7 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.models.graphs import write_graph
 from siamtrack.models.network import Network
 

@@ -45,7 +45,7 @@ def sheet(sampler: Draws, count: int = 24, columns: int = 4, first: int = 0) -> 
         columns: Pairs in a row.
         first: Index of the first.
     """
-    pictures = [pair_picture(sampler.draw(0, first + index)) for index in range(count)]
+    pictures = [pair_picture(sampler.draw(first + index)) for index in range(count)]
     return grid(pictures, columns)
 
 

@@ -290,7 +290,7 @@ def prepared_batches(
     jobs: dict[int, Future[_Prepared]] = {}
 
     def work(index: int) -> _Prepared:
-        return prepare(sampler.draw(0, index))
+        return prepare(sampler.draw(index))
 
     try:
         number, place = divmod(first, per_block)

@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime

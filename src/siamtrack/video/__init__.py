@@ -33,7 +33,7 @@ def open_video(
     Args:
         source: Path of a video file, a folder or a glob of images (taken in natural order), a URL
             such as `rtsp://` or `http://`, the number of a camera (also as text, where no file has
-            that name), or an iterable of arrays that `siamtrack.core.frames.as_rgb` takes.
+            that name), or an iterable of arrays that `siamtrack.core.images.as_rgb` takes.
         start: First frame to take, from 0.
         end: Frame to stop before; None: go on to the end.
         stride: Take every so manieth frame.

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Protocol
 
 from siamtrack.core.config import shown
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.errors import VideoError
 from siamtrack.video.latest import Newest
 

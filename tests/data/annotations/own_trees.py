@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.data.training.trees import (
+from tests.data.annotations.trees import (
     BOXES,
     FRAMES,
     HEIGHT,

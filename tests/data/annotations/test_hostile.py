@@ -8,8 +8,8 @@ import pytest
 from siamtrack.data.annotations import read_training
 from siamtrack.data.manifest import read_manifest
 from siamtrack.errors import DatasetError
-from tests.data.training.own_trees import OWN
-from tests.data.training.trees import TREES, write_text
+from tests.data.annotations.own_trees import OWN
+from tests.data.annotations.trees import TREES, write_text
 
 ANNOTATIONS = {".txt", ".xml", ".json", ".csv", ".ini", ".label", ".yaml", ".png"}
 TOKENS = [b"", b"\0", b"\xff\xfe", b"nan", b"-1", b"1e999", b"9" * 400, b"Infinity", b"null", b"[",

@@ -3,7 +3,7 @@ import pytest
 
 from siamtrack.data.annotations.masks import mask_boxes, read_mask
 from siamtrack.errors import ImageError
-from tests.data.training.trees import write_image, write_palette
+from tests.data.annotations.trees import write_image, write_palette
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])

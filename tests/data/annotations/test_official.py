@@ -11,7 +11,7 @@ from siamtrack.data.annotations.lasot_test import TEST_SEQUENCES
 from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Pool
 from siamtrack.errors import DatasetError, UnknownNameError
-from tests.data.training.trees import BOXES, FRAMES, TREES, got10k, lasot, write_text
+from tests.data.annotations.trees import BOXES, FRAMES, TREES, got10k, lasot, write_text
 
 STILLS = {"imagenet_det", "coco"}
 

@@ -8,8 +8,8 @@ from siamtrack.data.cache import read_image
 from siamtrack.data.importing import import_annotations
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.errors import DatasetError, UnknownNameError
-from tests.data.training.own_trees import OWN, coco_vid, cvat_images, cvat_video, mot, yolo
-from tests.data.training.trees import BOXES, FRAMES, PICTURES, got10k, write_image, write_text
+from tests.data.annotations.own_trees import OWN, coco_vid, cvat_images, cvat_video, mot, yolo
+from tests.data.annotations.trees import BOXES, FRAMES, PICTURES, got10k, write_image, write_text
 from tests.helpers import write_video
 
 STILLS = {"cvat_images", "yolo"}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.data.annotations.base import TRAINING
 from siamtrack.data.annotations.entries import still_entry
 from siamtrack.data.annotations.findings import Findings

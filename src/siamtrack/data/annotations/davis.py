@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 from siamtrack.data.annotations.base import TRAINING
 from siamtrack.data.annotations.findings import Findings
 from siamtrack.data.annotations.masks import mask_entries

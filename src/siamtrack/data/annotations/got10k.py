@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 from siamtrack.data.annotations.base import TRAINING
 from siamtrack.data.annotations.entries import numbered, track_entries
 from siamtrack.data.annotations.findings import Findings

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.decoding import decode
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
+from siamtrack.core.images import decode
 from siamtrack.data.annotations.entries import track_entries
 from siamtrack.data.annotations.findings import Findings
 from siamtrack.data.manifest import Entry

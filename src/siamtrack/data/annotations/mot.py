@@ -18,8 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows, text_of
 from siamtrack.data.annotations.entries import track_entries
 from siamtrack.data.annotations.findings import Findings
 from siamtrack.data.annotations.own import Pictures, own_format, own_name, pictures_beside

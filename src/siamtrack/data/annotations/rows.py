@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows, text_of
 from siamtrack.data.annotations.findings import Findings
 from siamtrack.errors import DatasetError
 

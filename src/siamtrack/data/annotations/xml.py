@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.errors import DatasetError
 
 

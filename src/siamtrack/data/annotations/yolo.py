@@ -16,12 +16,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 from siamtrack.data.annotations.entries import still_entry
 from siamtrack.data.annotations.findings import Findings
 from siamtrack.data.annotations.own import Pictures, own_format, own_name
+from siamtrack.data.cache import image_size
 from siamtrack.data.manifest import Entry
-from siamtrack.data.sizes import image_size
 from siamtrack.errors import DatasetError, ImageError
 
 Box = tuple[float, float, float, float]

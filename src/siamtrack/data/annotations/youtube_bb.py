@@ -24,8 +24,8 @@ import numpy as np
 from siamtrack.data.annotations.base import TRAINING
 from siamtrack.data.annotations.entries import track_entries
 from siamtrack.data.annotations.findings import Findings
+from siamtrack.data.cache import image_size
 from siamtrack.data.manifest import Entry
-from siamtrack.data.sizes import image_size
 from siamtrack.errors import DatasetError, ImageError
 
 _FILE = "yt_bb_detection_train.csv"

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.data.annotations.base import TRAINING
 from siamtrack.data.annotations.findings import Findings
 from siamtrack.data.annotations.masks import mask_entries

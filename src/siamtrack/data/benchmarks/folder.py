@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.boxes import Array
+from siamtrack.core.boxes import Array, polygons_to_ltwh
+from siamtrack.core.files import read_rows, read_text
 from siamtrack.core.images import image_files
-from siamtrack.core.text import polygons_to_ltwh, read_rows, read_text
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence

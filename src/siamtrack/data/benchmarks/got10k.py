@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.files import read_rows, read_text
 from siamtrack.core.images import image_files
-from siamtrack.core.text import read_rows, read_text
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete, frames_beside, hidden, labels, names_in
 from siamtrack.data.open import DATASETS

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows
 from siamtrack.data.layout import complete, frames_beside, hidden, labels, names_in
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.boxes import Array, ltrb_to_ltwh
+from siamtrack.core.files import read_text
 from siamtrack.core.images import image_files
-from siamtrack.core.text import read_text
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete
 from siamtrack.data.open import DATASETS

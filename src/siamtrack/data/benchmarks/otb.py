@@ -14,8 +14,8 @@ from functools import partial as bind
 from pathlib import Path
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.files import read_rows
 from siamtrack.core.images import image_files
-from siamtrack.core.text import read_rows
 from siamtrack.data.benchmarks.otb_table import Target, targets
 from siamtrack.data.frames import Frames, ImageFrames, NoFrames
 from siamtrack.data.open import DATASETS

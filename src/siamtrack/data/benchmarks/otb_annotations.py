@@ -9,8 +9,7 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.config import parse_json
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows, text_of
 from siamtrack.data.benchmarks.otb import ALIASES, annotated_only, otb_dataset
 from siamtrack.data.benchmarks.otb_table import targets
 from siamtrack.data.open import DATASETS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows
 from siamtrack.data.layout import complete, numbered_frames
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from siamtrack.core.boxes import ltrb_to_ltwh
+from siamtrack.core.files import read_rows
 from siamtrack.core.images import image_files
-from siamtrack.core.text import read_rows
 from siamtrack.data.frames import Frames, ImageFrames, VideoFrames
 from siamtrack.data.open import DATASETS
 from siamtrack.data.sequence import Dataset, Sequence

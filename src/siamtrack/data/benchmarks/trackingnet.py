@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.files import read_rows
 from siamtrack.core.images import image_files
-from siamtrack.core.text import read_rows
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete
 from siamtrack.data.open import DATASETS

@@ -11,7 +11,7 @@ import re
 from functools import partial as bind
 from pathlib import Path
 
-from siamtrack.core.text import read_rows
+from siamtrack.core.files import read_rows
 from siamtrack.data.frames import Frames, NoFrames
 from siamtrack.data.layout import complete, numbered_frames
 from siamtrack.data.open import DATASETS

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.boxes import Array
-from siamtrack.core.text import polygons_to_ltwh, read_rows, read_text
+from siamtrack.core.boxes import Array, polygons_to_ltwh
+from siamtrack.core.files import read_rows, read_text
 from siamtrack.data.benchmarks.votmask import mask_boxes
 from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete, frames_beside, labels, names_in

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.text import read_text
+from siamtrack.core.files import read_text
 from siamtrack.errors import DatasetError
 
 MOST_PIXELS = 1 << 26

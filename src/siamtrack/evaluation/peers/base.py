@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.boxes import Array
 from siamtrack.core.registry import Registry
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.tracks import Seen as Seen
+from siamtrack.core.tracks import Tracker
 from siamtrack.data.frames import Frame
 from siamtrack.errors import WeightsError
 
@@ -23,22 +22,11 @@ IMAGENET_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 IMAGENET_STD = np.array([58.395, 57.12, 57.375], np.float32)
 
 
-class Peer(Protocol):
-    """Makes a tracker from what stands behind the colon of its name."""
+PEERS: Registry[Callable[..., Tracker]] = Registry("tracker", "siamtrack.trackers")
+"""Kind of a tracker to what makes one: `maker(source, threads=0)`.
 
-    def __call__(self, source: str, *, threads: int = 0) -> Runnable:
-        """Return a tracker; `source` is a path or a name, `threads` 0 lets the engine choose."""
-
-
-PEERS: Registry[Peer] = Registry("tracker", "siamtrack.trackers")
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """Where a tracker sees its target: box (4,) ltwh in pixels, 0-based, and its own score."""
-
-    box: Array
-    score: float
+The source, a path or a name, is what stands behind the colon of its name; 0 threads let it choose.
+"""
 
 
 class Network:
@@ -89,7 +77,7 @@ def find_model(source: str, *patterns: str) -> Path:
     return found[0]
 
 
-def mean_colour(frame: Frame) -> tuple[float, ...]:
+def mean_color(frame: Frame) -> tuple[float, ...]:
     """Return the mean of each channel."""
     return tuple(float(value) for value in frame.mean(axis=(0, 1)))
 

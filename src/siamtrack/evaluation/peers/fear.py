@@ -16,7 +16,7 @@ from siamtrack.evaluation.peers.base import (
     Network,
     Seen,
     find_model,
-    mean_colour,
+    mean_color,
     stretched,
 )
 
@@ -46,7 +46,7 @@ class FearXS:
     def init(self, frame: Frame, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
-        self._pad = mean_colour(frame)
+        self._pad = mean_color(frame)
         patch, _ = stretched(frame, self._around(TEMPLATE_MARGIN), TEMPLATE, self._pad)
         (self._kernel,) = self._template({"image": patch})
 

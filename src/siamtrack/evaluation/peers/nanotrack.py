@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from siamtrack.core.boxes import Array
 from siamtrack.data.frames import Frame
 from siamtrack.errors import MissingExtraError
-from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, mean_colour
+from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, mean_color
 from siamtrack.tracking.crops import context_side
 
 TEMPLATE, SEARCH, STRIDE, TEMPLATE_CELLS = 127, 255, 16.0, 8
@@ -67,7 +67,7 @@ class NanoTrack:
         left, top, width, height = np.array(box, np.float64)
         self._centre: Array = np.array([left + width / 2, top + height / 2])
         self._size: Array = np.array([width, height])
-        self._pad = mean_colour(frame)
+        self._pad = mean_color(frame)
         patch = self._patch(frame, context_side(width, height), TEMPLATE)
         (self._kernel,) = self._template({"input": patch})
 

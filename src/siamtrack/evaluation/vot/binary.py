@@ -13,7 +13,7 @@ import math
 import struct
 from pathlib import Path
 
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
 from siamtrack.data.benchmarks.votmask import runs_box
 from siamtrack.errors import ResultsError
 

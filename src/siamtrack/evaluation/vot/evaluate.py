@@ -14,7 +14,7 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import Made, noting, to_make_again
-from siamtrack.core.tracks import Runnable, TrackerFactory
+from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.evaluate import sequence_made
@@ -42,7 +42,7 @@ class _Job:
 
 
 def evaluate_vot(
-    trackers: Mapping[str, Runnable | TrackerFactory | Path],
+    trackers: Mapping[str, Tracker | TrackerFactory | Path],
     dataset: Dataset,
     *,
     protocol: str = SUPERVISED,
@@ -129,7 +129,7 @@ def _repetitions(job: _Job) -> list[_Job]:
 
 
 def _runs(
-    tracker: Runnable | TrackerFactory,
+    tracker: Tracker | TrackerFactory,
     jobs: list[_Job],
     workers: Workers,
     resume: bool,
@@ -149,7 +149,7 @@ def _runs(
     return [done[index] for index in range(len(jobs))]
 
 
-def _work(tracker: Runnable, job: _Job) -> SupervisedRun | AnchorRun:
+def _work(tracker: Tracker, job: _Job) -> SupervisedRun | AnchorRun:
     """Run; what is written is what is evaluated."""
     if job.anchor is None:
         run = run_supervised(tracker, job.sequence)

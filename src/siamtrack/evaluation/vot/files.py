@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.reading import text_of
-from siamtrack.core.text import read_rows, read_text
+from siamtrack.core.files import read_rows, read_text, text_of
 from siamtrack.core.writing import write_text
 from siamtrack.data.benchmarks.votmask import mask_box
 from siamtrack.data.sequence import Sequence

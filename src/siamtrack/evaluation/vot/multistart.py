@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.tracks import Tracker
 from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.data.sequence import Sequence
 from siamtrack.evaluation.vot.regions import overlaps
@@ -51,7 +51,7 @@ def anchors_of(sequence: Sequence) -> list[tuple[int, int]]:
     return [(int(frame), int(np.sign(marks[frame]))) for frame in np.flatnonzero(marks)]
 
 
-def run_anchor(tracker: Runnable, sequence: Sequence, anchor: int, direction: int) -> AnchorRun:
+def run_anchor(tracker: Tracker, sequence: Sequence, anchor: int, direction: int) -> AnchorRun:
     """Run a tracker from an anchor to the end that its direction names.
 
     Raises:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.tracks import Runnable
+from siamtrack.core.tracks import Tracker
 from siamtrack.data.sequence import Sequence
 from siamtrack.evaluation.vot.regions import overlaps
 
@@ -46,7 +46,7 @@ def truth_of(sequence: Sequence) -> Array:
     return sequence.boxes if sequence.polygons is None else sequence.polygons
 
 
-def run_supervised(tracker: Runnable, sequence: Sequence, *, skip: int = SKIP) -> SupervisedRun:
+def run_supervised(tracker: Tracker, sequence: Sequence, *, skip: int = SKIP) -> SupervisedRun:
     """Run a tracker with new starts `skip` frames after each failure, an overlap of 0.
 
     Trackers start from the axis-aligned box around the region. A frame without one cannot be

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.core.frames import as_rgb
+from siamtrack.core.images import as_rgb
 
 
 @pytest.fixture

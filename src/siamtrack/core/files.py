@@ -1,22 +1,89 @@
-"""Rows of numbers in text files, as annotations and raw results use them."""
+"""Files that somebody else wrote: opened safely, as bytes, as text or as rows of numbers.
+
+Only ordinary files are read, and none that is larger than it may be: a pipe that is called
+`frame.png` would wait indefinitely, `/dev/zero` would never end.
+"""
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
+import stat
 import string
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from siamtrack.core.boxes import Array, ltrb_to_ltwh
-from siamtrack.core.plain import plain_rows
-from siamtrack.core.reading import MOST_ROWS, bytes_of
+from siamtrack.core.boxes import Array
 from siamtrack.errors import DatasetError, ResultsError
+
+MOST = 1 << 31
+"""Bytes that a file may have which is read in one piece; 2 GiB."""
+MOST_ROWS = 1 << 28
+"""Bytes that a text file with one row of numbers a frame may have; 256 MiB."""
 
 _SEPARATOR = re.compile(r"[,;\s]+")
 _AROUND = f",;{string.whitespace}"
+
+
+def open_ordinary(path: str | os.PathLike[str], most: int | None = None) -> BinaryIO:
+    """Open an ordinary file for reading; links are followed.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have; None: any number.
+
+    Raises:
+        OSError: If it cannot be read, is no ordinary file, or has more than `most` bytes.
+    """
+    name = os.fspath(path)
+    # a pipe is opened without waiting for its other end
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    number = os.open(name, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        status = os.fstat(number)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is no ordinary file", name)
+        if most is not None and status.st_size > most:
+            raise OSError(errno.EFBIG, f"has more than {most} bytes", name)
+    except BaseException:
+        os.close(number)
+        raise
+    return os.fdopen(number, "rb")
+
+
+def bytes_of(path: str | os.PathLike[str], most: int = MOST) -> bytes:
+    """Return what is in an ordinary file.
+
+    Raises:
+        OSError: As `open_ordinary`.
+
+    Example:
+        >>> bytes_of(os.devnull)
+        Traceback (most recent call last):
+        OSError: [Errno 22] is no ordinary file: '/dev/null'
+    """
+    with open_ordinary(path, most) as file:
+        return file.read()
+
+
+def text_of(
+    path: str | os.PathLike[str], encoding: str = "utf-8", errors: str = "strict", most: int = MOST
+) -> str:
+    """Return the text of an ordinary file, with line ends as Python has them.
+
+    Raises:
+        OSError: As `open_ordinary`.
+        UnicodeDecodeError: If it is no text of this encoding.
+    """
+    text = bytes_of(path, most).decode(encoding, errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_text(path: Path, error: type[DatasetError] | type[ResultsError] = DatasetError) -> str:
@@ -55,17 +122,16 @@ def read_rows(
             is not a row of numbers. The message names file and line.
     """
     try:
-        content = bytes_of(path, MOST_ROWS)
-        if quick := plain_rows([content], columns):
-            return quick[0]
-        lines = content.decode("utf-8-sig").rstrip().splitlines()
+        text = bytes_of(path, MOST_ROWS).decode("utf-8-sig").rstrip()
     except (OSError, UnicodeDecodeError) as reason:
         raise error(f"{path}: cannot be read as text ({reason})") from reason
-    if not lines:
+    if not text:
         raise error(f"{path}: the file is empty; expected one row of numbers per frame")
+    lines = text.splitlines()
     whole = _all_at_once(lines, columns)
     if whole is not None:
         return whole
+    # Something is wrong, or unusual: go line by line to name the first fault.
     rows: list[list[float]] = []
     for number, line in enumerate(lines, start=1):
         row = _numbers(line)
@@ -78,23 +144,6 @@ def read_rows(
             )
         rows.append(row)
     return np.array(rows, dtype=np.float64)
-
-
-def read_files(
-    paths: Sequence[Path],
-    columns: Collection[int],
-    error: type[DatasetError] | type[ResultsError] = DatasetError,
-) -> list[Array]:
-    """Read many files as `read_rows` reads each, ten times as fast if all are plain.
-
-    Raises:
-        DatasetError: As `read_rows`, for the first file that is at fault.
-    """
-    try:
-        contents = [bytes_of(path, MOST_ROWS) for path in paths]
-    except OSError:
-        contents = []
-    return plain_rows(contents, columns) or [read_rows(path, columns, error) for path in paths]
 
 
 def _all_at_once(lines: list[str], columns: Collection[int]) -> Array | None:
@@ -116,14 +165,3 @@ def _numbers(line: str) -> list[float] | None:
     except ValueError:
         return None
     return None if any(math.isinf(value) for value in values) else values
-
-
-def polygons_to_ltwh(polygons: Array) -> Array:
-    """Return the axis-aligned boxes (N, 4) around polygons (N, 2 * corners) of x, y pairs.
-
-    Example:
-        >>> polygons_to_ltwh(np.array([[1.0, 0, 3, 2, 1, 4, 0, 2]])).tolist()
-        [[0.0, 0.0, 3.0, 4.0]]
-    """
-    corners = polygons.reshape(len(polygons), -1, 2)
-    return ltrb_to_ltwh(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1))
