@@ -30,8 +30,7 @@ from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import TrainConfig, checkpoint, preset, train
-from siamtrack.training.runtime import live_model
-from siamtrack.training.validation import excerpt, track_sequences
+from siamtrack.training.monitor import excerpt, live_model, track_sequences
 
 ROOT = Path(__file__).parent.parent
 NETWORKS: dict[str, dict[str, Any]] = {

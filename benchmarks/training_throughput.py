@@ -31,7 +31,8 @@ from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import Pair, PairSampler
 from siamtrack.training import TrainConfig, Watch, preset, train
 from siamtrack.training.batches import collate
-from siamtrack.training.schedule import set_trained, trained_stages
+from siamtrack.training.config import trained_stages
+from siamtrack.training.loop import set_trained
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,7 +7,7 @@ from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import checkpoint, train
 from siamtrack.training.frozen import FrozenFront
-from siamtrack.training.schedule import set_trained
+from siamtrack.training.loop import set_trained
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL
 from tests.training.test_resume import TINY

@@ -12,9 +12,8 @@ from siamtrack.errors import UnknownNameError
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.network import SiamFCConfig, build_network
 from siamtrack.training import PRESETS, TrainConfig, checkpoint, preset, train
-from siamtrack.training.loop import build_optimiser, start
-from siamtrack.training.presets import SIAMDW_UNFREEZING
-from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
+from siamtrack.training.config import SIAMDW_UNFREEZING, rate_factor, trained_stages
+from siamtrack.training.loop import build_optimiser, set_trained, start
 from tests.training.manifest import write_manifest
 from tests.training.test_resume import TINY
 

@@ -59,7 +59,7 @@ class Train:
         from siamtrack.data.open import open_dataset
         from siamtrack.data.pairs import PairSampler
         from siamtrack.training import Watch, preset, train
-        from siamtrack.training.ranks import join
+        from siamtrack.training.distributed import join
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
         values = read_settings(self.config)

@@ -25,9 +25,7 @@ from siamtrack.packages.card import Model
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.loop import train
-from siamtrack.training.runtime import live_model
-from siamtrack.training.validation import track_sequences
-from siamtrack.training.watch import Watch
+from siamtrack.training.monitor import Watch, live_model, track_sequences
 
 SHORTEST = 5
 """Frames that a held-out part needs; shorter videos are trained on whole."""

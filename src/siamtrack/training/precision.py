@@ -18,7 +18,7 @@ class _FloatConv2d(nn.Conv2d):
             other.padding,  # type: ignore[arg-type]
             other.dilation,  # type: ignore[arg-type]
             other.groups,
-            padding_mode=other.padding_mode,  # type: ignore[arg-type]
+            padding_mode=other.padding_mode,
             device="meta",
         )
         self.weight, self.bias = other.weight, other.bias

@@ -81,7 +81,7 @@ def test_it_trains_exports_and_tracks(name, kind, package, tmp_path):
 
 def test_what_is_no_head_is_refused(package):
     structure = BoxTrackerConfig(backbone="alexnet", width=0.05, template=87, search=127)
-    with pytest.raises(PluginError, match="head 'none' returned .* which has no kind"):
+    with pytest.raises(PluginError, match=r"head 'none' returned .* which has no kind"):
         build_network(replace(structure, head="none"))
     with pytest.raises(UnknownNameError, match="did you mean 'shallow'"):
         build_network(replace(structure, head="shalow"))

@@ -1,4 +1,4 @@
-"""Exports as the page sees them: with progress, cancelled when the page wants or goes away.
+"""Exports under way: with progress, cancelled when the page wants or goes away.
 
 A page opens a WebSocket and sends `{"format": ..., "model": ...}`. It hears the state "working"
 with `done` and `total`, then "ready" with an `id`, fetches the file under that, and hears "sent". A
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import re
 import secrets
@@ -30,18 +29,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from siamtrack.core.boundary import log, sentence
 from siamtrack.core.config import parse_json
 from siamtrack.errors import SiamtrackError
-from siamtrack.studio.asking import accepted_session, session_of
-from siamtrack.studio.exports import FORMATS, result_of, write_export
+from siamtrack.studio.export_files import FORMATS, PIECE, result_of, split, write_export, zip_pieces
+from siamtrack.studio.library import choose
+from siamtrack.studio.request import GONE, accepted_session, send, session_of, until_gone
+from siamtrack.studio.security import told
 from siamtrack.studio.session import Session
-from siamtrack.studio.shield import told
-from siamtrack.studio.yolo import split, zip_pieces
 
 logger = logging.getLogger(__name__)
 
 EVERY = 0.1
 """Seconds between two reports."""
-PIECE = 1 << 18
-SEND_TIMEOUT = 10.0
 
 
 class CancelledError(Exception):
@@ -54,7 +51,7 @@ class Export:
     Args:
         session: Of what.
         format: One of `FORMATS`.
-        model: Whose tracks.
+        model: Whose tracks; None: the first model's.
 
     Raises:
         ValueError: If there is no such format or model, or nothing to export.
@@ -64,11 +61,10 @@ class Export:
         state: working, ready, sent or failed.
     """
 
-    def __init__(self, session: Session, format: str, model: str) -> None:
+    def __init__(self, session: Session, format: str, model: str | None) -> None:
         if format not in FORMATS:
             raise ValueError(f"format {format!r}: expected one of {', '.join(FORMATS)}")
-        if model not in session.models.names:
-            raise ValueError(f"no model {model!r} here")
+        model = choose(model, session.models.names)
         session.settle()
         self.id, self.state, self.error = secrets.token_hex(16), "working", ""
         self.done = self.total = 0
@@ -91,8 +87,8 @@ class Export:
     @property
     def status(self) -> dict[str, Any]:
         """What pages are told."""
-        found: dict[str, Any] = {"state": self.state, "done": self.done, "total": self.total}
-        return {**found, "id": self.id, "error": self.error}
+        progress = {"state": self.state, "done": self.done, "total": self.total}
+        return {**progress, "id": self.id, "error": self.error}
 
     def cancel(self) -> None:
         """End it before its next frame; from any thread."""
@@ -175,16 +171,17 @@ async def export(socket: WebSocket) -> None:
         return
     try:
         hello = parse_json(await socket.receive_text())
-        model = str(hello.get("model", session.models.names[0]))
-        made = await run_in_threadpool(Export, session, str(hello.get("format")), model)
+        format, model = str(hello.get("format")), hello.get("model")
+        made = await run_in_threadpool(Export, session, format, model)
     except (SiamtrackError, ValueError, TypeError, AttributeError) as error:
-        await _say(socket, {"state": "failed", "error": told(error)})
+        with contextlib.suppress(*GONE):
+            await send(socket, {"state": "failed", "error": told(error)})
         return
     except (WebSocketDisconnect, KeyError):
         return
     session.exports[made.id] = made
     work = asyncio.create_task(run_in_threadpool(made.work))
-    gone = asyncio.create_task(_until_gone(socket))
+    gone = asyncio.create_task(until_gone(socket))
     try:
         await _report(socket, made, gone)
     finally:
@@ -197,29 +194,15 @@ async def export(socket: WebSocket) -> None:
 
 
 async def _report(socket: WebSocket, made: Export, gone: asyncio.Task[None]) -> None:
-    told: dict[str, Any] = {}
-    while not gone.done():
-        status = made.status
-        if status != told:
-            told = status
-            if not await _say(socket, status) or status["state"] in ("sent", "failed"):
-                return
-        await asyncio.wait([gone], timeout=EVERY)
-
-
-async def _until_gone(socket: WebSocket) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError, KeyError):
-        while True:
-            await socket.receive_text()
-
-
-async def _say(socket: WebSocket, message: dict[str, Any]) -> bool:
-    """Send a message; return whether the page was there to take it."""
-    try:
-        await asyncio.wait_for(socket.send_text(json.dumps(message)), SEND_TIMEOUT)
-    except (WebSocketDisconnect, RuntimeError, TimeoutError, asyncio.TimeoutError):
-        return False
-    return True
+    reported: dict[str, Any] = {}
+    with contextlib.suppress(*GONE):
+        while not gone.done():
+            if (status := made.status) != reported:
+                reported = status
+                await send(socket, status)
+                if status["state"] in ("sent", "failed"):
+                    return
+            await asyncio.wait([gone], timeout=EVERY)
 
 
 class _Abortable(StreamingResponse):

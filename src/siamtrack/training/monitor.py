@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
 from siamtrack.core.writing import append, naming, write_whole
-from siamtrack.data.sequence import Dataset
+from siamtrack.data.frames import Frame, Frames
+from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import MissingExtraError
+from siamtrack.evaluation.run import run_tracker
+from siamtrack.evaluation.scores import score_sequence
+from siamtrack.models.network import Network
 from siamtrack.packages.card import Model
+from siamtrack.packages.write import card_of
+from siamtrack.runtimes.torch import TorchRuntime
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training.batches import Batch
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.pictures import answers, write_picture
-from siamtrack.training.validation import excerpt, track_sequences
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +91,13 @@ class Log:
             excerpt(watch.validate, watch.sequences, watch.frames) if watch.validate else []
         )
         self._bar = tqdm(
-            total=config.steps * config.batch, initial=first * config.batch, unit=" pairs",
-            disable=not watch.bar, file=sys.stderr, mininterval=0.5,
-        )  # fmt: skip
+            total=config.steps * config.batch,
+            initial=first * config.batch,
+            unit=" pairs",
+            disable=not watch.bar,
+            file=sys.stderr,
+            mininterval=0.5,
+        )
 
     def __enter__(self) -> Log:
         return self
@@ -97,7 +109,7 @@ class Log:
             self._board.close()
 
     def step(self, done: int, parts: Mapping[str, Tensor], waited: float, **facts: float) -> None:
-        """Take in what a step gave; every so many steps their mean becomes a line.
+        """Take in what a step gave; every `watch.every` steps their means become a line.
 
         Args:
             done: Steps done, this one included.
@@ -112,23 +124,27 @@ class Log:
         self._bar.update(self.config.batch)
         if done % self.watch.every and done != self.config.steps:
             return
+        # The means since the last line, and how fast these steps were
         now, count = time.monotonic(), self._count
         seconds = max(now - self._began, 1e-9)
         means = {name: round(value / count, 4) for name, value in self._sums.items()}
         speed = count * self.config.batch / seconds
         share = self._waited / seconds
         left = (self.config.steps - done) * seconds / count
-        self.write({
-            **means, "step": done, "pairs_per_second": round(speed, 1),
-            "data_share": round(share, 3), **facts,
-        })  # fmt: skip
+        pace = {"step": done, "pairs_per_second": round(speed, 1), "data_share": round(share, 3)}
+        self.write({**means, **pace, **facts})
         if self.watch.bar:
             self._bar.set_postfix(loss=f"{means['loss']:.4f}", data=f"{share:.0%}", refresh=False)
         else:
             logger.info(
                 "step %d of %d: loss %.4f, %.1f pairs/s, %.0f %% of the time for data, %s left",
-                done, self.config.steps, means["loss"], speed, 100 * share, _clock(left),
-            )  # fmt: skip
+                done,
+                self.config.steps,
+                means["loss"],
+                speed,
+                100 * share,
+                _clock(left),
+            )
         self._sums, self._count, self._waited, self._began = {}, 0, 0.0, now
 
     def write(self, line: Mapping[str, Any]) -> None:
@@ -175,26 +191,6 @@ class Log:
         return bool(self._sequences) and (last or done % self.watch.validate_every == 0)
 
 
-class NoLog:
-    """What a process keeps that is not the first of its run: nothing."""
-
-    def __enter__(self) -> NoLog:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def step(self, done: int, parts: Mapping[str, Tensor], waited: float, **facts: float) -> None:
-        """Do nothing."""
-
-    def is_shown(self, done: int) -> bool:
-        """Never."""
-        return False
-
-    def show(self, done: int, model: Model, batch: Batch) -> None:
-        """Do nothing."""
-
-
 def _forget_after(file: Path, step: int) -> None:
     """Take lines of steps after `step`, and broken ones, out of the metrics."""
     if not file.exists():
@@ -221,3 +217,88 @@ def _board(out: Path) -> Any:
     except ImportError as error:
         raise MissingExtraError("--tensorboard", "tensorboard", "tensorboard") from error
     return SummaryWriter(str(out))
+
+
+def live_model(network: Network, weights: Mapping[str, Tensor] | None = None) -> Model:
+    """Return a model that `SiamTracker` takes, from a network that need not be exported.
+
+    Args:
+        network: It is copied, and not changed.
+        weights: State to track with, such as the average; its own otherwise.
+    """
+    twin = copy.deepcopy(network)
+    if weights is not None:
+        twin.load_state_dict(dict(weights))
+    twin.eval()
+    return Model(card_of(twin, "training"), TorchRuntime(twin))
+
+
+class FirstFrames:
+    """The first frames of a longer series.
+
+    Args:
+        frames: The series.
+        count: How many to offer.
+    """
+
+    def __init__(self, frames: Frames, count: int) -> None:
+        self.frames, self.count = frames, min(count, len(frames))
+        self.files: tuple[Path, ...] = frames.files[: self.count]
+
+    def missing(self) -> tuple[Path, ...]:
+        """Return the files that should be there and are not."""
+        return tuple(set(self.frames.missing()) & set(self.files))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.frames[range(self.count)[index]]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(self.count))
+
+
+def excerpt(dataset: Dataset, sequences: int, frames: int) -> list[Sequence]:
+    """Return the beginnings of some sequences, spread evenly over a data set.
+
+    Args:
+        dataset: Where to take them from.
+        sequences: How many at most.
+        frames: Frames of each at most, counted from its first annotated one.
+
+    Raises:
+        ValueError: If either number is below 1.
+    """
+    if sequences < 1 or frames < 1:
+        raise ValueError(f"{sequences} sequences of {frames} frames: expected at least 1 of both")
+    count = min(sequences, len(dataset))
+    picked = [dataset[int(index)] for index in np.linspace(0, len(dataset) - 1, count).round()]
+    short = []
+    for sequence in picked:
+        length = min(len(sequence), sequence.init_frame + frames)
+        part = FirstFrames(sequence.frames, length)
+        short.append(Sequence(sequence.name, part, sequence.boxes[:length]))
+    return short
+
+
+def track_sequences(model: Model, sequences: Iterable[Sequence]) -> dict[str, float]:
+    """Track each sequence once and return the mean scores.
+
+    Returns:
+        `success` (AUC) and `precision` (at 20 px), means over the sequences in [0, 1], and
+        `frames`, the number of frames tracked.
+
+    Raises:
+        DatasetError: If a frame cannot be read.
+    """
+    tracker = SiamTracker(model)
+    scores = [
+        score_sequence(sequence.name, run_tracker(tracker, sequence).boxes, sequence.boxes)
+        for sequence in sequences
+    ]
+    return {
+        "success": round(float(np.mean([score.success for score in scores])), 4),
+        "precision": round(float(np.mean([score.precision for score in scores])), 4),
+        "frames": sum(score.frames for score in scores),
+    }

@@ -6,13 +6,39 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
 
 from siamtrack.core.boxes import centres
 from siamtrack.core.images import Image
 from siamtrack.packages.card import Model
-from siamtrack.studio.scene import Key, Table
+from siamtrack.studio.clip import encode
+from siamtrack.studio.request import frame_of, model_of, number_of, session_of
+from siamtrack.studio.timeline import Key, Table
 from siamtrack.tracking.crops import cut, mean_color, square_window, template_side
 from siamtrack.tracking.target import Target
+
+
+def overlay(request: Request) -> Response:
+    """Give the template (`what=template`) or the response of a target in a frame, as JPEG."""
+    session, index = session_of(request), frame_of(request)
+    model, number = model_of(request, session), number_of(request, "target")
+    with session.project.lock:
+        target, known = session.project.target(number), session.project.known(number, model)
+        if index >= len(known.owner):
+            raise LookupError("no such frame")
+        stamp = int(known.stamp[index])
+        keys = [key for key in target.ordered() if key.box is not None]
+    if not keys:
+        raise LookupError("the target has no box")
+    # The key that the frame depends on, or else the nearest one
+    key = min(keys, key=lambda each: (each.stamp != stamp, abs(each.frame - index)))
+    loaded, read = session.models(model), session.clip.image
+    if request.query_params.get("what") == "template":
+        picture = template_picture(loaded, read, key)
+    else:
+        picture = response_picture(loaded, read, key, known, index)
+    return Response(encode(picture), media_type="image/jpeg")
 
 
 def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Image:
@@ -44,13 +70,13 @@ def response_picture(
     target = Target(model, read(key.frame), key.box)
     target.move(last[:4])
     windows = target.windows()
-    middle = len(windows) // 2 if model.card.kind == "response" else 0
+    middle = len(windows) // 2
     patch = target.patches(read(index), windows[middle : middle + 1])
     score = model.runtime.respond(target.kernel, patch).score[0]
-    return _overlay(patch[0], score, model.card.stride)
+    return _colored(patch[0], score, model.card.stride)
 
 
-def _overlay(patch: Image, score: np.ndarray, stride: int) -> Image:
+def _colored(patch: Image, score: np.ndarray, stride: int) -> Image:
     """Colour a patch by a response map whose cells lie `stride` pixels apart, in the middle."""
     low, high = float(np.nanmin(score)), float(np.nanmax(score))
     share = np.nan_to_num((score - low) / max(high - low, 1e-6)).astype(np.float32)

@@ -1,7 +1,7 @@
 // The template and the response of the selected target in this frame, while the part is open.
 import { $ } from "./dom.js";
 
-export class Look {
+export class Overlay {
   constructor(store) {
     this.store = store;
     this.part = $("look");

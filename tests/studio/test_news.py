@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from siamtrack.studio.hub import MOST_WAITING, Hub
+from siamtrack.studio.news import MOST_WAITING, Hub
 from tests.studio.conftest import FRAMES, SOCKETS
 
 
