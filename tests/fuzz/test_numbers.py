@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import siamtrack
 from siamtrack.core.config import from_dict, to_dict
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.pairs import PairConfig
 from siamtrack.data.prepare import CropConfig
 from siamtrack.errors import DatasetError, SiamtrackError, WeightsError

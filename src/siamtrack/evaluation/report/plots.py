@@ -11,20 +11,20 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#444444")
-"""Colours that people with a colour vision deficiency tell apart (Okabe and Ito)."""
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#444444")
+"""Colors that people with a color vision deficiency tell apart (Okabe and Ito)."""
 DASHES = ("", "7 3", "2 3")
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 460, 330, 52, 34, 14, 44
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One labelled curve or point of a plot; `colour` is one of `COLOURS`, or by its place."""
+    """One labelled curve or point of a plot; `color` is one of `COLORS`, or by its place."""
 
     label: str
     x: Array
     y: Array
-    colour: int | None = None
+    color: int | None = None
 
 
 def line_plot(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> str:
@@ -55,10 +55,10 @@ def scatter_plot(title: str, x_label: str, y_label: str, points: Sequence[Line])
     axes = _Axes(float(np.floor(values.min())), float(np.floor(values.max()) + 1), log=True)
     parts = [axes.frame(title, x_label, y_label)]
     for index, (point, value) in enumerate(zip(points, values, strict=True)):
-        colour = COLOURS[_number(point, index) % len(COLOURS)]
+        color = COLORS[_number(point, index) % len(COLORS)]
         x, y = axes.x(float(value)), axes.y(float(point.y[0]))
         tip = f"<title>{html.escape(point.label)}</title>"
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{colour}">{tip}</circle>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{color}">{tip}</circle>')
     return _svg(title, parts, points)
 
 
@@ -106,13 +106,13 @@ class _Axes:
 
 
 def _number(line: Line, index: int) -> int:
-    return index if line.colour is None else line.colour
+    return index if line.color is None else line.color
 
 
 def _stroke(index: int) -> str:
-    dash = DASHES[index // len(COLOURS) % len(DASHES)]
+    dash = DASHES[index // len(COLORS) % len(DASHES)]
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'fill="none" stroke="{COLOURS[index % len(COLOURS)]}" stroke-width="2"{dashes}'
+    return f'fill="none" stroke="{COLORS[index % len(COLORS)]}" stroke-width="2"{dashes}'
 
 
 def _svg(title: str, parts: Sequence[str], legend: Sequence[Line]) -> str:

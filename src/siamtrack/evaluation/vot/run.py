@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.owning import owning
-from siamtrack.core.parallel import Workers, run_jobs
-from siamtrack.core.provenance import Made, noting, to_make_again
+from siamtrack.core.parallel import Workers
+from siamtrack.core.provenance import Made, noting
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.evaluate import sequence_made
-from siamtrack.evaluation.figures import Curve, Figures
+from siamtrack.evaluation.report import Curve, Report
+from siamtrack.evaluation.run import run_resumable, sequence_made
 from siamtrack.evaluation.vot import files, multistart, supervised
 from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
 from siamtrack.evaluation.vot.supervised import SupervisedRun, run_supervised
@@ -27,10 +26,15 @@ logger = logging.getLogger(__name__)
 
 SUPERVISED, MULTISTART = "vot", "vot-multistart"
 INTERVALS = {
-    "VOT2015": (108, 371), "VOT2016": (108, 371), "VOT2017": (100, 356), "VOT2018": (100, 356),
-    "VOT2019": (46, 291), "VOT2020": (115, 755), "VOT2021": (115, 755), "VOT2022": (115, 755),
-}  # fmt: skip
+    **dict.fromkeys(("VOT2015", "VOT2016"), (108, 371)),
+    **dict.fromkeys(("VOT2017", "VOT2018"), (100, 356)),
+    "VOT2019": (46, 291),
+    **dict.fromkeys(("VOT2020", "VOT2021", "VOT2022"), (115, 755)),
+}
 """Lengths over which EAO averages; each year has its own."""
+
+
+VotRun = SupervisedRun | AnchorRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ def evaluate_vot(
     interval: tuple[int, int] | None = None,
     made: Mapping[str, Made] | None = None,
     overwrite: bool = False,
-) -> Figures:
+) -> Report:
     """Evaluate trackers by `vot` (supervised) or `vot-multistart` (from anchors).
 
     Args:
@@ -65,11 +69,11 @@ def evaluate_vot(
         resume: Use what is in `out`.
         interval: Shortest and longest sequence over which EAO averages; the year's by default.
             Without either, EAO is left out.
-        made: What each tracker is made of, by name, as for `siamtrack.evaluation.evaluate`.
+        made: What each tracker is made of, by name, as for `siamtrack.evaluation.run`.
         overwrite: Run again what was made otherwise.
 
     Returns:
-        Figures: EAO, accuracy, and robustness (multi-start: part of frames tracked; supervised:
+        Report with EAO, accuracy, and robustness (multi-start: part of frames tracked; supervised:
         failures, and failures per 100 frames, lower is better). The curve of the expected overlap
         ends with the longest run, as the toolkit's does.
 
@@ -92,22 +96,28 @@ def evaluate_vot(
             if made is not None:
                 own = made[name]
                 jobs = [replace(j, made={**own, **sequence_made(j.sequence)}) for j in jobs]
-            with nullcontext() if folder is None else owning(folder):
-                runs = _runs(tracker, jobs, workers, resume, overwrite)
-        summarise = _supervised if protocol == SUPERVISED else _multistart
-        overall[name], rows[name], curves[name] = summarise(jobs, runs, dataset, interval)
-    lengths = next(iter(curves.values()))
-    plot = Curve(
-        "Expected overlap", "frames after the start", "expected average overlap",
-        {name: (np.arange(len(curve), dtype=np.float64), curve)
-         for name, curve in curves.items()},
-    )  # fmt: skip
+            runs = run_resumable(
+                _work, tracker, jobs, _finished, folder, workers, resume, overwrite
+            )
+        summarize = _supervised if protocol == SUPERVISED else _multistart
+        overall[name], rows[name], curves[name] = summarize(jobs, runs, dataset, interval)
+    lines = {name: (np.arange(len(y), dtype=np.float64), y) for name, y in curves.items()}
+    title, x_label = "Expected overlap", "frames after the start"
+    plot = Curve(title, x_label, "expected average overlap", lines)
+    longest = len(next(iter(curves.values())))
     notes = [f"the data set lacks {missing}" for missing in dataset.missing]
     if interval is None:
         notes.append("no EAO: the data set has no interval of lengths of its own; give one")
-    elif interval[0] > len(lengths):
+    elif interval[0] > longest:
         notes.append(f"no EAO: no sequence has {interval[0]} frames")
-    return Figures(dataset.name, protocol, overall, rows, (plot,), tuple(notes))
+    return Report(
+        dataset.name,
+        protocol=protocol,
+        notes=tuple(notes),
+        figures=overall,
+        rows=rows,
+        curves=(plot,),
+    )
 
 
 def _jobs(sequence: Sequence, protocol: str, folder: Path | None) -> list[_Job]:
@@ -128,51 +138,29 @@ def _repetitions(job: _Job) -> list[_Job]:
     return [_Job(job.sequence, None, file) for file in found or [job.file]]
 
 
-def _runs(
-    tracker: Tracker | TrackerFactory,
-    jobs: list[_Job],
-    workers: Workers,
-    resume: bool,
-    overwrite: bool,
-) -> list[SupervisedRun | AnchorRun]:
-    done: dict[int, SupervisedRun | AnchorRun] = {}
-    again = to_make_again([job.file for job in jobs], [job.made for job in jobs], resume, overwrite)
-    for index, job in enumerate(jobs):
-        if job.file not in again and resume and job.file is not None and job.file.is_file():
-            try:
-                done[index] = _read(job)
-            except ResultsError as reason:
-                logger.warning("%s: is run again (%s)", job.file, reason)
-    todo = [index for index in range(len(jobs)) if index not in done]
-    for position, run in run_jobs(_work, tracker, [jobs[index] for index in todo], workers):
-        done[todo[position]] = run
-    return [done[index] for index in range(len(jobs))]
+def _finished(job: _Job) -> VotRun | None:
+    try:
+        return _read(job)
+    except ResultsError as reason:
+        logger.warning("%s: is run again (%s)", job.file, reason)
+        return None
 
 
-def _work(tracker: Tracker, job: _Job) -> SupervisedRun | AnchorRun:
+def _work(tracker: Tracker, job: _Job) -> VotRun:
     """Run; what is written is what is evaluated."""
+    run: VotRun
     if job.anchor is None:
         run = run_supervised(tracker, job.sequence)
-        if job.file is None:
-            return run
-        with _noting(job):
-            files.write_supervised(job.file, run)
     else:
-        part = run_anchor(tracker, job.sequence, *job.anchor)
-        if job.file is None:
-            return part
-        with _noting(job):
-            files.write_anchor(job.file, part)
+        run = run_anchor(tracker, job.sequence, *job.anchor)
+    if job.file is None:
+        return run
+    with nullcontext() if job.made is None else noting(job.file, job.made):
+        files.write_run(job.file, run)
     return _read(job)
 
 
-def _noting(job: _Job) -> AbstractContextManager[None]:
-    if job.made is None or job.file is None:
-        return nullcontext()
-    return noting(job.file, job.made)
-
-
-def _read(job: _Job) -> SupervisedRun | AnchorRun:
+def _read(job: _Job) -> VotRun:
     if job.file is None:
         raise ResultsError(f"{job.sequence.name}: no file to read")
     file = files.existing(job.file)
@@ -186,12 +174,12 @@ _Summary = tuple[dict[str, float], dict[str, dict[str, float]], Array]
 
 def _supervised(
     jobs: list[_Job],
-    runs: list[SupervisedRun | AnchorRun],
+    runs: list[VotRun],
     dataset: Dataset,
     interval: tuple[int, int] | None,
 ) -> _Summary:
-    pairs = [(run, job.sequence) for job, run in zip(jobs, runs, strict=True)
-             if isinstance(run, SupervisedRun)]  # fmt: skip
+    every = zip(runs, jobs, strict=True)
+    pairs = [(run, job.sequence) for run, job in every if isinstance(run, SupervisedRun)]
     rows = {}
     for sequence in dataset:
         own = [pair for pair in pairs if pair[1] is sequence]
@@ -223,7 +211,7 @@ def _weighted(rows: dict[str, dict[str, float]], figure: str, dataset: Dataset) 
 
 def _multistart(
     jobs: list[_Job],
-    runs: list[SupervisedRun | AnchorRun],
+    runs: list[VotRun],
     dataset: Dataset,
     interval: tuple[int, int] | None,
 ) -> _Summary:

@@ -4,46 +4,30 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from siamtrack.core.boxes import Array, ltwh_to_ltrb
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.data.sequence import Dataset, Sequence
-from siamtrack.evaluation.found import find_runs
-from siamtrack.evaluation.plots import COLOURS
-from siamtrack.evaluation.report import Report
-from siamtrack.evaluation.results import fit_lengths, read_results
+from siamtrack.evaluation.report.html import Video
+from siamtrack.evaluation.report.plots import COLORS
+from siamtrack.evaluation.report.report import Report
+from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
 
 WIDTH, FRAMES, RATE, QUALITY = 384, 150, 15, 31
 WHITE = (255, 255, 255)
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A video of a sequence with the boxes of trackers.
-
-    Args:
-        sequence: Name of the sequence.
-        figures: Success of each tracker on it.
-        video: MP4 file.
-    """
-
-    sequence: str
-    figures: Mapping[str, float]
-    video: bytes
-
-
-def comparison_clips(
+def comparison_videos(
     report: Report, dataset: Dataset, folders: Mapping[str, Path], *, count: int = 4
-) -> list[Clip]:
-    """Return clips of the sequences on which the trackers differ most.
+) -> list[Video]:
+    """Return videos of the sequences on which the trackers differ most.
 
     Args:
-        report: Ranks the trackers; colours are those of its plots.
+        report: Ranks the trackers; colors are those of its plots.
         dataset: Where the frames come from.
         folders: Raw results of each tracker.
         count: How many sequences.
@@ -60,7 +44,7 @@ def comparison_clips(
         return max(figures) - min(figures)
 
     chosen = sorted(shared, key=lambda name: -spread(name))[:count]
-    clips = []
+    videos = []
     for name in chosen:
         sequence, boxes = dataset[name], {}
         for tracker in report.trackers:
@@ -68,12 +52,12 @@ def comparison_clips(
             raw = read_results(path, origin=dataset.origin, absent=True)
             boxes[tracker] = fit_lengths(raw, sequence, path, "align")[0]
         figures = {tracker: row[name] for tracker, row in values.items()}
-        clips.append(Clip(name, figures, clip_video(sequence, boxes)))
-    return clips
+        videos.append(Video(name, figures, draw_video(sequence, boxes)))
+    return videos
 
 
-def clip_video(sequence: Sequence, boxes: Mapping[str, Array]) -> bytes:
-    """Return an MP4 of a sequence with the boxes of trackers in the order of their colours.
+def draw_video(sequence: Sequence, boxes: Mapping[str, Array]) -> bytes:
+    """Return an MP4 of a sequence with the boxes of trackers in the order of their colors.
 
     The true box is white and thin. Up to 150 frames are taken, evenly spread.
     """
@@ -96,22 +80,22 @@ def clip_video(sequence: Sequence, boxes: Mapping[str, Array]) -> bytes:
     return buffer.getvalue()
 
 
-def draw_boxes(frame: Frame, truth: Array, boxes: Mapping[str, Array], index: int) -> Frame:
-    """Return the frame at the clip's size, with even sides, and the boxes in it."""
+def draw_boxes(frame: Image, truth: Array, boxes: Mapping[str, Array], index: int) -> Image:
+    """Return the frame at the video's size, with even sides, and the boxes in it."""
     scale = min(1.0, WIDTH / frame.shape[1])
     size = tuple(max(2, round(side * scale / 2) * 2) for side in frame.shape[1::-1])
     picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     rows = [(truth, WHITE, 1)]
     for number, track in enumerate(boxes.values()):
         box = track[index] if index < len(track) else np.full(4, np.nan)
-        rows.append((box, _rgb(COLOURS[number % len(COLOURS)]), 2))
-    for box, colour, line in reversed(rows):
+        rows.append((box, _rgb(COLORS[number % len(COLORS)]), 2))
+    for box, color, line in reversed(rows):
         if np.isfinite(box).all():
             edges = np.rint(np.clip(ltwh_to_ltrb(box) * scale, -1e4, 1e4)).astype(int)
-            cv2.rectangle(picture, edges[:2].tolist(), edges[2:].tolist(), colour, line)
+            cv2.rectangle(picture, edges[:2].tolist(), edges[2:].tolist(), color, line)
     return np.asarray(picture, np.uint8)
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+def _rgb(color: str) -> tuple[int, int, int]:
+    red, green, blue = (int(color[k : k + 2], 16) for k in (1, 3, 5))
     return red, green, blue

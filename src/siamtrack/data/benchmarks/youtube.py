@@ -1,4 +1,15 @@
-"""YouTube-BoundingBoxes, detection part: `youtube-bb:PATH`.
+"""Videos of YouTube, to train on: YouTube-VOS, `youtube-vos:PATH`; YouTube-BB, `youtube-bb:PATH`.
+
+YouTube-VOS 2018 and 2019, boxes from masks:
+
+    PATH/train/meta.json                                videos/ID/objects/NUMBER/category
+    PATH/train/JPEGImages/003234408d/00000.jpg ...
+    PATH/train/Annotations/003234408d/00000.png ...     object numbers, every fifth frame
+
+PATH may also be the `train` folder itself. Xu et al., "YouTube-VOS", 2018,
+https://arxiv.org/abs/1809.03327.
+
+YouTube-BoundingBoxes, detection part:
 
     PATH/yt_bb_detection_train.csv          no header, ten columns (below)
     PATH/.../AAB6lO-XiKE+0+0+238000.jpg     decoded frames, in any folders below PATH
@@ -14,22 +25,69 @@ Real et al., "YouTube-BoundingBoxes", 2017, https://arxiv.org/abs/1702.00824.
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from siamtrack.data.annotations.base import TRAINING
-from siamtrack.data.annotations.entries import track_entries
-from siamtrack.data.annotations.findings import Findings
+from siamtrack.core.files import bytes_of
+from siamtrack.data.benchmarks.davis import mask_entries
 from siamtrack.data.cache import image_size
+from siamtrack.data.layout import Entries, folders, need
 from siamtrack.data.manifest import Entry
+from siamtrack.data.sources import TRAINING, Findings
 from siamtrack.errors import DatasetError, ImageError
 
 _FILE = "yt_bb_detection_train.csv"
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@TRAINING.register("youtube-vos")
+def read_youtube_vos(path: Path, found: Findings) -> Iterator[Entry]:
+    """Yield the objects of the training videos of YouTube-VOS.
+
+    Masks are decoded while reading, in as many threads as there are processors.
+
+    Args:
+        path: Folder with `train`, or `train` itself.
+        found: Where what is left out is added.
+
+    Raises:
+        DatasetError: If the images or masks are not there, or `meta.json` has another form.
+    """
+    train = path / "train" if (path / "train").is_dir() else path
+    images = need(train / "JPEGImages", "YouTube-VOS", "a folder for each video")
+    masks = need(train / "Annotations", "YouTube-VOS", "a folder of masks for each video")
+    meta = _meta(train / "meta.json")
+    here = {folder.name for folder in folders(masks)}
+    for video in sorted(meta.keys() - here):
+        found.add("missing", str(masks / video))
+    entries = Entries("youtube-vos", found)
+    with ThreadPoolExecutor() as workers:
+        for video in sorted(here):
+            labels = meta.get(video, {})
+            yield from mask_entries(entries, video, masks / video, images / video, labels, workers)
+
+
+def _meta(path: Path) -> dict[str, dict[int, str]]:
+    """Return the class of each object of each video; without the file, nothing."""
+    if not path.is_file():
+        return {}
+    try:
+        content: dict[str, Any] = json.loads(bytes_of(path))
+        return {
+            video: {int(k): str(v.get("category", "")) for k, v in each["objects"].items()}
+            for video, each in content["videos"].items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{path}: expected videos/ID/objects/NUMBER/category as in YouTube-VOS ({error!r})"
+        ) from error
 
 
 @TRAINING.register("youtube-bb")
@@ -51,6 +109,7 @@ def read_youtube_bb(path: Path, found: Findings) -> Iterator[Entry]:
         raise DatasetError(
             f"{path}: no frames; decode the videos to PATH/.../VIDEO+CLASS+OBJECT+TIMESTAMP.jpg"
         )
+    entries = Entries("youtube-bb", found)
     for (video, kind, number), rows in _tracks(file).items():
         boxes, names, frames = [], [], []
         for stamp, _, box in sorted(rows):
@@ -72,11 +131,10 @@ def read_youtube_bb(path: Path, found: Findings) -> Iterator[Entry]:
         except ImageError as error:
             found.add("unreadable", str(error))
             continue
-        yield from track_entries(
-            np.array(boxes) * [size[0], size[1], size[0], size[1]], names, found,
-            track=f"{video}/{kind}/{number}", label=rows[0][1], source="youtube-bb", size=size,
-            frames=frames,
-        )  # fmt: skip
+        name, shares = f"{video}/{kind}/{number}", np.array(boxes)
+        yield from entries.track(
+            name, shares * (size + size), names, rows[0][1], size=size, frames=frames
+        )
 
 
 def _tracks(

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 
-import numpy as np
-
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.found import find_runs, has_results, read_times, times_files
 from siamtrack.evaluation.metrics import POLICIES, Policy
 from siamtrack.evaluation.report import Report
-from siamtrack.evaluation.results import Lengths, fit_lengths, read_many_results
-from siamtrack.evaluation.scores import Case, SequenceScore, average, score_cases
+from siamtrack.evaluation.results import (
+    Lengths,
+    find_runs,
+    fit_lengths,
+    read_results,
+    read_times,
+)
+from siamtrack.evaluation.scores import Case, SequenceScore, average, score_cases, uncounted_notes
 
 Paths = str | Path | Items[str | Path] | Mapping[str, str | Path]
-_FRAMES_AT_ONCE = 20_000
-"""Files are read and scored in parts that fit the processor's cache. Their arrays come and go; the
-GNU C library gives such memory back to the system each time, which costs as much as the work, until
-a larger block has once been freed: hence the empty array."""
 
 
 def evaluate_results(
@@ -56,7 +55,6 @@ def evaluate_results(
     if dataset.hidden:
         raise ResultsError(f"{dataset.name}: only its server has the annotations to compare with")
     policy = policy or POLICIES[dataset.policy]
-    np.empty(2 << 20)  # see _FRAMES_AT_ONCE
     scores: dict[str, tuple[SequenceScore, ...]] = {}
     notes = [f"the data set lacks {name}" for name in dataset.missing]
     for tracker, folder in result_folders(results, dataset).items():
@@ -70,60 +68,23 @@ def evaluate_results(
             )
         if missing:
             notes.append(f"{tracker}: no results of {', '.join(missing)}")
+        # Read every run, and say which are of another length than their sequence.
+        cases = []
+        for sequence, path in ((s, path) for s in dataset for path in files.get(s.name, ())):
+            raw = read_results(path, origin=dataset.origin, absent=absent)
+            boxes, truth = fit_lengths(raw, sequence, path, lengths)
+            name, times = sequence.name, read_times(path, len(raw))
+            if len(raw) != len(sequence):
+                rows = f"{len(raw)} rows for {len(sequence)} frames"
+                notes.append(f"{tracker}: {name} has {rows}, {len(boxes)} compared")
+            cases.append(Case(name, boxes, truth, sequence.size, sequence.attributes, times))
+        # Score all of them in one pass, and average repetitions.
         runs: dict[str, list[SequenceScore]] = {}
-        for part in _parts(dataset, files):
-            cases, found = _cases(tracker, part, dataset.origin, lengths, absent)
-            notes += found
-            for score in score_cases(cases, policy):
-                runs.setdefault(score.sequence, []).append(score)
+        for score in score_cases(cases, policy):
+            runs.setdefault(score.sequence, []).append(score)
         scores[tracker] = tuple(average(of_one) for of_one in runs.values())
     notes += uncounted_notes(scores)
     return Report(dataset.name, scores, "ope", policy, tuple(notes))
-
-
-def uncounted_notes(scores: Mapping[str, tuple[SequenceScore, ...]]) -> list[str]:
-    """Return a note with the number of frames that the policy leaves out, if there are any."""
-    lost = {row.sequence: row.frames - row.counted for rows in scores.values() for row in rows}
-    lost = {name: count for name, count in lost.items() if count > 0}
-    if not lost:
-        return []
-    return [f"{sum(lost.values()):g} frames in {len(lost)} sequences have no true box to count"]
-
-
-_Part = list[tuple[Sequence, Path, Path | None]]
-
-
-def _parts(dataset: Dataset, files: Mapping[str, list[Path]]) -> Iterator[_Part]:
-    """Yield sequences, their files and those of times, in parts of few frames or one sequence."""
-    pairs = [(sequence, path) for sequence in dataset for path in files.get(sequence.name, ())]
-    part: _Part = []
-    frames = 0
-    for pair, times in zip(pairs, times_files([path for _, path in pairs]), strict=True):
-        count = len(pair[0])
-        if part and frames + count > _FRAMES_AT_ONCE:
-            yield part
-            part, frames = [], 0
-        part.append((*pair, times))
-        frames += count
-    if part:
-        yield part
-
-
-def _cases(
-    tracker: str, part: _Part, origin: int, lengths: Lengths, absent: bool
-) -> tuple[list[Case], list[str]]:
-    """Read files; return what to score, and notes on those of another length than the sequence."""
-    raws = read_many_results([path for _, path, _ in part], origin=origin, absent=absent)
-    times = read_times([file for _, _, file in part], [len(raw) for raw in raws])
-    cases, notes = [], []
-    for (sequence, path, _), raw, seconds in zip(part, raws, times, strict=True):
-        boxes, truth = fit_lengths(raw, sequence, path, lengths)
-        name, frames = sequence.name, len(sequence)
-        if len(raw) != frames:
-            rows = f"{len(raw)} rows for {frames} frames"
-            notes.append(f"{tracker}: {name} has {rows}, {len(boxes)} compared")
-        cases.append(Case(name, boxes, truth, sequence.size, sequence.attributes, seconds))
-    return cases, notes
 
 
 def result_folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
@@ -145,10 +106,10 @@ def result_folders(results: Paths, dataset: Dataset) -> dict[str, Path]:
             )
         return named
     root = Path(results)
-    if has_results(root, dataset):
+    if find_runs(root, dataset):
         return {root.resolve().name: root}
     below = [item for item in sorted(root.iterdir()) if item.is_dir()]
-    found = {item.name: item for item in below if has_results(item, dataset)}
+    found = {item.name: item for item in below if find_runs(item, dataset)}
     if not found:
         raise ResultsError(
             f"{root}: neither it nor a folder in it has files named after the sequences of "

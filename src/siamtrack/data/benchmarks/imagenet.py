@@ -15,19 +15,14 @@ from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ET
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.annotations.base import TRAINING
-from siamtrack.data.annotations.entries import still_entry, track_entries
-from siamtrack.data.annotations.findings import Findings
-from siamtrack.data.annotations.rows import need
-from siamtrack.data.annotations.xml import number_in, read_xml
+from siamtrack.data.layout import Entries, Size, need, read_xml
 from siamtrack.data.manifest import Entry
-from siamtrack.errors import DatasetError
+from siamtrack.data.sources import TRAINING, Findings
 
 
 @TRAINING.register("imagenet-vid")
@@ -41,12 +36,14 @@ def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
     Raises:
         DatasetError: If one of the two folders is not there.
     """
+    entries = Entries("imagenet-vid", found)
     for folder, data, files in _walk(path, "VID"):
-        objects: dict[str, list[tuple[str, int, list[float]]]] = defaultdict(list)
+        # Collect each object of the video from the files of its frames
+        tracks: dict[str, tuple[list[str], list[int], list[list[float]]]] = {}
         labels: dict[str, str] = {}
         size = None
         for file in files:
-            root = _read(folder, file, found)
+            root = found.tried(read_xml, Path(folder, file))
             if root is None:
                 continue
             size = size or _size(root)
@@ -54,17 +51,16 @@ def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
             for node in root.iter("object"):
                 track = node.findtext("trackid", "0")
                 labels[track] = node.findtext("name", "")
-                frame = int(stem) if stem.isdecimal() else len(objects[track])
-                objects[track].append((f"{data}/{stem}.JPEG", frame, _box(node)))
-        if not objects:
+                images, frames, boxes = tracks.setdefault(track, ([], [], []))
+                frames.append(int(stem) if stem.isdecimal() else len(frames))
+                images.append(f"{data}/{stem}.JPEG")
+                boxes.append(_box(node))
+        if not tracks:
             found.add("empty", folder)
-        name = os.path.basename(folder)  # noqa: PTH119
-        for track, items in objects.items():
-            yield from track_entries(
-                np.array([box for _, _, box in items]), [image for image, _, _ in items], found,
-                track=f"{name}/{track}", label=labels[track], source="imagenet-vid", size=size,
-                frames=[frame for _, frame, _ in items],
-            )  # fmt: skip
+        video = os.path.basename(folder)  # noqa: PTH119
+        for track, (images, frames, boxes) in tracks.items():
+            name, label = f"{video}/{track}", labels[track]
+            yield from entries.track(name, np.array(boxes), images, label, size=size, frames=frames)
 
 
 @TRAINING.register("imagenet-det")
@@ -78,18 +74,17 @@ def read_det(path: Path, found: Findings) -> Iterator[Entry]:
     Raises:
         DatasetError: If one of the two folders is not there.
     """
+    entries = Entries("imagenet-det", found)
     for folder, data, files in _walk(path, "DET"):
         for file in files:
-            root = _read(folder, file, found)
+            root = found.tried(read_xml, Path(folder, file))
             if root is None:
                 continue
-            image = f"{data}/{file[:-4]}.JPEG"
+            size, image = _size(root), f"{data}/{file[:-4]}.JPEG"
             # images without an object are part of DET, so they are no finding
             for number, node in enumerate(root.iter("object")):
-                yield from still_entry(
-                    _box(node), image, found, track=f"{file[:-4]}/{number}",
-                    label=node.findtext("name", ""), source="imagenet-det", size=_size(root),
-                )  # fmt: skip
+                name, label = f"{file[:-4]}/{number}", node.findtext("name", "")
+                yield from entries.still(name, _box(node), image, label, size)
 
 
 def _walk(path: Path, part: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -104,16 +99,8 @@ def _walk(path: Path, part: str) -> Iterator[tuple[str, str, list[str]]]:
             yield folder, str(data) + folder[len(str(anno)) :], xml
 
 
-def _read(folder: str, file: str, found: Findings) -> ET.Element | None:
-    try:
-        return read_xml(Path(folder, file))
-    except (DatasetError, OSError) as error:
-        found.add("unreadable", str(error))
-        return None
-
-
-def _size(root: ET.Element) -> tuple[float, float] | None:
-    size = number_in(root, "size/width"), number_in(root, "size/height")
+def _size(root: ET.Element) -> Size | None:
+    size = _number(root, "size/width"), _number(root, "size/height")
     return size if min(size) > 0 else None
 
 
@@ -121,5 +108,13 @@ def _box(node: ET.Element) -> list[float]:
     box = node.find("bndbox")
     if box is None:
         return [float("nan")] * 4
-    left, top = number_in(box, "xmin"), number_in(box, "ymin")
-    return [left, top, number_in(box, "xmax") - left + 1, number_in(box, "ymax") - top + 1]
+    left, top = _number(box, "xmin"), _number(box, "ymin")
+    return [left, top, _number(box, "xmax") - left + 1, _number(box, "ymax") - top + 1]
+
+
+def _number(node: ET.Element, tag: str) -> float:
+    """Return the number in the child `tag`; NaN if there is none."""
+    try:
+        return float(node.findtext(tag, "nan"))
+    except ValueError:
+        return float("nan")
