@@ -14,6 +14,13 @@ from typing import Any
 
 MODULES = {
     "association": "tracking.associate",
+    "benchmark.alternate": "benchmark.latency",
+    "benchmark.choose": "benchmark.run",
+    "benchmark.clip": "benchmark.footage",
+    "benchmark.memory": "benchmark.fresh",
+    "benchmark.stages": "benchmark.latency",
+    "benchmark.table": "benchmark.figures",
+    "benchmark.targets": "benchmark.latency",
     "boundary": "core.boundary",
     "boxes": "core.boxes",
     "bulk": "tracking.batch",
@@ -149,6 +156,10 @@ MODULES = {
     "training.sync_norm": "training.distributed",
     "training.validation": "training.monitor",
     "training.watch": "training.monitor",
+    "tuning.plots": "tuning.optimizer",
+    "tuning.responses": "tuning.replay",
+    "tuning.searching": "tuning.optimizer",
+    "tuning.storage": "tuning.optimizer",
     "verification": "evaluation.verification",
     "weights": "packages.card",
     "writing": "core.writing",
@@ -156,6 +167,8 @@ MODULES = {
 """Old module to new one, below `siamtrack`; modules inside of a package move with it."""
 
 NAMES: dict[str, str] = {
+    "benchmark.footage.Clip": "benchmark.footage.Footage",
+    "benchmark.footage.open_clip": "benchmark.footage.open_footage",
     "core.files.polygons_to_ltwh": "core.boxes.polygons_to_ltwh",
     "core.images.stated_size": "core.image_headers.stated_size",
     "core.provenance.model_made": "packages.card.model_made",
@@ -165,10 +178,10 @@ NAMES: dict[str, str] = {
     "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
     "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
     "data.sequence.Frame": "core.images.Image",
+    "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.report.Figures": "evaluation.report.Report",
     "evaluation.report.videos.Clip": "evaluation.report.html.Video",
     "evaluation.report.videos.comparison_clips": "evaluation.report.videos.comparison_videos",
-    "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.run.Runnable": "core.tracks.Runnable",
     "models.heads.box.CentreHead": "models.heads.box.CenterHead",
     "models.network.BoxTracker": "models.network.build_network",
@@ -181,13 +194,13 @@ NAMES: dict[str, str] = {
     "studio.library.Entry": "studio.library.ClipEntry",
     "studio.request.Access": "studio.security.Access",
     "studio.timeline.Target": "studio.timeline.DrawnTarget",
-    "training.config.set_trained": "training.loop.set_trained",
     "tracking.crops.mean_colour": "tracking.crops.mean_color",
     "tracking.decode.Found": "tracking.decode.Detection",
     "tracking.decode.cell_centres": "tracking.decode.cell_centers",
     "tracking.decode.grid_centres": "tracking.decode.grid_centers",
     "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
     "tracking.tracker.Tracker": "core.tracks.Tracker",
+    "training.config.set_trained": "training.loop.set_trained",
 }
 """Names that have left their module, after that has moved, to where they are now."""
 

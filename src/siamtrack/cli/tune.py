@@ -159,7 +159,7 @@ class Tune:
         if self.worker > 0:
             print(f"worker {self.worker} is done; worker 0 judges what was found")
             return
-        from siamtrack.tuning.plots import draw, importance
+        from siamtrack.tuning.optimizer import draw, importance
 
         figures = to_dict(tuned) | {"importance": importance(study), "plan": to_dict(plan)}
         text = json.dumps(figures, indent=1)
