@@ -45,8 +45,7 @@ def numeric_fields(kind):
 
 def training_configs():
     pytest.importorskip("torch")
-    from siamtrack.models.siamfc import SiamFCConfig
-    from siamtrack.models.tracking import BoxTrackerConfig
+    from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
     from siamtrack.training import TrainConfig
 
     return [SiamFCConfig(), BoxTrackerConfig(), TrainConfig()]
