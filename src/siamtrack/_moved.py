@@ -30,7 +30,7 @@ MODULES = {
     "data.otb": "data.benchmarks.otb",
     "data.otb_table": "data.benchmarks.otb_table",
     "data.plain": "core.files",
-    "data.starts": "tracking.initial_boxes",
+    "data.starts": "tracking.follow",
     "data.tcolor128": "data.benchmarks.tcolor128",
     "data.text": "core.files",
     "data.tld": "data.benchmarks.tld",

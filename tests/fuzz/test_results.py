@@ -18,7 +18,7 @@ from siamtrack.evaluation.found import read_times
 from siamtrack.evaluation.results import read_results
 from siamtrack.evaluation.traxline import Message, parse
 from siamtrack.evaluation.vot.files import read_regions
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.training import TrainConfig
 from tests.benchmark.test_figures import REPORT
 from tests.fuzz.harness import CHANGES, case, changed, fuzz, slow_fuzz
