@@ -42,7 +42,7 @@ MODULES = {
     "data.otb_table": "data.benchmarks.otb",
     "data.packing": "data.annotations.shards",
     "data.plain": "core.files",
-    "data.starts": "tracking.initial_boxes",
+    "data.starts": "tracking.follow",
     "data.tcolor128": "data.benchmarks.small",
     "data.text": "core.files",
     "data.tld": "data.benchmarks.small",
