@@ -42,7 +42,7 @@ MODULES = {
     "data.otb_table": "data.benchmarks.otb",
     "data.packing": "data.annotations.shards",
     "data.plain": "core.files",
-    "data.starts": "tracking.initial_boxes",
+    "data.starts": "tracking.follow",
     "data.tcolor128": "data.benchmarks.small",
     "data.text": "core.files",
     "data.tld": "data.benchmarks.small",
@@ -83,30 +83,52 @@ MODULES = {
     "evaluation.peers.lightfc": "evaluation.peers.centers",
     "evaluation.peers.vittrack": "evaluation.peers.centers",
     "evaluation.plots": "evaluation.report.plots",
-    "evaluation.ray_cluster": "core.ray_cluster",
+    "evaluation.ray_cluster": "core.parallel",
     "evaluation.traxline": "evaluation.peers.trax",
     "evaluation.vot.binary": "evaluation.vot.files",
     "evaluation.vot.evaluate": "evaluation.vot.run",
     "exporting": "training.export",
     "follow": "tracking.follow",
     "formats": "packages.formats",
+    "formats.base": "packages.formats",
+    "formats.openvino": "packages.formats",
+    "formats.program": "packages.formats",
+    "formats.torch": "packages.formats",
     "frames": "core.images",
     "halving": "packages.half",
     "images": "core.images",
     "made": "core.provenance",
-    "models.graph_file": "packages.graph_file",
-    "models.halves": "models.export_graphs",
+    "models.backbones.base": "models.backbones.backbone",
+    "models.embedding": "models.network",
+    "models.graph_file": "models.graphs",
+    "models.halves": "models.graphs",
+    "models.heads.base": "models.heads.head",
+    "models.heads.centre": "models.heads.box",
+    "models.heads.multirpn": "models.heads.siamrpn",
+    "models.heads.region": "models.heads.box",
+    "models.reading": "models.convert.read",
+    "models.siamese": "models.network",
+    "models.siamfc": "models.network",
+    "models.tracing": "models.units",
+    "models.tracking": "models.network",
     "motion": "tracking.decode",
     "opencv": "interop.opencv",
     "owning": "core.owning",
-    "plugins": "core.plugins",
+    "plugins": "core.registry",
     "quantising": "packages.quantize",
     "reading": "core.files",
     "redetection": "tracking.decode",
     "registry": "core.registry",
     "response": "tracking.decode",
-    "ruler": "sinks.ruler",
+    "ruler": "sinks.draw",
+    "runtimes.exact_int8": "runtimes.onnx",
+    "runtimes.rows": "runtimes.onnx",
+    "runtimes.sharing": "runtimes.choose",
     "settings": "core.settings",
+    "sinks.csv": "sinks.text",
+    "sinks.jsonl": "sinks.text",
+    "sinks.mot": "sinks.text",
+    "sinks.otb": "sinks.text",
     "studio.asking": "studio.request",
     "studio.decoder": "studio.seek",
     "studio.edits": "studio.request",
@@ -130,6 +152,7 @@ MODULES = {
     "tracks": "core.tracks",
     "training.average": "training.loop",
     "training.guard": "training.loop",
+    "training.objectives": "models.network",
     "training.presets": "training.config",
     "training.ranks": "training.distributed",
     "training.runtime": "training.monitor",
@@ -164,12 +187,22 @@ NAMES: dict[str, str] = {
     "evaluation.report.videos.Clip": "evaluation.report.html.Video",
     "evaluation.report.videos.comparison_clips": "evaluation.report.videos.comparison_videos",
     "evaluation.run.Runnable": "core.tracks.Runnable",
+    "models.heads.box.CentreHead": "models.heads.box.CenterHead",
+    "models.network.BoxTracker": "models.network.build_network",
+    "models.network.SiamFCTracker": "models.network.build_network",
+    "models.network.Siamese": "models.network.Network",
+    "models.network.response_loss": "models.heads.siamfc.response_loss",
+    "packages.card.write_card": "packages.write.write_card",
+    "packages.quantize.quantise": "packages.quantize.quantize",
     "studio.clip.Clip": "studio.clip.SeekableClip",
     "studio.library.Entry": "studio.library.ClipEntry",
     "studio.request.Access": "studio.security.Access",
     "studio.timeline.Target": "studio.timeline.DrawnTarget",
     "tracking.crops.mean_colour": "tracking.crops.mean_color",
     "tracking.decode.Found": "tracking.decode.Detection",
+    "tracking.decode.MOTIONS": "tracking.decode.DECODERS",
+    "tracking.decode.best_box": "_moved.best_box",
+    "tracking.decode.best_scale": "_moved.best_scale",
     "tracking.decode.cell_centres": "tracking.decode.cell_centers",
     "tracking.decode.grid_centres": "tracking.decode.grid_centers",
     "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
@@ -184,7 +217,7 @@ def new_place(name: str) -> str | None:
 
     Example:
         >>> new_place("siamtrack.formats.torch")
-        'siamtrack.packages.formats.torch'
+        'siamtrack.packages.formats'
     """
     head, _, rest = name.partition(".")
     if head != "siamtrack" or not rest:
@@ -209,6 +242,20 @@ def _warn(old: str, new: str) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
+def best_box(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read the best box as `siamtrack.motion.best_box` of 0.1 did."""
+    from siamtrack.tracking.decode import BoxDecoder
+
+    return BoxDecoder(card).decode(last, windows, response)
+
+
+def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read place and scale as `siamtrack.motion.best_scale` of 0.1 did."""
+    from siamtrack.tracking.decode import ResponseDecoder
+
+    return ResponseDecoder(card).decode(last, windows, response)
+
+
 class _Moved(ModuleType):
     """A module at its old place: whatever is asked of it comes from the new one."""
 
@@ -217,6 +264,9 @@ class _Moved(ModuleType):
             raise AttributeError(name)
         place = new_place(self.__name__)
         assert place is not None
+        parent, _, last = self.__name__.rpartition(".")
+        if "__hidden__" in self.__dict__:
+            setattr(sys.modules[parent], last, self.__dict__["__hidden__"])
         thing = _elsewhere(place.removeprefix("siamtrack."), name)
         if not self.__dict__.get("__warned__"):
             self.__dict__["__warned__"] = True
@@ -248,6 +298,11 @@ class _Finder(MetaPathFinder, Loader):
         place = new_place(module.__name__)
         assert place is not None
         there = import_module(place)
+        # importing binds the module in its parent, over a function there that has the same name
+        parent, _, last = module.__name__.rpartition(".")
+        hidden = vars(sys.modules[parent]).get(last)
+        if hidden is not None and not isinstance(hidden, ModuleType):
+            module.__dict__["__hidden__"] = hidden
         module.__doc__ = there.__doc__
         if hasattr(there, "__all__"):
             module.__dict__["__all__"] = there.__all__

@@ -2,8 +2,7 @@
 
 import pytest
 
-from siamtrack.core.parallel import run_jobs
-from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.parallel import RayCluster, run_jobs
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import evaluate
 from tests.evaluation.test_evaluate import figures

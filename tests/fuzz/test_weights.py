@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
+from siamtrack.models.siamfc import SiamFCConfig
 
 from siamtrack.core.config import to_dict
 from siamtrack.data.pairs import PairConfig
@@ -17,7 +18,7 @@ from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError
 from siamtrack.models import saved
 from siamtrack.models.convert import convert
 from siamtrack.models.convert.read import read_tensors
-from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
+from siamtrack.models.network import SiamFCConfig, build_network
 from siamtrack.packages.card import load_model, model_folder, read_card
 from siamtrack.runtimes import RUNTIMES, Graphs
 from siamtrack.training import TrainConfig, checkpoint
@@ -49,7 +50,7 @@ def _read_checkpoint(path):
 
 
 def _saved(_):
-    return saved.to_bytes(SiamFCTracker(SiamFCConfig(width=0.0625, search=191)))
+    return saved.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
 
 
 READERS = {
@@ -119,7 +120,7 @@ def test_one_changed_bit_of_a_graph_is_always_noticed(tmp_path):
 def small(tmp_path_factory):
     """Template and search graph of a small SiamFC, and patches for both."""
     folder = tmp_path_factory.mktemp("small")
-    network = SiamFCTracker(SiamFCConfig(width=0.0625, search=191))
+    network = build_network(SiamFCConfig(width=0.0625, search=191))
     config = TrainConfig(model=network.config, pairs=PairConfig(127, 191))
     content = {"step": 0, "config": json.dumps(to_dict(config)), "model": network.state_dict()}
     torch.save(content | {"average": network.state_dict()}, folder / "a.pt")
