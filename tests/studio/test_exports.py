@@ -18,7 +18,7 @@ import uvicorn
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.manifest import read_manifest
 from siamtrack.studio.export_files import FORMATS, Result, result_of, split, zip_pieces
 from siamtrack.studio.project import Project

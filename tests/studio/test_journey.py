@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from siamtrack.cli.demo import demo_clip
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.manifest import read_manifest
 from siamtrack.studio.serve import opened
 from siamtrack.video import open_video
