@@ -18,7 +18,7 @@ from siamtrack.core.owning import owning
 from siamtrack.core.writing import write_whole
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.tracking import BoxTracker, fold_norms
+from siamtrack.models.network import Network, fold_norms
 from siamtrack.training import checkpoint
 from siamtrack.training.batches import Batch, batches
 from siamtrack.training.config import TrainConfig as TrainConfig
@@ -26,7 +26,6 @@ from siamtrack.training.config import rate_factor, trained_stages
 from siamtrack.training.distributed import Ranks, join, sync_norms
 from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.monitor import Log, Watch, live_model
-from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.precision import keep_depthwise_in_float32
 from siamtrack.training.prepared import (
     TAUGHT_CHANNELS,
@@ -92,7 +91,7 @@ def _train(
         sync_norms(model)
     average = copy_of(model)
     optimiser = build_optimiser(config, model, teacher)
-    learn = objective(model, config)
+    learn = model.objective(config)
     first = 0
     if path.exists():
         state = checkpoint.read(path)
@@ -210,7 +209,7 @@ def start(config: TrainConfig) -> tuple[Network, Teacher | Learned | None]:
     Raises:
         WeightsError: If these do not fit.
     """
-    model = build_network(config)
+    model = config.network()
     if config.imagenet and not config.initial:
         from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
 
@@ -265,9 +264,9 @@ def _fill(model: Network, before: checkpoint.State, config: TrainConfig) -> None
     """Give a network the averaged weights of an earlier run, or its backbone alone."""
     weights, where = before["average"], config.initial
     if config.backbone_only:
-        other = build_network(checkpoint.config_of(before))
+        other = checkpoint.config_of(before).network()
         other.load_state_dict(weights)
-        if isinstance(model, BoxTracker) and model.config.folded:
+        if config.model.folded:
             fold_norms(other.backbone)
         model.backbone.load_state_dict(other.backbone.state_dict())
         return
