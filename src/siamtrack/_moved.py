@@ -165,6 +165,9 @@ MODULES = {
     "tuning.searching": "tuning.optimizer",
     "tuning.storage": "tuning.optimizer",
     "verification": "evaluation.verification",
+    "video.latest": "video.source",
+    "video.orientation": "video.decode",
+    "video.promised": "video.files",
     "weights": "packages.card",
     "writing": "core.writing",
 }
