@@ -19,7 +19,7 @@ from siamtrack.cli.ruler import write_ruler
 from siamtrack.core.writing import check_outputs
 from siamtrack.packages.card import DEFAULT, Precision, model_paths
 from siamtrack.runtimes import AUTO, choose_runtime
-from siamtrack.sinks.otb import numbered
+from siamtrack.sinks.text import numbered
 from siamtrack.tracking.follow import Starts, follow, read_boxes
 from siamtrack.video import VideoSource, open_video, source_files
 
