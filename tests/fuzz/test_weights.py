@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
-from siamtrack.models.siamfc import SiamFCConfig
 
 from siamtrack.core.config import to_dict
 from siamtrack.data.pairs import PairConfig

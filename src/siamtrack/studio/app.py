@@ -45,7 +45,7 @@ from siamtrack.studio.request import (
     settings_of,
     until_gone,
 )
-from siamtrack.studio.security import Guard, Shield, told
+from siamtrack.studio.security import Guard, Shield, public_message
 from siamtrack.studio.session import Session, Sessions
 
 STATIC = Path(__file__).parent / "static"
@@ -58,10 +58,10 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
     Args:
         library: Where clips and projects are.
         models: What can be tracked with.
-        settings: Limits and access; the defaults serve this machine only.
+        settings: Limits, access and cameras; the defaults serve this machine only.
     """
     settings = settings or Settings()
-    sessions = Sessions(library, models, settings.limits.journal)
+    sessions = Sessions(library, models, settings.journal)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -106,7 +106,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
 
 def _failed(status: int) -> Any:
     async def handler(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": told(error)}, status)
+        return JSONResponse({"error": public_message(error)}, status)
 
     return handler
 
@@ -114,7 +114,7 @@ def _failed(status: int) -> Any:
 async def _full(request: Request, error: Exception) -> Response:
     """Tell of a full disk; other errors of the system are defects."""
     if isinstance(error, OSError) and error.errno in FULL:
-        return JSONResponse({"error": told(error)}, 507)
+        return JSONResponse({"error": public_message(error)}, 507)
     raise error
 
 
@@ -123,7 +123,7 @@ def _page(request: Request) -> Response:
 
 
 def _studio(request: Request) -> Response:
-    """Tell what there is: clips, projects, models, formats, cameras."""
+    """List the clips, projects, models, formats and cameras."""
     settings = settings_of(request)
     sessions = sessions_of(request)
     library = sessions.library
@@ -140,7 +140,7 @@ def _studio(request: Request) -> Response:
             "clips": [{"id": clip.id, "name": clip.name} for clip in clips],
             "projects": projects,
             "single": len(library.roots) == 1 and len(clips) == 1,
-            "upload": settings.limits.upload,
+            "upload": settings.upload,
             "cameras": [camera_name(camera) for camera in settings.cameras],
         }
     )
@@ -226,10 +226,10 @@ async def _send_news(socket: WebSocket, session: Session, subscriber: Subscriber
 
 async def _upload(request: Request) -> Response:
     """Take a video as the body of the request; its name is for showing only."""
-    limits, sessions = settings_of(request).limits, sessions_of(request)
+    settings, sessions = settings_of(request), sessions_of(request)
     if request.headers.get("content-type") != "application/octet-stream":
         raise ValueError("expected the content type application/octet-stream")
-    room = min(limits.upload, sessions.library.room() - limits.spare)
+    room = min(settings.upload, sessions.library.room() - settings.spare)
     too_large = TooLargeError(f"uploads may have {max(0, room)} bytes at most")
     if int(request.headers.get("content-length", 0)) > room:
         raise too_large

@@ -23,7 +23,7 @@ from siamtrack.errors import VideoError
 from siamtrack.studio.clip import encode
 from siamtrack.studio.library import choose
 from siamtrack.studio.request import GONE, send, settings_of
-from siamtrack.studio.security import told
+from siamtrack.studio.security import public_message
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
 
@@ -59,23 +59,24 @@ async def camera(socket: WebSocket) -> None:
         models = socket.app.state.sessions.models
         model = await run_in_threadpool(models, choose(hello.get("model"), models.names))
         tracker = SiamTracker(model, redetect=True)
-        cameras, stall = settings_of(socket).cameras, settings_of(socket).limits.stall
+        cameras = settings_of(socket).cameras
         source = hello.get("source")
         if source is None:
             await _from_page(socket, tracker)
         elif type(source) is int and 0 <= source < len(cameras):
-            await _from_server(socket, Live(tracker), cameras[source], stall)
+            with _discreet(cameras[source]):
+                await _from_server(socket, LiveTracker(tracker), cameras[source])
         else:
             raise ValueError(f"source {source!r}: expected null or the place of a camera")
     except (*FORESEEN, AttributeError, ArithmeticError) as error:
         with contextlib.suppress(*GONE):
-            await send(socket, {"error": told(error)})
+            await send(socket, {"error": public_message(error)})
             await socket.close(1003)
     except GONE:
         return
 
 
-class Live:
+class LiveTracker:
     """A tracker and the boxes that wait for the next picture."""
 
     def __init__(self, tracker: SiamTracker) -> None:
@@ -107,7 +108,7 @@ class Live:
             try:
                 tracks.append(self._tracker.add(picture, self.waiting.pop(0)))
             except ValueError as error:
-                answer["error"] = told(error)
+                answer["error"] = public_message(error)
         answer["tracks"] = [
             {
                 "id": track.id,
@@ -122,7 +123,7 @@ class Live:
 
 
 async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
-    state = Live(tracker)
+    state = LiveTracker(tracker)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
@@ -134,7 +135,7 @@ async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
             await send(socket, answer)
 
 
-def _decode_and_step(state: Live, data: bytes) -> dict[str, Any]:
+def _decode_and_step(state: LiveTracker, data: bytes) -> dict[str, Any]:
     if len(data) > MOST_PICTURE or data[:2] != b"\xff\xd8":
         raise ValueError("expected a JPEG of at most 4 MiB")
     size = stated_size(data)
@@ -146,15 +147,15 @@ def _decode_and_step(state: Live, data: bytes) -> dict[str, Any]:
     return state.step(np.ascontiguousarray(picture[..., ::-1]))
 
 
-async def _from_server(socket: WebSocket, state: Live, target: int | str, stall: float) -> None:
-    video = await run_in_threadpool(_opened, target)
+async def _from_server(socket: WebSocket, state: LiveTracker, target: int | str) -> None:
+    video = await run_in_threadpool(open_video, target, latest=True)
     listening = asyncio.create_task(_listen(socket, state))
     frames = iter(video)
     coming: asyncio.Task[Frame | None] | None = None
     try:
         while True:
-            coming = asyncio.create_task(run_in_threadpool(_next, frames, target))
-            if not await _there(socket, coming, listening, stall):
+            coming = asyncio.create_task(run_in_threadpool(next, frames, None))
+            if not await _arrives(socket, coming, listening):
                 return
             frame, coming = coming.result(), None
             if frame is None:
@@ -169,20 +170,17 @@ async def _from_server(socket: WebSocket, state: Live, target: int | str, stall:
             await listening
         if coming is None or coming.done():
             await run_in_threadpool(video.close)
-        else:  # a thread waits for the camera: nobody need wait for it
+        else:  # a thread waits for the camera, the page need not
             closing = asyncio.create_task(_close_later(video, coming))
             _CLOSING.add(closing)
             closing.add_done_callback(_CLOSING.discard)
 
 
-async def _there(
-    socket: WebSocket,
-    coming: asyncio.Task[Frame | None],
-    listening: asyncio.Task[None],
-    stall: float,
+async def _arrives(
+    socket: WebSocket, coming: asyncio.Task[Frame | None], listening: asyncio.Task[None]
 ) -> bool:
     """Wait for a picture and tell the page if it is late; False if the page has gone away."""
-    since = time.monotonic()
+    since, stall = time.monotonic(), settings_of(socket).stall
     while not coming.done():
         await asyncio.wait([coming, listening], timeout=stall, return_when="FIRST_COMPLETED")
         if listening.done():
@@ -197,26 +195,16 @@ _CLOSING: set[asyncio.Task[None]] = set()
 
 
 async def _close_later(video: VideoSource, coming: asyncio.Task[Frame | None]) -> None:
-    with contextlib.suppress(ValueError):  # its iterator is running: only the reader is told
+    with contextlib.suppress(ValueError):  # its iterator is running: this only ends the reader
         await run_in_threadpool(video.close)
     with contextlib.suppress(Exception):
         await coming
     await run_in_threadpool(video.close)
 
 
-async def _listen(socket: WebSocket, state: Live) -> None:
+async def _listen(socket: WebSocket, state: LiveTracker) -> None:
     while True:
         state.order(await socket.receive_text())
-
-
-def _opened(target: int | str) -> VideoSource:
-    with _discreet(target):
-        return open_video(target, latest=True)
-
-
-def _next(frames: Iterator[Frame], target: int | str) -> Frame | None:
-    with _discreet(target):
-        return next(frames, None)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from siamtrack.sinks import open_sink
 from siamtrack.sinks.yolo import data_yaml, label_lines
 from siamtrack.studio.clip import encode
 from siamtrack.studio.project import Project
-from siamtrack.studio.timeline import NOTHING, STATES, Key, Table
+from siamtrack.studio.timeline import NOTHING, STATES, DrawnTarget, Table
 from siamtrack.video import Frame
 
 FORMATS = {
@@ -34,7 +34,7 @@ FORMATS = {
 }
 """Name to sink, suffix and type; `json` is the project itself, `yolo` comes from `zip_pieces`."""
 STRETCHES = 10
-"""The frames are cut into so many stretches; the fifth and the last are for validation."""
+"""Stretches that the frames are cut into; the fifth and the last are for validation."""
 QUALITY = 95
 PIECE = 1 << 18
 """Bytes of a zip that are sent at a time, at least."""
@@ -44,15 +44,13 @@ Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Result:
+class Snapshot:
     """What is known of all targets at one moment, to be written without holding up anybody.
 
     Attributes:
         model: Whose tracks.
+        targets: Copies of the targets.
         tables: Id of a target to what is known of it.
-        keys: Id of a target to what people said of it, in the order of the frames.
-        labels: Id of a target to its name.
-        colours: Id of a target to #rrggbb.
         total: Number of frames.
         size: Width and height of the frames.
         fps: Frames per second.
@@ -60,18 +58,16 @@ class Result:
     """
 
     model: str
+    targets: list[DrawnTarget]
     tables: dict[int, Table]
-    keys: dict[int, list[Key]]
-    labels: dict[int, str]
-    colours: dict[int, str]
     total: int
     size: tuple[int, int]
     fps: float
     name: str
 
 
-def result_of(project: Project, model: str, fps: float, name: str = "") -> Result:
-    """Take down what is known now.
+def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> Snapshot:
+    """Return what is known now.
 
     Raises:
         ValueError: If there are no targets.
@@ -80,20 +76,12 @@ def result_of(project: Project, model: str, fps: float, name: str = "") -> Resul
         targets = project.shown()
         if not targets:
             raise ValueError("there is nothing to export yet: draw a box first")
-        return Result(
-            model,
-            {target.id: project.known(target.id, model) for target in targets},
-            {target.id: target.ordered() for target in targets},
-            {target.id: target.name for target in targets},
-            {target.id: target.colour for target in targets},
-            project.total,
-            project.size,
-            fps,
-            name,
-        )
+        copies = [replace(target, keys={**target.keys}) for target in targets]
+        tables = {target.id: project.known(target.id, model) for target in targets}
+        return Snapshot(model, copies, tables, project.total, project.size, fps, name)
 
 
-def write_export(format: str, path: Path, result: Result, read: Read, tick: Tick) -> None:
+def write_export(format: str, path: Path, result: Snapshot, read: Read, tick: Tick) -> None:
     """Write what is known of all targets.
 
     Args:
@@ -113,10 +101,9 @@ def write_export(format: str, path: Path, result: Result, read: Read, tick: Tick
     width, height = result.size
     blank = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
     with open_sink(path, format=FORMATS[format][0], fps=result.fps) as sink:
-        sink.labels.update(result.labels)
-        for number, text in result.colours.items():
-            red, green, blue = bytes.fromhex(text[1:])
-            sink.colours[number] = (red, green, blue)
+        for target in result.targets:
+            red, green, blue = bytes.fromhex(target.colour[1:])
+            sink.labels[target.id], sink.colours[target.id] = target.name, (red, green, blue)
         for index in range(result.total):
             image = read(index, False) if format == "mp4" else blank
             frame = Frame(index, index / result.fps, image)
@@ -133,15 +120,15 @@ def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
             yield Track(row[:4].copy(), float(row[4]), state, number)
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _document(result: Snapshot) -> dict[str, Any]:
     targets = [
         {
-            "id": number,
-            "name": result.labels[number],
-            "colour": result.colours[number],
+            "id": target.id,
+            "name": target.name,
+            "colour": target.colour,
             "keys": [
                 {"frame": key.frame, "box": None if key.box is None else list(key.box)}
-                for key in result.keys[number]
+                for key in target.ordered()
             ],
             "track": [
                 {
@@ -153,7 +140,7 @@ def _document(result: Result) -> dict[str, Any]:
                 for frame in np.flatnonzero(np.isfinite(found.rows).all(axis=1))
             ],
         }
-        for number, found in result.tables.items()
+        for target, found in zip(result.targets, result.tables.values(), strict=True)
     ]
     width, height = result.size
     clip = {"name": result.name, "frames": result.total, "fps": result.fps}
@@ -162,7 +149,7 @@ def _document(result: Result) -> dict[str, Any]:
     return {**facts, "targets": targets}
 
 
-def split(result: Result) -> dict[int, str]:
+def split(result: Snapshot) -> dict[int, str]:
     """Return the frames of the data set: number to `train` or `val`.
 
     Left out are frames of which nothing is known, and those in which a target is lost: a picture
@@ -186,7 +173,7 @@ def split(result: Result) -> dict[int, str]:
     return {int(frame): "val" if held else "train" for frame, held in zip(frames, val, strict=True)}
 
 
-def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
+def zip_pieces(result: Snapshot, read: Read, tick: Tick) -> Iterator[bytes]:
     """Yield the zip piece by piece: `data.yaml`, `images/train`, `labels/train` and so on.
 
     Args:
@@ -201,9 +188,7 @@ def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
     """
     parts = split(result)
     classes: dict[str, int] = {}
-    kinds = {
-        number: classes.setdefault(label, len(classes)) for number, label in result.labels.items()
-    }
+    kinds = {each.id: classes.setdefault(each.name, len(classes)) for each in result.targets}
     out = _Pipe()
     with zipfile.ZipFile(out, "w") as file:
         val = "images/val" if "val" in parts.values() else "images/train"
@@ -220,7 +205,7 @@ def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
 
 
 class _Pipe(io.RawIOBase):
-    """A file that can only be written, and whose bytes are taken away."""
+    """A file that is only written to; its bytes are taken out as they come."""
 
     def __init__(self) -> None:
         super().__init__()
