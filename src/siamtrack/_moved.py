@@ -185,6 +185,7 @@ NAMES: dict[str, str] = {
     "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
     "data.augment.colour": "data.augment.color",
     "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
+    "data.manifest.file_stem": ".file_stem",
     "data.sequence.Frame": "core.images.Image",
     "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.report.Figures": "evaluation.report.Report",
