@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamtrack.core.config import check_numbers
-from siamtrack.losses.distance import euclidean
+from siamtrack.losses.metric import euclidean
 from siamtrack.models.backbones import BACKBONES, Backbone
 from siamtrack.models.heads import HEADS, Head
 from siamtrack.models.heads.head import Lesson, Objective, Pairs, Parts, Recipe
@@ -330,7 +330,7 @@ def parted(network: Network, config: NetworkConfig) -> Network:
 def fold_norms(module: nn.Module) -> None:
     """Fold each batch norm that follows a convolution into it, in place.
 
-    Only neighbours within an `nn.Sequential` are folded. The norm's place is taken by an identity,
+    Only neighbors within an `nn.Sequential` are folded. The norm's place is taken by an identity,
     so that the names of the other layers stay.
     """
     for child in module.children():

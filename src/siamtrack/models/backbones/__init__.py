@@ -7,10 +7,7 @@
 
 from siamtrack.models.backbones import (
     alexnet,
-    ciresincep,
     ciresnet,
-    ciresnext,
-    cirmobile,
     mobile,
     mobilenetv2,
 )
@@ -20,10 +17,7 @@ __all__ = [
     "BACKBONES",
     "Backbone",
     "alexnet",
-    "ciresincep",
     "ciresnet",
-    "ciresnext",
-    "cirmobile",
     "mobile",
     "mobilenetv2",
 ]

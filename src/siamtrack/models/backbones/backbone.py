@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
 
 from torch import Tensor, nn
 
@@ -18,7 +22,7 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: Number of feature channels.
-        stride: Distance of two neighbouring feature cells in input pixels.
+        stride: Distance of two neighboring feature cells in input pixels.
         padding_free: Whether features do not depend on where in the image they are computed, so
             that a shift of the input by one stride shifts them by exactly one cell.
         smallest: Least side of an image in pixels; it gives one cell.
@@ -92,3 +96,57 @@ def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
 
 
 BACKBONES: Registry[Callable[..., Backbone]] = Registry("backbone", "siamtrack.backbones")
+
+
+def build_backbone(name: str, width: float = 1.0) -> nn.Module:
+    """Build a backbone.
+
+    Args:
+        name: A registered name; or `FILE.py:NAME` or `package.module:NAME`, where NAME is a class
+            or function that builds the network, the network itself, or a name that the file
+            registers in `BACKBONES`. The file is run: give only files that you trust.
+        width: Multiplier of all channel counts, handed on if it is not 1.
+
+    Raises:
+        UnknownNameError: If no backbone is registered under the name.
+        ValueError: If the file or module cannot be imported, has no such name, or does not build a
+            network of this width.
+
+    Example:
+        >>> build_backbone("siamtrack.models.backbones.alexnet:AlexNet", 0.25).channels
+        64
+    """
+    place, colon, last = name.rpartition(":")
+    factory: object
+    if colon:
+        factory = getattr(_module(place), last, None)
+        if factory is None and last not in BACKBONES:
+            raise ValueError(f"{place} neither holds nor registers {last!r}")
+        factory = BACKBONES[last] if factory is None else factory
+    else:
+        factory = BACKBONES[name]
+    if isinstance(factory, nn.Module):
+        return factory
+    if not callable(factory):
+        raise ValueError(f"{name} is no backbone, but {factory!r}")
+    try:
+        network = factory() if width == 1 else factory(width=width)
+    except TypeError as error:
+        raise ValueError(f"{name} does not build a network of width {width:g}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{name} builds {type(network).__name__}, expected a torch module")
+    return network
+
+
+def _module(place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        if spec is None or spec.loader is None:
+            raise ImportError("not a file that Python can import")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except Exception as error:  # anything can go wrong in a file of the user's
+        raise ValueError(f"cannot import {place}: {type(error).__name__}: {error}") from error
+    return module

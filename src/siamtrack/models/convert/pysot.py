@@ -10,7 +10,7 @@ import re
 
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.backbones.mobilenetv2 import MobileNetV2
-from siamtrack.models.convert.base import LAYOUTS, Layout, State
+from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads import DepthwiseRPNHead, MultiRPNHead
 from siamtrack.models.network import Network
 
