@@ -115,7 +115,7 @@ MODULES = {
     "models.backbones.find": "models.backbones.backbone",
     "models.convert.base": "models.convert.layout",
     "models.convert.matching": "models.convert.layout",
-    "models.embedding": "models.network",
+    "models.embedding": "models.backbones.backbone",
     "models.graph_file": "models.graphs",
     "models.halves": "models.graphs",
     "models.heads.base": "models.heads.head",

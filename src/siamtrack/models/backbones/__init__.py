@@ -11,11 +11,12 @@ from siamtrack.models.backbones import (
     mobile,
     mobilenetv2,
 )
-from siamtrack.models.backbones.backbone import BACKBONES, Backbone
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone, Embedder
 
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "Embedder",
     "alexnet",
     "ciresnet",
     "mobile",

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from siamtrack.core.registry import Registry
 from siamtrack.models.units import is_traced
@@ -51,6 +52,45 @@ class Backbone(nn.Module):
         if not is_traced():  # sizes are symbols there
             check_images(images, self.smallest)
         return self.extract(images)
+
+
+class Embedder(Backbone):
+    """A backbone, the mean over its cells, a linear map, and unit length.
+
+    On the unit sphere distances lie in [0, 2], so that the margins of the contrastive loss (Hadsell
+    et al. 2006) and of the triplet loss (Schroff et al., CVPR 2015,
+    https://arxiv.org/abs/1503.03832, section 3.1) have a scale.
+
+    Args:
+        backbone: Gives features (B, C, H', W').
+        dimensions: Length of the vectors, D.
+
+    Example:
+        >>> import torch
+        >>> embedder = Embedder(build_backbone("ciresnet16", 0.125), dimensions=16)
+        >>> embedder(torch.randn(2, 3, 63, 63)).shape
+        torch.Size([2, 16, 1, 1])
+    """
+
+    def __init__(self, backbone: Backbone, dimensions: int = 64) -> None:
+        super().__init__()
+        if dimensions < 1:
+            raise ValueError(f"dimensions {dimensions}: expected at least 1")
+        self.backbone = backbone
+        self.project = nn.Linear(backbone.channels, dimensions)
+        self.channels = dimensions
+        self.stride = backbone.stride
+        self.padding_free = False  # the mean sees the whole image
+        self.smallest = backbone.smallest
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stages of the backbone, then the linear map."""
+        return [*self.backbone.stages(), self.project]
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to vectors of unit length (B, D, 1, 1)."""
+        vectors = self.project(self.backbone.extract(images).mean((2, 3)))
+        return F.normalize(vectors, dim=1)[:, :, None, None]
 
 
 def check_images(images: Tensor, smallest: int = 1) -> None:
