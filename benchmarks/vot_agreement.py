@@ -26,7 +26,8 @@ import cv2
 import numpy as np
 
 import siamtrack
-from siamtrack.core.text import polygons_to_ltwh, read_rows
+from siamtrack.core.boxes import polygons_to_ltwh
+from siamtrack.core.files import read_rows
 from siamtrack.data import open_dataset
 from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.evaluation import evaluate_vot, open_tracker, run_dataset

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 import siamtrack
-from siamtrack.core.frames import as_rgb
+from siamtrack.core.images import as_rgb
 
 SIDE = 96
 """Square root of the object's area, pixels, in a picture four times as wide."""

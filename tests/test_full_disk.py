@@ -141,7 +141,7 @@ def test_an_evaluation_keeps_what_is_finished_and_goes_on(disk, tmp_path):
 def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
     torch = pytest.importorskip("torch")
     from siamtrack.training import train
-    from siamtrack.training.watch import Watch
+    from siamtrack.training.monitor import Watch
     from tests.training.test_resume import TINY
 
     class Fills(PairSampler):

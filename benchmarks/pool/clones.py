@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.decoding import decode, stated_size
+from siamtrack.core.image_headers import stated_size
+from siamtrack.core.images import decode
 
 Pixels = NDArray[np.uint8]
 _POINTER = b"version https://git-lfs"

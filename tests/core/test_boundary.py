@@ -15,8 +15,8 @@ from siamtrack.cli import main
 from siamtrack.core.boundary import SWITCH, surface
 from siamtrack.core.config import from_dict, to_dict
 from siamtrack.core.settings import OnlineSettings, PresenceSettings, TrackerSettings
-from siamtrack.data.importing import import_annotations
-from siamtrack.data.open import DATASETS
+from siamtrack.data import DATASETS
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.pairs import PairConfig
 from siamtrack.data.prepare import CropConfig
 from siamtrack.errors import (
@@ -28,7 +28,7 @@ from siamtrack.errors import (
     WeightsError,
 )
 from siamtrack.packages.card import load_model, model_folder, read_card
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 
 ABSURD = [math.nan, math.inf, -math.inf, 10**400, -(10**400), 10**5000, 2.0**80, 1e308]
@@ -45,8 +45,7 @@ def numeric_fields(kind):
 
 def training_configs():
     pytest.importorskip("torch")
-    from siamtrack.models.siamfc import SiamFCConfig
-    from siamtrack.models.tracking import BoxTrackerConfig
+    from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
     from siamtrack.training import TrainConfig
 
     return [SiamFCConfig(), BoxTrackerConfig(), TrainConfig()]
@@ -281,9 +280,7 @@ def run(*words, **more):
 
 def test_the_command_tells_a_defect_in_one_sentence(tmp_path):
     own = tmp_path / "own.py"
-    own.write_text(
-        OWN.format(place="data.open", name="DATASETS", does="raise RuntimeError('oh no')")
-    )
+    own.write_text(OWN.format(place="data", name="DATASETS", does="raise RuntimeError('oh no')"))
     (tmp_path / "data").mkdir()
     words = ["--import", str(own), "eval", f"broken:{tmp_path / 'data'}", "--tracker", "lite"]
     done = run(*words, **{SWITCH: ""})

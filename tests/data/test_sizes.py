@@ -2,8 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.data.cache import read_image
-from siamtrack.data.sizes import image_size
+from siamtrack.data.cache import image_size, read_image
 from siamtrack.errors import ImageError
 from tests.helpers import texture
 

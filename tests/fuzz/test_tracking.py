@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from siamtrack.core import boxes
-from siamtrack.core.frames import as_rgb
+from siamtrack.core.images import as_rgb
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import Model, model_folder, read_card
 from siamtrack.runtimes.base import Response

@@ -7,10 +7,9 @@ import torch
 
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
 from siamtrack.training import TrainConfig, train
-from siamtrack.training.schedule import rate_factor
+from siamtrack.training.config import rate_factor
 from tests.training.manifest import write_manifest
 
 SMALL = TrainConfig(
@@ -117,6 +116,34 @@ def test_schedule_warms_up_and_ends_at_zero():
     assert max(rates) == pytest.approx(1.0, abs=1e-6)
     assert rates[-1] < 1e-3
     assert np.all(np.diff(rates[10:]) <= 0)
+
+
+def test_flat_schedule_falls_only_at_the_end():
+    config = replace(SMALL, steps=100, schedule="flat", cooldown=0.2, warmup=0.1, last_rate=0.1)
+    rates = np.array([rate_factor(step, config) for step in range(100)])
+    assert np.all(np.diff(rates[:10]) > 0)
+    assert np.all(rates[9:81] == 1)
+    np.testing.assert_allclose(np.diff(rates[80:]), -0.9 / 20)
+    assert rates[-1] == pytest.approx(0.1 + 0.9 / 20)
+    assert rate_factor(99, replace(config, cooldown=0.0)) == 1
+    with pytest.raises(ValueError, match=r"warmup 0\.1 and cooldown 0\.95"):
+        replace(config, cooldown=0.95)
+
+
+def test_a_flat_run_goes_on_for_longer(pool, tmp_path):
+    """Before its rate falls, a run is the beginning of a longer one."""
+    torch.set_num_threads(1)
+    config = replace(SMALL, schedule="flat", cooldown=0.25, warmup=0.0, unfreeze=((0.0, 2),))
+    longer = replace(config, steps=6)
+    with pytest.raises(SwitchedOffError):
+        train(config, Interrupted(pool, SMALL.pairs), tmp_path / "run")
+    assert state(tmp_path / "run" / "checkpoint.pt")["step"] == 2
+    one = state(train(longer, sampler(pool), tmp_path / "run", resume=True))
+    two = state(train(longer, sampler(pool), tmp_path / "whole"))
+    assert one["step"] == two["step"] == 6
+    assert all(torch.equal(value, one["model"][name]) for name, value in two["model"].items())
+    with pytest.raises(ValueError, match="another config"):
+        train(replace(longer, cooldown=0.5), sampler(pool), tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize("bad", [{"steps": 0}, {"batch": 0}, {"rate": 0.0}])

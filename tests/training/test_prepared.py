@@ -12,12 +12,11 @@ from onnx import TensorProto, helper
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import TrainConfig, checkpoint, train
 from siamtrack.training.export import export
-from siamtrack.training.objectives import build_network
 from siamtrack.training.prepared import Preparation, TrackingTeacher, prepared_batches, uses
 from tests.helpers import clip
 from tests.training.manifest import write_manifest
@@ -91,7 +90,7 @@ def test_each_pair_is_used_as_often_as_asked_and_first_in_order():
 
 
 def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
-    network = build_network(CONFIG).eval()
+    network = CONFIG.network().eval()
     stages = list(network.backbone.stages())
     prepare = Preparation(network, len(stages) - 6, None, 1)
     source = prepared_batches(sampler(pool), prepare, 2, 0, 1, repeats=2, block=4, seed=0)
@@ -111,7 +110,7 @@ def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
 
 
 def test_the_same_pairs_however_many_loaders(pool):
-    network = build_network(CONFIG).eval()
+    network = CONFIG.network().eval()
     found = []
     for loaders in (1, 3):
         prepare = Preparation(network, 6, None, loaders)

@@ -14,12 +14,10 @@ from torch import nn
 from siamtrack.core.config import to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
 from siamtrack.training import TrainConfig
 from siamtrack.training.batches import batches
-from siamtrack.training.ranks import Ranks, join
-from siamtrack.training.sync_norm import SyncedBatchNorm2d, sync_norms
+from siamtrack.training.distributed import Ranks, SyncedBatchNorm2d, join, sync_norms
 from tests.training.manifest import write_manifest
 
 ROOT = Path(__file__).parents[2]

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.data.frames import ImageFrames
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, ImageFrames, Sequence
 from siamtrack.errors import MissingExtraError
 from siamtrack.training import Watch, train
 from siamtrack.training.batches import Batch
-from siamtrack.training.guard import check_finite
+from siamtrack.training.loop import check_finite
+from siamtrack.training.monitor import excerpt
 from siamtrack.training.pictures import grid, heat, pair_picture, sheet, write_picture
-from siamtrack.training.validation import excerpt
 from tests.helpers import clip
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL

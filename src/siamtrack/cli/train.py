@@ -11,7 +11,7 @@ from typing import Any
 from tyro.conf import UseAppendAction
 
 from siamtrack.core.config import parse_json
-from siamtrack.core.reading import text_of
+from siamtrack.core.files import text_of
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Train:
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""
+        from siamtrack.data import open_dataset
         from siamtrack.data.annotations import read_all
         from siamtrack.data.manifest import Pool
-        from siamtrack.data.open import open_dataset
         from siamtrack.data.pairs import PairSampler
         from siamtrack.training import Watch, preset, train
-        from siamtrack.training.ranks import join
+        from siamtrack.training.distributed import join
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
         values = read_settings(self.config)

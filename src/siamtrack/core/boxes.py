@@ -154,3 +154,14 @@ def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Arra
             "give left top width height of the target alone"
         )
     return array
+
+
+def polygons_to_ltwh(polygons: Array) -> Array:
+    """Return the axis-aligned boxes (N, 4) around polygons (N, 2 * corners) of x, y pairs.
+
+    Example:
+        >>> polygons_to_ltwh(np.array([[1.0, 0, 3, 2, 1, 4, 0, 2]])).tolist()
+        [[0.0, 0.0, 3.0, 4.0]]
+    """
+    corners = polygons.reshape(len(polygons), -1, 2)
+    return ltrb_to_ltwh(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1))

@@ -1,26 +1,41 @@
-"""The one reader of images: which files are frames, and how a file becomes a picture.
+"""The one reader of images: which files are frames, how large they are, how they become pictures.
 
-Videos made of images, data sets and training all read through here; they differ only in the class
-of their errors.
+Videos made of images, data sets, training and the studio all read through here; they differ only in
+the class of their errors. Nobody vouches for the files: a PNG of 3 MB can hold 900 million pixels
+of one color, which fill 5 GB while they are decoded, so the size that a header states comes first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import struct
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from siamtrack.core.decoding import decode
-from siamtrack.core.frames import Image, as_rgb
-from siamtrack.core.reading import bytes_of
+from siamtrack.core.files import bytes_of
+from siamtrack.core.image_headers import TIFF, is_cut, stated_size, tiff_entries
+
+Image: TypeAlias = NDArray[np.uint8]
+"""A picture: uint8 RGB of shape (H, W, 3)."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 """Endings of the names of images, in lower case; any case is read."""
+MOST_PIXELS = 1 << 27
+"""Larger pictures are refused: 134 million pixels, four times an 8K frame."""
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+"""Mean and standard deviation of ImageNet's RGB channels in [0, 255]."""
+
+_ADVICE = "give uint8 RGB (H, W, 3); gray (H, W), RGBA, uint16 and floats in [0, 1] are converted"
+_EXTRA_SAMPLES, _ASSOCIATED, _UNASSOCIATED = 338, 1, 2
+"""TIFF's tag of what a fourth channel means, and two of its values."""
 
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
@@ -54,10 +69,10 @@ def encoded(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 def picture_of(data: NDArray[np.uint8]) -> Image:
-    """Decode an image, upright as its EXIF data ask, as uint8 RGB (H, W, 3).
+    """Decode an image, upright as its Exif data ask, as uint8 RGB (H, W, 3).
 
-    Gray, palettes, CMYK, 16 bits and floats in [0, 1] become RGB as by
-    `siamtrack.core.frames.as_rgb`; alpha is dropped, and does not darken what is under it.
+    Gray, palettes, CMYK, 16 bits and floats in [0, 1] become RGB as by `as_rgb`; alpha is dropped,
+    and does not darken what is under it.
 
     Args:
         data: Encoded bytes (N,).
@@ -66,7 +81,8 @@ def picture_of(data: NDArray[np.uint8]) -> Image:
         ValueError: If it is cut short, no image, too large, or has values that are no colors. The
             message begins in the middle of a sentence, after the file's name.
     """
-    if is_cut(data):
+    # Decoders fill the missing part of a JPEG with gray, silently.
+    if is_cut(data.tobytes()):
         raise ValueError("cut short, no end of the image in it")
     picture = decode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if picture is None:
@@ -76,21 +92,141 @@ def picture_of(data: NDArray[np.uint8]) -> Image:
     return as_rgb(picture if picture.ndim == 2 else picture[..., ::-1])
 
 
-def is_cut(data: NDArray[np.uint8]) -> bool:
-    """Whether `data` is a JPEG without its end; decoders fill the rest with gray, silently.
+def decode(data: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
+    """Decode a picture with OpenCV.
 
-    Whatever has an end of its own, such as a preview, comes before the scan.
+    Args:
+        data: Encoded bytes (N,).
+        flags: As `cv2.imdecode` takes them.
+
+    Returns:
+        What OpenCV gives, or None where it is no picture, or one of more than `MOST_PIXELS`.
     """
-    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:
-        return False
-    content = data.tobytes()
-    place = 2
-    while content[place : place + 1] == b"\xff":
-        marker = content[place + 1 : place + 2]
-        if marker == b"\xda":
-            return content.rfind(b"\xff\xd9") < place
-        if marker == b"\xff":  # a byte that fills up
-            place += 1
-            continue
-        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-    return place >= len(content)
+    size = stated_size(data.tobytes()) if data.size else None
+    if not data.size or (size is not None and size[0] * size[1] > MOST_PIXELS):
+        return None
+    with contextlib.suppress(cv2.error):
+        return cv2.imdecode(_not_darkened(data), flags)
+    return None
+
+
+def _not_darkened(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a TIFF whose alpha is taken as multiplied in already, as OpenCV else multiplies it in.
+
+    OpenCV asks libtiff for RGBA, which multiplies the colors by an alpha that is called
+    unassociated: a picture would be darker than the same one as PNG, whose alpha is dropped.
+    """
+    content = data.tobytes() if data[:4].tobytes() in TIFF else b""
+    with contextlib.suppress(struct.error):
+        for tag, count, value, place in tiff_entries(BytesIO(content)):
+            if (tag, count, value) == (_EXTRA_SAMPLES, 1, _UNASSOCIATED):
+                changed = bytearray(content)
+                order = "<" if content[:1] == b"I" else ">"
+                struct.pack_into(order + "H", changed, place, _ASSOCIATED)
+                return np.frombuffer(bytes(changed), np.uint8)
+    return data
+
+
+def as_rgb(frame: ArrayLike) -> Image:
+    """Return `frame` as a uint8 RGB picture.
+
+    Gray frames get three equal channels; the alpha channel of RGBA frames is dropped; 16-bit values
+    are divided by 257 and rounded, so that 65535 becomes 255; floats are multiplied by 255 and
+    rounded.
+
+    Args:
+        frame: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, or floats in [0, 1].
+            Colors in the order red, green, blue. Images of Pillow are converted by their mode:
+            palettes, CMYK, HSV, LAB, YCbCr, 16 bits and so on.
+
+    Returns:
+        Picture (H, W, 3). It is `frame` itself where nothing had to be changed.
+
+    Raises:
+        ValueError: If the shape or the type is another one, such as a complex or a masked array,
+            the frame has no pixels, or a float lies outside [0, 1] or is not finite.
+
+    Example:
+        >>> as_rgb(np.full((2, 4), 65535, dtype=np.uint16))[0, 0].tolist()
+        [255, 255, 255]
+        >>> as_rgb(np.zeros((3, 32, 64), dtype=np.uint8))
+        Traceback (most recent call last):
+        ValueError: a frame of shape (3, 32, 64): the channels come first; transpose it to ...
+    """
+    if np.ma.isMaskedArray(frame):
+        raise ValueError("a masked array: fill what is masked first, with its method `filled`")
+    array = _array_of_pil(frame) if _is_pil(frame) else np.asarray(frame)
+    _check_shape(array.shape)
+    if array.dtype == np.uint8 and array.shape[2:] == (3,):
+        return np.ascontiguousarray(array)
+    if array.ndim == 2:
+        array = array[..., None]
+    eight = _eight_bits(array[..., :3])
+    if eight.shape[2] == 1:
+        eight = np.repeat(eight, 3, axis=2)
+    return np.ascontiguousarray(eight)
+
+
+def _is_pil(frame: object) -> bool:
+    """Whether a frame is an image of Pillow, which need not be installed."""
+    return type(frame).__module__.startswith("PIL.") and hasattr(frame, "convert")
+
+
+def _array_of_pil(picture: Any) -> NDArray[np.generic]:
+    """Return an image of Pillow as an array that is gray or RGB; its mode tells what it holds.
+
+    Raises:
+        ValueError: If it is of a mode that has no colors.
+    """
+    mode = str(picture.mode)
+    if mode in ("L", "RGB", "RGBA", "RGBX", "F") or mode.startswith("I;16"):
+        array: NDArray[np.generic] = np.asarray(picture)
+        return array
+    if mode == "I":  # 32 bits that most often hold 16
+        wide = np.asarray(picture)
+        if wide.size and not 0 <= wide.min() <= wide.max() < 1 << 16:
+            raise ValueError(
+                f"an image of mode I with values from {wide.min()} to {wide.max()}: expected 16 "
+                "bits; convert it to L or RGB"
+            )
+        return wide.astype(np.uint16)
+    if mode == "LAB":
+        from PIL import ImageCms  # Pillow converts no LAB without a profile
+
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return np.asarray(ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB"))
+    try:
+        return np.asarray(picture.convert("L" if mode in ("1", "LA", "La") else "RGB"))
+    except ValueError as error:
+        raise ValueError(f"an image of mode {mode}: convert it to RGB ({error})") from error
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    """Raise `ValueError` unless `shape` is (H, W) or (H, W, 1 | 3 | 4) with pixels in it."""
+    channels = (1, 3, 4)
+    if len(shape) == 3 and shape[0] in channels and shape[2] not in channels:
+        raise ValueError(
+            f"a frame of shape {shape}: the channels come first; transpose it to (H, W, {shape[0]})"
+        )
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in channels):
+        raise ValueError(f"a frame of shape {shape}: {_ADVICE}")
+    if 0 in shape:
+        raise ValueError(f"a frame of shape {shape} has no pixels: {_ADVICE}")
+
+
+def _eight_bits(array: NDArray[np.generic]) -> Image:
+    """Return the values of `array` on the scale 0 to 255."""
+    if array.dtype == np.uint8:
+        return array.astype(np.uint8, copy=False)
+    if np.issubdtype(array.dtype, np.uint16):  # in either byte order
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(
+                f"a float frame with values from {low:g} to {high:g}: expected [0, 1]; "
+                "divide by the largest possible value, or convert to uint8"
+            )
+        rounded: NDArray[np.float32] = np.rint(array.astype(np.float32) * np.float32(255))
+        return rounded.astype(np.uint8)
+    raise ValueError(f"a frame of type {array.dtype}: {_ADVICE}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 
 
 class TrackState(enum.Enum):

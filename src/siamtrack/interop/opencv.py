@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.frames import as_rgb
+from siamtrack.core.images import as_rgb
 from siamtrack.core.tracks import TrackState
 from siamtrack.tracking.tracker import SiamTracker
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.core.registry import Registry
 from siamtrack.errors import WeightsError
 

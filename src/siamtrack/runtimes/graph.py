@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 from siamtrack.errors import WeightsError
 from siamtrack.runtimes.base import Floats, Response
 

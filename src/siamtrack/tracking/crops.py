@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.frames import Image as Image
+from siamtrack.core.images import Image as Image
 
 WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 LARGEST = 2**25

@@ -1,8 +1,7 @@
 """Training: one loop, read from top to bottom, and what surrounds it."""
 
-from siamtrack.training.config import TrainConfig
+from siamtrack.training.config import PRESETS, TrainConfig, preset
 from siamtrack.training.loop import train
-from siamtrack.training.presets import PRESETS, preset
-from siamtrack.training.watch import Watch
+from siamtrack.training.monitor import Watch
 
 __all__ = ["PRESETS", "TrainConfig", "Watch", "preset", "train"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from siamtrack.data.pairs import Pair
-from siamtrack.training.ranks import Ranks
+from siamtrack.training.distributed import Ranks
 
 AHEAD = 3
 """Batches in preparation."""

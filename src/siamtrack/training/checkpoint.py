@@ -22,12 +22,17 @@ from siamtrack.core.config import from_dict, parse_json, to_dict
 from siamtrack.core.writing import replacing
 from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
-from siamtrack.models.reading import load_tensors
+from siamtrack.models.convert.read import load_tensors
 from siamtrack.training.config import TrainConfig
 
 logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
+UNREADABLE = (
+    *(OSError, EOFError, LookupError, RuntimeError, ValueError, TypeError),
+    *(UnpicklingError, BadZipFile),
+)
+"""What files that are no checkpoints raise when they are read."""
 
 
 def data_fingerprint(entries: Iterable[Entry]) -> str:
@@ -109,8 +114,7 @@ def read(path: Path) -> State:
     try:
         state = load_tensors(path)
         known = {"step", "config", "model", "average"} <= set(state)
-    except (OSError, EOFError, LookupError, RuntimeError, ValueError, TypeError,
-            UnpicklingError, BadZipFile) as error:  # fmt: skip
+    except UNREADABLE as error:
         raise WeightsError(f"{path} is no checkpoint of siamtrack ({error})") from error
     if not known:
         raise WeightsError(
@@ -134,13 +138,16 @@ def config_of(state: Mapping[str, Any]) -> TrainConfig:
 def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, data: str) -> None:
     """Refuse to resume a run with another config or other data.
 
-    How many threads load and how often it is saved may change.
+    How many threads load and how often it is saved may change, and with the schedule `flat` the
+    number of steps.
 
     Raises:
         ValueError: If config or data differ; the message names the settings.
     """
     before = config_of(state)
     free = replace(before, loaders=config.loaders, save_every=config.save_every)
+    if free.schedule == config.schedule == "flat":
+        free = replace(free, steps=config.steps)
     if free != config:
         old, new = to_dict(free), to_dict(config)
         changed = ", ".join(
@@ -160,5 +167,6 @@ def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, da
     if state.get("versions", versions()) != versions():
         logger.warning(
             "%s was written by %s; the rest of the run may differ in the last digits",
-            path, state["versions"],
-        )  # fmt: skip
+            path,
+            state["versions"],
+        )

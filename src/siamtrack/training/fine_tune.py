@@ -14,22 +14,18 @@ from typing import Any
 import numpy as np
 
 from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.images import Image
 from siamtrack.core.writing import write_text
-from siamtrack.data.cache import read_image
-from siamtrack.data.frames import Frame
+from siamtrack.data.cache import image_size, read_image
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.data.pairs import PairSampler
 from siamtrack.data.sequence import Sequence
-from siamtrack.data.sizes import image_size
 from siamtrack.errors import DatasetError
 from siamtrack.packages.card import Model
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.loop import train
-from siamtrack.training.objectives import build_network
-from siamtrack.training.runtime import live_model
-from siamtrack.training.validation import track_sequences
-from siamtrack.training.watch import Watch
+from siamtrack.training.monitor import Watch, live_model, track_sequences
 
 SHORTEST = 5
 """Frames that a held-out part needs; shorter videos are trained on whole."""
@@ -53,10 +49,10 @@ class EntryFrames:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int) -> Image:
         return read_image(self.entries[index].image)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Image]:
         return (self[index] for index in range(len(self)))
 
 
@@ -122,7 +118,7 @@ def fine_tune_config(
     300 steps of 16 pairs at a tenth of the rate, most of them from videos; the last third of the
     backbone's stages trains, and batch statistics stay frozen.
     """
-    stages = len(build_network(before).backbone.stages())
+    stages = len(before.network().backbone.stages())
     # own videos are few: more of their pairs, and no teacher
     config = replace(
         before, initial=initial, teacher="", pretrained="", steps=300, batch=16,
@@ -217,7 +213,7 @@ def fine_tune(
     config = fine_tune_config(checkpoints.config_of(state), str(checkpoint), changes)
     rest, ends = hold_out(entries, share)
     _check_frames(ends)
-    network = build_network(config)
+    network = config.network()
     network.load_state_dict(state["average"])
     before = _scores(live_model(network), ends)
     path = train(config, PairSampler(Pool(rest), config.pairs, config.seed), out, watch=watch)

@@ -15,9 +15,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from siamtrack.core.reading import bytes_of
-from siamtrack.packages.graph_file import write_graph
-from siamtrack.training.objectives import Network
+from siamtrack.core.files import bytes_of
+from siamtrack.models.graphs import write_graph
+from siamtrack.models.network import Network
 
 
 class _Front(nn.Module):
@@ -53,14 +53,14 @@ class FrozenFront:
             raise ValueError("frozen stages run in ONNX Runtime on the CPU: set frozen to 'torch'")
         was = network.training
         network.eval()
-        probe = torch.rand(1, 3, network.config.template, network.config.template) * 255
+        probe = torch.rand(1, 3, network.sides[0], network.sides[0]) * 255
         with torch.no_grad():
             whole, parts = network.features(probe), _Front(network, self.stages)(probe)
         network.train(was)
         if whole.shape != parts.shape or not torch.allclose(whole, parts, rtol=1e-4, atol=1e-5):
             raise ValueError(
-                f"backbone {network.config.backbone!r} is not the sequence of its stages, so that "
-                "a part of it cannot run elsewhere: set frozen to 'torch'"
+                f"{type(network.backbone).__name__} is not the sequence of its stages, so that a "
+                "part of it cannot run elsewhere: set frozen to 'torch'"
             )
 
     def features(self, images: Tensor, frozen: int) -> Tensor:

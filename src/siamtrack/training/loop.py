@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from siamtrack.core.config import to_dict
 from siamtrack.core.owning import owning
 from siamtrack.core.writing import write_whole
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.tracking import BoxTracker, fold_norms
+from siamtrack.models.network import Network, fold_norms
 from siamtrack.training import checkpoint
-from siamtrack.training.average import copy_of, update_average
 from siamtrack.training.batches import Batch, batches
 from siamtrack.training.config import TrainConfig as TrainConfig
+from siamtrack.training.config import rate_factor, trained_stages
+from siamtrack.training.distributed import Ranks, join, sync_norms
 from siamtrack.training.frozen import FrozenFront
-from siamtrack.training.guard import check_finite
-from siamtrack.training.objectives import Network, build_network, objective
+from siamtrack.training.monitor import Log, Watch, live_model
 from siamtrack.training.precision import keep_depthwise_in_float32
 from siamtrack.training.prepared import (
     TAUGHT_CHANNELS,
@@ -33,12 +34,7 @@ from siamtrack.training.prepared import (
     PreparedBatch,
     prepared_batches,
 )
-from siamtrack.training.ranks import Ranks, join
-from siamtrack.training.runtime import live_model
-from siamtrack.training.schedule import rate_factor, set_trained, trained_stages
-from siamtrack.training.sync_norm import sync_norms
 from siamtrack.training.teacher import Teacher
-from siamtrack.training.watch import Log, NoLog, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +91,7 @@ def _train(
         sync_norms(model)
     average = copy_of(model)
     optimiser = build_optimiser(config, model, teacher)
-    learn = objective(model, config)
+    learn = model.objective(config)
     first = 0
     if path.exists():
         state = checkpoint.read(path)
@@ -121,8 +117,8 @@ def _train(
         else batches(sampler, config.batch, first, config.loaders, ranks)
     )
     saved = time.monotonic()
-    keep = Log(out, config, first, watch) if ranks.first else NoLog()
-    with closing(source), keep as log:
+    log = Log(out, config, first, watch) if ranks.first else None
+    with closing(source), log or nullcontext():
         for step in range(first, config.steps):
             training = trained_stages(step, config)
             set_trained(model, stages, training, config.norms)
@@ -148,9 +144,11 @@ def _train(
                     batch = given.to(config.device)
                     template, search = model.features(batch.template), model.features(batch.search)
                 if lesson is not None:
-                    parts = learn(template, search, batch, lesson)
+                    with ranks.counts_of_the_batch():
+                        parts = learn(template, search, batch, lesson)
             if lesson is None:
-                parts = learn(template.float(), search.float(), batch)
+                with ranks.counts_of_the_batch():
+                    parts = learn(template.float(), search.float(), batch)
             loss = parts["loss"]
             if isinstance(teacher, Learned):
                 assert lesson is not None
@@ -171,9 +169,10 @@ def _train(
             optimiser.step()
             update_average(average, model, min(config.average, (1 + step) / (10 + step)))
             done = step + 1
-            log.step(done, parts, waited, rate=config.rate * factor, trained_stages=training)
-            if log.is_shown(done):
-                log.show(done, live_model(model, average), batch)
+            if log is not None:
+                log.step(done, parts, waited, rate=config.rate * factor, trained_stages=training)
+                if log.is_shown(done):
+                    log.show(done, live_model(model, average), batch)
             due = time.monotonic() - saved > config.save_every or done == config.steps
             if ranks.first and due:
                 checkpoint.save(path, {
@@ -210,7 +209,7 @@ def start(config: TrainConfig) -> tuple[Network, Teacher | Learned | None]:
     Raises:
         WeightsError: If these do not fit.
     """
-    model = build_network(config)
+    model = config.network()
     if config.imagenet and not config.initial:
         from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
 
@@ -265,9 +264,9 @@ def _fill(model: Network, before: checkpoint.State, config: TrainConfig) -> None
     """Give a network the averaged weights of an earlier run, or its backbone alone."""
     weights, where = before["average"], config.initial
     if config.backbone_only:
-        other = build_network(checkpoint.config_of(before))
+        other = checkpoint.config_of(before).network()
         other.load_state_dict(weights)
-        if isinstance(model, BoxTracker) and model.config.folded:
+        if config.model.folded:
             fold_norms(other.backbone)
         model.backbone.load_state_dict(other.backbone.state_dict())
         return
@@ -278,3 +277,74 @@ def _fill(model: Network, before: checkpoint.State, config: TrainConfig) -> None
             f"{where} holds another network than the config's `model`: give the one it was trained "
             f"with ({str(error).splitlines()[-1].strip()})"
         ) from error
+
+
+def copy_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of a network's state."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def update_average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None:
+    """Move every floating tensor of `average` a share of 1 - decay towards the network's.
+
+    Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
+    https://doi.org/10.1137/0330046
+    """
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                average[name].lerp_(value, 1 - decay)
+            else:
+                average[name].copy_(value)
+
+
+def set_trained(
+    model: nn.Module, stages: Sequence[nn.Module], count: int, norms: Literal["frozen", "train"]
+) -> None:
+    """Let the last `count` stages of the model's backbone train, and freeze the others.
+
+    Frozen stages get no gradient, so that the optimiser leaves them and their state alone, weight
+    decay included; their batch norms use and keep their running statistics.
+
+    Args:
+        model: Network with a `backbone`; everything else in it trains.
+        stages: `model.backbone.stages()`, from the input to the output.
+        count: How many train.
+        norms: Whether batch norms of stages that train learn their statistics.
+    """
+    model.train()
+    backbone = model.backbone
+    assert isinstance(backbone, nn.Module)
+    backbone.eval()
+    for index, stage in enumerate(stages):
+        trains = index >= len(stages) - count
+        if trains and norms == "train":
+            stage.train()
+        for parameter in stage.parameters():
+            parameter.requires_grad_(trains)
+
+
+def check_finite(
+    name: str, value: Tensor, batch: Batch, step: int, out: Path, rank: int = 0
+) -> None:
+    """Stop if a value is not finite, and write the batch to `out/bad_batch.pt`.
+
+    Args:
+        name: What the value is.
+        value: Shape ().
+        batch: The batch that it came from.
+        step: Number of the step, from 0.
+        out: Folder of the run.
+        rank: Number of this process; others than 0 write to `bad_batch_RANK.pt`.
+
+    Raises:
+        FloatingPointError: If it is not finite. The weights have not been touched by this step.
+    """
+    if bool(torch.isfinite(value)):
+        return
+    file = out / (f"bad_batch_{rank}.pt" if rank else "bad_batch.pt")
+    torch.save({"step": step, **batch._asdict()}, file)
+    raise FloatingPointError(
+        f"step {step}: the {name} is {value.item()}; its batch is in {file}, the last checkpoint "
+        "is intact. Lower the rate, or look at the batch"
+    )

@@ -7,7 +7,21 @@ from torch import Tensor, nn
 
 
 class _FloatConv2d(nn.Conv2d):
-    """A convolution that stays in float32 under autocast."""
+    """A convolution that stays in float32 under autocast, in place of another one."""
+
+    def __init__(self, other: nn.Conv2d) -> None:
+        super().__init__(
+            other.in_channels,
+            other.out_channels,
+            other.kernel_size,  # type: ignore[arg-type]
+            other.stride,  # type: ignore[arg-type]
+            other.padding,  # type: ignore[arg-type]
+            other.dilation,  # type: ignore[arg-type]
+            other.groups,
+            padding_mode=other.padding_mode,
+            device="meta",
+        )
+        self.weight, self.bias = other.weight, other.bias
 
     def forward(self, input: Tensor) -> Tensor:
         with torch.autocast(input.device.type, enabled=False):
@@ -15,11 +29,12 @@ class _FloatConv2d(nn.Conv2d):
 
 
 def keep_depthwise_in_float32(model: nn.Module) -> None:
-    """Let the depth-wise convolutions of `model` ignore autocast, in place.
+    """Replace the depth-wise convolutions inside `model` by ones that ignore autocast.
 
-    On CPUs the backward pass of a depth-wise convolution takes about three times as long in
-    bfloat16 as in float32, which costs more than the other layers gain.
+    Names and weights stay. On CPUs the backward pass of a depth-wise convolution takes about three
+    times as long in bfloat16 as in float32, which costs more than the other layers gain.
     """
-    for module in model.modules():
-        if type(module) is nn.Conv2d and module.groups == module.in_channels > 1:
-            module.__class__ = _FloatConv2d
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.Conv2d and child.groups == child.in_channels > 1:
+                setattr(parent, name, _FloatConv2d(child).train(child.training))

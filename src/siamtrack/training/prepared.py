@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import WeightsError
-from siamtrack.packages.graph_file import write_graph
+from siamtrack.models.graphs import write_graph
 from siamtrack.training.batches import Batch, Draws
-from siamtrack.training.teacher import IMAGENET_MEAN, IMAGENET_STD
 
 Halves = NDArray[np.float16]
 TAUGHT_CHANNELS = 96
@@ -216,7 +216,7 @@ class Preparation:
     def __init__(self, network: Any, frozen: int, teacher: Path | None, threads: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             self._fronts = []
-            for side in (network.config.template, network.config.search):
+            for side in network.sides:
                 file = Path(folder) / f"front{side}.onnx"
                 write_graph(
                     _Front(network, frozen).eval(),

@@ -15,10 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.errors import WeightsError
-
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 class Teacher(nn.Module):

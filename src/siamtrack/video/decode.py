@@ -14,8 +14,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from siamtrack.core.decoding import MOST_PIXELS
-from siamtrack.core.frames import Image
+from siamtrack.core.images import MOST_PIXELS, Image
 from siamtrack.errors import VideoError
 from siamtrack.video.orientation import upright
 

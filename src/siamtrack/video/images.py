@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.frames import Image, as_rgb
-from siamtrack.core.images import encoded, picture_of
+from siamtrack.core.images import Image, as_rgb, encoded, picture_of
 from siamtrack.errors import VideoError
 from siamtrack.video.source import Frame, Span
 

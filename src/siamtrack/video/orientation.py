@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.frames import Image
+from siamtrack.core.images import Image
 
 
 def upright(image: Image, matrix: bytes | None) -> Image:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.config import shown
-from siamtrack.core.frames import as_rgb
+from siamtrack.core.images import as_rgb
 from siamtrack.errors import VideoError
 from siamtrack.video.source import Frame, Span
 
