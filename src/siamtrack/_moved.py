@@ -165,6 +165,9 @@ MODULES = {
     "tuning.searching": "tuning.optimizer",
     "tuning.storage": "tuning.optimizer",
     "verification": "evaluation.verification",
+    "video.latest": "video.source",
+    "video.orientation": "video.decode",
+    "video.promised": "video.files",
     "weights": "packages.card",
     "writing": "core.writing",
 }
@@ -180,6 +183,7 @@ NAMES: dict[str, str] = {
     "data.annotations.user_formats.OwnReader": "data.annotations.user_formats.UserReader",
     "data.annotations.user_formats.own_format": "data.annotations.user_formats.user_format",
     "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
+    "data.augment.colour": "data.augment.color",
     "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
     "data.sequence.Frame": "core.images.Image",
     "evaluation.peers.base.Seen": "core.tracks.Seen",

@@ -271,7 +271,7 @@ def _enlarged(response: Floats, up: int) -> Array:
     return np.asarray(cv2.resize(response, size, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
 
 
-def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, int]:
+def best_cell(scores: Map | Array, window: Map | Array, influence: float) -> tuple[int, int]:
     """Row and column of the peak of scores (H, W) mixed with the cosine window.
 
     (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN. A score that is not
