@@ -97,9 +97,25 @@ MODULES = {
     "frames": "core.images",
     "halving": "packages.half",
     "images": "core.images",
+    "losses.center": "losses.tracking",
+    "losses.contrastive": "losses.metric",
+    "losses.counts": "losses.base",
+    "losses.distance": "losses.metric",
+    "losses.focal": "losses.response",
+    "losses.labels": "losses.response",
+    "losses.logistic": "losses.response",
+    "losses.regression": "losses.boxes",
+    "losses.rpn": "losses.boxes",
+    "losses.triplet": "losses.metric",
     "made": "core.provenance",
     "models.backbones.base": "models.backbones.backbone",
-    "models.embedding": "models.network",
+    "models.backbones.ciresincep": "models.backbones.ciresnet",
+    "models.backbones.ciresnext": "models.backbones.ciresnet",
+    "models.backbones.cirmobile": "models.backbones.mobile",
+    "models.backbones.find": "models.backbones.backbone",
+    "models.convert.base": "models.convert.layout",
+    "models.convert.matching": "models.convert.layout",
+    "models.embedding": "models.backbones.backbone",
     "models.graph_file": "models.graphs",
     "models.halves": "models.graphs",
     "models.heads.base": "models.heads.head",
@@ -185,13 +201,14 @@ NAMES: dict[str, str] = {
     "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
     "data.augment.colour": "data.augment.color",
     "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
-    "data.manifest.file_stem": ".file_stem",
+    "data.manifest.file_stem": "_moved.file_stem",
     "data.sequence.Frame": "core.images.Image",
     "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.report.Figures": "evaluation.report.Report",
     "evaluation.report.videos.Clip": "evaluation.report.html.Video",
     "evaluation.report.videos.comparison_clips": "evaluation.report.videos.comparison_videos",
     "evaluation.run.Runnable": "core.tracks.Runnable",
+    "losses.tracking.cell_centres": "losses.tracking.cell_centers",
     "models.heads.box.CentreHead": "models.heads.box.CenterHead",
     "models.network.BoxTracker": "models.network.build_network",
     "models.network.SiamFCTracker": "models.network.build_network",
@@ -208,7 +225,7 @@ NAMES: dict[str, str] = {
     "studio.timeline.Target": "studio.timeline.DrawnTarget",
     "tracking.crops.mean_colour": "tracking.crops.mean_color",
     "tracking.decode.Found": "tracking.decode.Detection",
-    "tracking.decode.MOTIONS": "tracking.decode.DECODERS",
+    "tracking.decode.MOTIONS": "_moved.MOTIONS",
     "tracking.decode.best_box": "_moved.best_box",
     "tracking.decode.best_scale": "_moved.best_scale",
     "tracking.decode.cell_centres": "tracking.decode.cell_centers",
@@ -218,6 +235,31 @@ NAMES: dict[str, str] = {
     "training.config.set_trained": "training.loop.set_trained",
 }
 """Names that have left their module, after that has moved, to where they are now."""
+
+
+def best_box(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read a box as `siamtrack.tracking.decode.BoxDecoder` does."""
+    return (
+        import_module("siamtrack.tracking.decode").BoxDecoder(card).decode(last, windows, response)
+    )
+
+
+def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read a box as `siamtrack.tracking.decode.ResponseDecoder` does."""
+    return (
+        import_module("siamtrack.tracking.decode")
+        .ResponseDecoder(card)
+        .decode(last, windows, response)
+    )
+
+
+def file_stem(folder: Any) -> str:
+    """Name a data set after its folder."""
+    return folder.resolve().name or "data"
+
+
+MOTIONS = {"box": best_box, "response": best_scale}
+"""The functions of `siamtrack.motion` by the kind of a model, now `DECODERS`."""
 
 
 def new_place(name: str) -> str | None:
@@ -248,20 +290,6 @@ def _elsewhere(module: str, name: str) -> Any:
 def _warn(old: str, new: str) -> None:
     text = f"{old} is now {new}; the old name goes with version 0.3"
     warnings.warn(text, DeprecationWarning, stacklevel=3)
-
-
-def best_box(last: Any, windows: Any, response: Any, card: Any) -> Any:
-    """Read the best box as `siamtrack.motion.best_box` of 0.1 did."""
-    from siamtrack.tracking.decode import BoxDecoder
-
-    return BoxDecoder(card).decode(last, windows, response)
-
-
-def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
-    """Read place and scale as `siamtrack.motion.best_scale` of 0.1 did."""
-    from siamtrack.tracking.decode import ResponseDecoder
-
-    return ResponseDecoder(card).decode(last, windows, response)
 
 
 class _Moved(ModuleType):
