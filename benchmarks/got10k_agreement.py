@@ -30,7 +30,7 @@ import numpy as np
 
 from siamtrack.data import Dataset, open_dataset
 from siamtrack.evaluation import Report, evaluate_results, read_results
-from siamtrack.evaluation.found import find_results
+from siamtrack.evaluation.results import find_results
 
 PUBLISHED = (
     "otb100_mat/SiamFC-3s",

@@ -22,7 +22,6 @@ import numpy as np
 
 from siamtrack.benchmark.clip import open_clip, write_generated
 from siamtrack.packages.card import DEFAULT, load_model
-from siamtrack.tracking.decode import MOTIONS
 from siamtrack.tracking.online import cells
 from siamtrack.tracking.target import Target
 from siamtrack.tracking.tracker import SiamTracker
@@ -36,9 +35,9 @@ def parts(target: Target, frame: np.ndarray) -> dict[str, Callable[[], object]]:
     found = {
         "windows": target.windows,
         "cut the patch": lambda: target.patches(frame, windows),
-        "best box": lambda: MOTIONS["box"](target.box, windows, response, model.card),
+        "best box": lambda: target.decoder.decode(target.box, windows, response),
     }
-    online = target._online  # a part of no interest to users
+    online = target.online
     if online is not None and response.features is not None:
         features, box = response.features[0], windows[0].to_patch(target.box)
         seen = cells(features)

@@ -23,7 +23,7 @@ import onnxruntime
 import siamtrack
 from siamtrack.core.boxes import ltrb_to_ltwh
 from siamtrack.evaluation import longterm_report, open_tracker, run_dataset, write_results
-from siamtrack.evaluation.longterm_report import read_runs
+from siamtrack.evaluation.longterm import read_runs
 from siamtrack.evaluation.results import write_rows
 from siamtrack.packages.card import DEFAULT, load_model
 

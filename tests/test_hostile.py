@@ -14,10 +14,10 @@ import pytest
 from siamtrack.core.image_headers import stated_size
 from siamtrack.core.images import MOST_PIXELS
 from siamtrack.data.annotations import read_training
-from siamtrack.data.benchmarks.votmask import mask_box
+from siamtrack.data.benchmarks.vot import mask_box
 from siamtrack.data.cache import image_size, inside
 from siamtrack.data.cache import read_image as read_training_image
-from siamtrack.data.frames import read_image as read_frame
+from siamtrack.data.sequence import read_image as read_frame
 from siamtrack.errors import DatasetError, ImageError, VideoError, WeightsError
 from siamtrack.runtimes import Graphs
 from siamtrack.video.images import read_image

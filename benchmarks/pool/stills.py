@@ -16,8 +16,8 @@ import numpy as np
 from clones import Clone, Encoded
 from cutting import Box, Picture, Thing, from_corners, some
 
-from siamtrack.data.annotations.masks import mask_boxes
 from siamtrack.data.annotations.yolo import yaml_names
+from siamtrack.data.benchmarks.davis import mask_boxes
 
 IMAGES = (".jpg", ".jpeg", ".png")
 PARTS = ("train", "valid", "test")

@@ -75,8 +75,9 @@ def main() -> None:
         maps[name] = response.score[0]
         if name == "lite":
             show(axes[3], patch[0], f"search patch, {card.search} x {card.search}")
-            maps["online"] = target._online.scores(cells(response.features[0]))
-            maps["both"] = target._judged(response, [cells(response.features[0])]).score[0]
+            seen = cells(response.features[0])
+            maps["online"] = target.online.scores(seen)
+            maps["both"] = target.online.mix(response.score, [seen])[0]
     titles = {
         "ciresnet22-slim": "SiamFC: cross-correlation",
         "lite": "lite: score of its head",

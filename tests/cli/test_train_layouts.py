@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from siamtrack.core.config import to_dict
-from siamtrack.data.annotations import read_training
-from siamtrack.data.packing import pack
+from siamtrack.data.annotations import pack, read_training
 from tests.cli.test_train import run
 from tests.data.annotations.own_trees import OWN
 from tests.data.annotations.trees import TREES, got10k

@@ -15,8 +15,8 @@ from siamtrack.cli import main
 from siamtrack.core.boundary import SWITCH, surface
 from siamtrack.core.config import from_dict, to_dict
 from siamtrack.core.settings import OnlineSettings, PresenceSettings, TrackerSettings
-from siamtrack.data.importing import import_annotations
-from siamtrack.data.open import DATASETS
+from siamtrack.data import DATASETS
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.pairs import PairConfig
 from siamtrack.data.prepare import CropConfig
 from siamtrack.errors import (
@@ -281,9 +281,7 @@ def run(*words, **more):
 
 def test_the_command_tells_a_defect_in_one_sentence(tmp_path):
     own = tmp_path / "own.py"
-    own.write_text(
-        OWN.format(place="data.open", name="DATASETS", does="raise RuntimeError('oh no')")
-    )
+    own.write_text(OWN.format(place="data", name="DATASETS", does="raise RuntimeError('oh no')"))
     (tmp_path / "data").mkdir()
     words = ["--import", str(own), "eval", f"broken:{tmp_path / 'data'}", "--tracker", "lite"]
     done = run(*words, **{SWITCH: ""})

@@ -10,11 +10,11 @@ import pytest
 from siamtrack import open_video
 from siamtrack.core.files import bytes_of
 from siamtrack.core.images import as_rgb, image_files
-from siamtrack.data.annotations.own import Pictures
-from siamtrack.data.benchmarks.folder import open_folder
+from siamtrack.data.annotations.user_formats import Pictures
+from siamtrack.data.benchmarks.small import open_folder
 from siamtrack.data.cache import image_size
 from siamtrack.data.cache import read_image as read_training_image
-from siamtrack.data.frames import read_image as read_frame
+from siamtrack.data.sequence import read_image as read_frame
 from siamtrack.errors import DatasetError, VideoError
 from siamtrack.studio.library import _has_images
 from siamtrack.tracking.initial_boxes import read_boxes

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from siamtrack.data.cache import ImageCache, inside, read_image
-from siamtrack.data.faults import Faults, TooManyFaultsError
+from siamtrack.data.cache import Faults, ImageCache, TooManyFaultsError, inside, read_image
+from siamtrack.data.pairs import first_readable
 from siamtrack.errors import DatasetError, ImageError
 from tests.data.annotations.trees import PICTURES, write_image
 
@@ -47,11 +47,11 @@ def test_retry_is_determined_by_the_key():
             raise ImageError(f"{value}.jpg", "missing")
         return value
 
-    values = [Faults().retry(make, (1, 0, index)) for index in range(50)]
+    values = [first_readable(make, (1, 0, index)) for index in range(50)]
     assert min(values) >= 60
-    assert values == [Faults().retry(make, (1, 0, index)) for index in range(50)]
+    assert values == [first_readable(make, (1, 0, index)) for index in range(50)]
     assert (
-        Faults().retry(lambda rng: rng.random(), (3, 1, 4))
+        first_readable(lambda rng: rng.random(), (3, 1, 4))
         == np.random.default_rng((3, 1, 4)).random()
     ), "the first attempt draws as without faults"
 
@@ -61,7 +61,7 @@ def test_retry_ends():
         raise ImageError("a.jpg", "missing")
 
     with pytest.raises(TooManyFaultsError, match=r"a\.jpg: missing"):
-        Faults().retry(never, (0, 0, 0))
+        first_readable(never, (0, 0, 0))
 
 
 @pytest.mark.parametrize("bad", [{"share": 1.1}, {"share": -1}, {"least": -1}])

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import ImageFrames, NoFrames, read_image
+from siamtrack.data.sequence import ImageFrames, NoFrames, read_image
 from siamtrack.errors import DatasetError
 
 

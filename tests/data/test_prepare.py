@@ -1,5 +1,6 @@
 """Crops: what they show, and that a run which is killed loses nothing that was finished."""
 
+import json
 import os
 import sys
 import time
@@ -11,12 +12,12 @@ import numpy as np
 import pytest
 
 from siamtrack.data.annotations import read_training
-from siamtrack.data.cache import read_image
-from siamtrack.data.faults import Faults
+from siamtrack.data.cache import Faults, read_image
 from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler, Pool
 from siamtrack.data.prepare import CropConfig, prepare
-from siamtrack.errors import DatasetError
+from siamtrack.errors import DatasetError, StaleResultsError
+from siamtrack.tracking.crops import template_side
 from tests.data.annotations.trees import BOXES, FRAMES, PICTURES, coco, got10k
 from tests.helpers import texture
 from tests.processes import started
@@ -77,6 +78,57 @@ def test_a_second_run_cuts_only_what_is_missing(tmp_path, entries):
     assert (again.crops, again.new) == (2 * FRAMES, 1)
     assert again.manifest.read_bytes() == before
     assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_windows_of_equal_area(tmp_path):
+    """With `area`, a crop shows as much of a long object as of a square one of its area."""
+    cv2.imwrite(str(tmp_path / "a.png"), texture(0, 300, 400))
+    boxes = [(100.0, 80.0, 40.0, 40.0), (100.0, 80.0, 80.0, 20.0)]
+    entries = [
+        Entry(str(tmp_path / "a.png"), box, f"t{index}", 0, "", "a")
+        for index, box in enumerate(boxes)
+    ]
+    done = prepare(entries, tmp_path / "out", replace(EXACT, area=2.0))
+    config = PairConfig(template=64, search=128, area=2.0)
+    for crop, entry in zip(read_manifest(done.manifest), entries, strict=True):
+        assert read_image(crop.image).shape == (200, 200, 3)  # 2.5 windows of 2 * 40 pixels
+        side = template_side(*crop.box[2:], config.context, config.area)
+        assert side == pytest.approx(200 / 2.5), "training shows what was cut"
+        np.testing.assert_allclose(crop.box[2:], entry.box[2:])
+    with pytest.raises(ValueError, match="was cut with other settings"):
+        prepare(entries, tmp_path / "out", EXACT)
+
+
+def test_a_folder_of_a_version_without_area(tmp_path, entries):
+    done = prepare(entries, tmp_path / "out")
+    settings = json.loads((tmp_path / "out/crops.json").read_text())
+    del settings["area"]
+    (tmp_path / "out/crops.json").write_text(json.dumps(settings))
+    assert prepare(entries, tmp_path / "out").crops == done.crops
+    (tmp_path / "out/crops.json").write_text("[1]")
+    with pytest.raises(ValueError, match="give another folder"):
+        prepare(entries, tmp_path / "out")
+
+
+def test_images_that_changed_since_are_noticed(tmp_path, entries):
+    out = tmp_path / "out"
+    done = prepare(entries[:3], out)
+    before = {crop.image: Path(crop.image).read_bytes() for crop in read_manifest(done.manifest)}
+    cv2.imwrite(entries[1].image, texture(7, 240, 320))
+    with pytest.raises(StaleResultsError, match=rf"1 of {len(entries)} .*00000002\.jpg has"):
+        prepare(entries, out)
+    assert all(Path(image).read_bytes() == data for image, data in before.items())
+    # the others stay, and what is new is cut as well
+    again = prepare(entries, out, overwrite=True)
+    assert (again.crops, again.new) == (len(entries), len(entries) - 2)
+    stayed = [Path(image).read_bytes() == data for image, data in before.items()]
+    assert stayed == [True, False, True]
+    assert prepare(entries, out).new == 0
+    # of crops without a note nobody knows
+    (out / ".made/sources.json").write_text('{"a": 3')
+    os.utime(entries[0].image, (1, 1))
+    assert prepare(entries, out).new == 0
+    assert str(entries[0].image) in json.loads((out / ".made/sources.json").read_text())
 
 
 def test_other_settings_or_files_are_refused(tmp_path, entries):

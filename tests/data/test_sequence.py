@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence, canonical
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence, canonical
 from siamtrack.errors import DatasetError, UnknownNameError
 
 BOX = [0.0, 0, 8, 6]

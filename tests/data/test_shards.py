@@ -10,12 +10,10 @@ import threading
 import numpy as np
 import pytest
 
-from siamtrack.data.annotations import Findings, read_training
-from siamtrack.data.cache import read_bytes, read_image
+from siamtrack.data.annotations import Findings, pack, read_training
+from siamtrack.data.cache import Faults, read_bytes, read_image
 from siamtrack.data.check import check_training
-from siamtrack.data.faults import Faults
 from siamtrack.data.manifest import Pool, read_manifest
-from siamtrack.data.packing import pack
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.errors import DatasetError, MissingExtraError
 from tests.data.annotations.trees import FRAMES, got10k

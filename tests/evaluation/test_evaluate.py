@@ -207,7 +207,7 @@ def test_policy_reaches_the_figures():
 
 
 def test_missing_frame_on_disk_names_the_file(tmp_path):
-    from siamtrack.data.frames import ImageFrames
+    from siamtrack.data.sequence import ImageFrames
 
     files = [tmp_path / "0001.jpg", tmp_path / "0002.jpg"]
     dataset = Dataset("holes", [Sequence("toy", ImageFrames(files), walk(0, 2))])

@@ -7,7 +7,7 @@ def test_evaluation_needs_neither_torch_nor_scipy_nor_a_plotting_library(tmp_pat
     code = """
 import sys
 from siamtrack.data import Dataset, Sequence
-from siamtrack.data.frames import NoFrames
+from siamtrack.data.sequence import NoFrames
 from siamtrack.evaluation import evaluate_results, write_results
 write_results("a/toy.txt", [[0, 0, 8, 6]])
 toys = Dataset("toys", [Sequence("toy", NoFrames(1), [[0, 0, 8, 6]])])

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import longterm_report, run_dataset
-from siamtrack.evaluation.longterm import longterm, presence_auc
-from siamtrack.evaluation.longterm_report import read_runs
+from siamtrack.evaluation.longterm import longterm, presence_auc, read_runs
 from tests.evaluation.toys import Blob, Squares, walk
 
 

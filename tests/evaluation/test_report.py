@@ -11,9 +11,8 @@ import pytest
 
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation import Policy, Report, merge
-from siamtrack.evaluation.formats import aligned, latex
-from siamtrack.evaluation.html import page
-from siamtrack.evaluation.plots import Line, line_plot, scatter_plot
+from siamtrack.evaluation.report.plots import Line, line_plot, scatter_plot
+from siamtrack.evaluation.report.text import aligned, latex
 from siamtrack.evaluation.scores import METRICS, score_sequence
 from tests.evaluation.toys import toys
 
@@ -153,7 +152,7 @@ def test_html_is_one_file_that_fetches_nothing(report, tmp_path):
 
 def test_the_page_of_one_tracker_without_times_or_attributes():
     bare = tuple(score_sequence("a", t.boxes, t.boxes) for t in toys(1))
-    html = page(Report("x", {"only": bare}))
+    html = Report("x", {"only": bare}).page()
     assert html.count("<svg") == 3
     assert "paired" not in html
     assert "attribute" not in html

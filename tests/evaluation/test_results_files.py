@@ -9,12 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import read_results, write_results
-from siamtrack.evaluation.found import find_results
-from siamtrack.evaluation.results import fit_lengths
+from siamtrack.evaluation.results import find_results, fit_lengths
 
 ROWS = [[2.0, 3.0, 10.0, 20.0], [4.0, 5.0, 11.0, 21.0]]
 

@@ -3,8 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Sequence
+from siamtrack.data.sequence import NoFrames, Sequence
 from siamtrack.errors import DatasetError
 from siamtrack.evaluation import run_tracker
 from tests.evaluation.toys import Blob, Found, Loses, Squares, Still, toys, walk

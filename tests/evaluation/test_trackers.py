@@ -19,9 +19,8 @@ from siamtrack.errors import SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.evaluation import evaluate, open_tracker, run_tracker
 from siamtrack.evaluation.peers import PEERS, opencv
 from siamtrack.evaluation.peers.base import stretched
-from siamtrack.evaluation.peers.trax import TraxPeer
+from siamtrack.evaluation.peers.trax import Message, TraxPeer, parse
 from siamtrack.evaluation.trax_server import serve
-from siamtrack.evaluation.traxline import Message, parse
 from siamtrack.packages.card import read_card, write_card
 from tests.evaluation.toys import Still, toys
 from tests.helpers import clip

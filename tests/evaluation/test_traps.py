@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.boxes import centre_error, iou
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.evaluation import POLICIES, Policy, evaluate, evaluate_results, write_results
 from siamtrack.evaluation.report import Report
 from siamtrack.evaluation.scores import score_sequence

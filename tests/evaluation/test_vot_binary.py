@@ -5,13 +5,12 @@ import struct
 import numpy as np
 import pytest
 
-from siamtrack.data.frames import NoFrames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation import evaluate_results, evaluate_vot, longterm_report
-from siamtrack.evaluation.longterm_report import read_runs
+from siamtrack.evaluation.longterm import read_runs
 from siamtrack.evaluation.vot import files
-from siamtrack.evaluation.vot.binary import read_binary
+from siamtrack.evaluation.vot.files import read_binary
 from tests.evaluation.toys import Blob, toys
 
 # a start, two rectangles, a failure, a frame without a tracker, a start

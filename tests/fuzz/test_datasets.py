@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamtrack.data import open_dataset
-from siamtrack.data.annotations import read_training
+from siamtrack.data.annotations import pack, read_training
 from siamtrack.data.manifest import read_manifest
-from siamtrack.data.packing import pack
 from siamtrack.errors import DatasetError
 from tests.data.annotations.own_trees import OWN
 from tests.data.annotations.trees import TREES

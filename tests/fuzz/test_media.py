@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from siamtrack.data.cache import image_size
 from siamtrack.data.cache import read_image as read_training_image
-from siamtrack.data.frames import read_image as read_frame
+from siamtrack.data.sequence import read_image as read_frame
 from siamtrack.errors import DatasetError, ImageError, VideoError
 from siamtrack.studio.library import probe
 from siamtrack.video import open_video

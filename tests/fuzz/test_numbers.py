@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import siamtrack
 from siamtrack.core.config import from_dict, to_dict
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.pairs import PairConfig
 from siamtrack.data.prepare import CropConfig
 from siamtrack.errors import DatasetError, SiamtrackError, WeightsError
 from siamtrack.packages.card import Card, Model, read_card
-from siamtrack.studio.edits import change_of, order_of
 from siamtrack.studio.project import Project
+from siamtrack.studio.request import change_of, order_of
 from siamtrack.tracking.initial_boxes import read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video.source import Span

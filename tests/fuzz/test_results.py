@@ -14,9 +14,8 @@ from siamtrack.cli.train import read_settings
 from siamtrack.core.config import from_dict
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import DatasetError, ResultsError, SiamtrackError
-from siamtrack.evaluation.found import read_times
-from siamtrack.evaluation.results import read_results
-from siamtrack.evaluation.traxline import Message, parse
+from siamtrack.evaluation.peers.trax import Message, parse
+from siamtrack.evaluation.results import read_results, read_times
 from siamtrack.evaluation.vot.files import read_regions
 from siamtrack.tracking.initial_boxes import read_boxes
 from siamtrack.training import TrainConfig
@@ -46,7 +45,8 @@ READERS = {
     "results.txt": (lambda _: ROWS, _finite, ResultsError),
     "polygons.txt": (lambda _: POLYGONS, _finite, ResultsError),
     "results.mat": (_mat, _finite, ResultsError),
-    "times.txt": (lambda _: b"0.1\n0.2\n0.3\n", lambda p: read_times([p], [3]), ResultsError),
+    "x_time.txt": (lambda _: b"0.1\n0.2\n0.3\n",
+                   lambda p: read_times(p.with_name("x.txt"), 3), ResultsError),
     "regions.txt": (lambda _: b"1\n" + ROWS + b"2\n0\n", lambda p: read_regions(p, 6),
                     ResultsError),
     "boxes.txt": (lambda _: b"0,1,10,20,30,40\n5,2,9,9,9,9\n", _boxes_of_file, DatasetError),

@@ -95,7 +95,7 @@ def test_more_threads_than_cores_are_warned_of(caplog):
 
 
 def test_evaluation_and_studio_take_a_runtime():
-    from siamtrack.studio.models import Models
+    from siamtrack.studio.library import Models
 
     need_openvino()
     made = open_tracker("mine=lite", runtime="openvino", threads=1)[1]().model.runtime

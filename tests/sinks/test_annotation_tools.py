@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from siamtrack.core.tracks import Track, TrackState
+from siamtrack.data.annotations import Findings
 from siamtrack.data.annotations.cvat import read_cvat
-from siamtrack.data.annotations.findings import Findings
 from siamtrack.data.annotations.yolo import read_yolo
 from siamtrack.sinks import open_sink
 from siamtrack.sinks.draw import draw_tracks

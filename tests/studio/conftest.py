@@ -10,9 +10,9 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 from siamtrack.studio.app import make_app
-from siamtrack.studio.asking import Access, Limits, Settings
-from siamtrack.studio.library import Library
-from siamtrack.studio.models import Models
+from siamtrack.studio.library import Library, Models
+from siamtrack.studio.request import Limits, Settings
+from siamtrack.studio.security import Access
 from tests.helpers import clip, write_video
 
 BASE = "http://127.0.0.1:8765"
@@ -33,6 +33,13 @@ def exported(client, project, format, model="lite"):
             pass
         assert news["state"] == "sent", news
     return answer
+
+
+def open_project(client):
+    """Open the only clip and return the path of its project."""
+    (found,) = client.get("/api/studio").json()["clips"]
+    answer = client.post("/api/open", json={"clip": found["id"]})
+    return f"/api/projects/{answer.json()['project']}"
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +85,7 @@ def client(serve, movie):
 @pytest.fixture
 def project(client):
     """The path of an open project of the clip."""
-    (found,) = client.get("/api/studio").json()["clips"]
-    answer = client.post("/api/open", json={"clip": found["id"]})
-    return f"/api/projects/{answer.json()['project']}"
+    return open_project(client)
 
 
 @pytest.fixture

@@ -21,14 +21,15 @@ def page_of(port):
     return f"http://127.0.0.1:{port}/?token={TOKEN}"
 
 
-def start(folder, port, *options):
-    """Start a studio on the clip and wait until it answers."""
+def start(folder, port, *options, browser=None):
+    """Start a studio on the clip, with `browser` to open it, and wait until it answers."""
     command = [
-        *siamtrack("studio", demo_clip()), "--no-browser", "--port", str(port),
+        *siamtrack("studio", demo_clip()), "--port", str(port),
         "--projects", str(folder / "projects"),
         "--threads", "1", *options,
     ]  # fmt: skip
-    known = {**os.environ, "SIAMTRACK_STUDIO_TOKEN": TOKEN}
+    command += [] if browser else ["--no-browser"]
+    known = {**os.environ, "SIAMTRACK_STUDIO_TOKEN": TOKEN, "BROWSER": str(browser or "")}
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, start_new_session=True, env=known

@@ -7,8 +7,7 @@ import pytest
 
 from siamtrack.errors import VideoError
 from siamtrack.studio.clip import FolderClip, VideoClip, open_clip
-from siamtrack.studio.decoder import Decoder
-from siamtrack.studio.seek import first_stamp, full_stamps, quick_stamps
+from siamtrack.studio.seek import Decoder, first_stamp, full_stamps, quick_stamps
 from siamtrack.video import open_video
 from tests.helpers import clip, write_video
 
@@ -83,12 +82,11 @@ def test_evenly_spaced_mp4_is_known_at_once(tmp_path):
     assert quick_stamps(encode(tmp_path / "b.mp4", times=uneven()), 0) is None
 
 
-def test_reading_backwards_needs_little_memory(tmp_path, monkeypatch):
+def test_reading_backwards_needs_little_memory(tmp_path):
     path = encode(tmp_path / "a.mp4", g="999")
-    monkeypatch.setattr("siamtrack.studio.decoder.HOLD_BYTES", 5 * 256 * 192 * 3 // 2)
     with open_video(path) as video:
         right = [frame.image for frame in video]
-    with Decoder(path, full_stamps(path, 0)) as decoder:
+    with Decoder(path, full_stamps(path, 0), hold=5 * 256 * 192 * 3 // 2) as decoder:
         for index in range(COUNT - 1, -1, -1):
             np.testing.assert_array_equal(decoder.image(index, backwards=True), right[index])
             assert len(decoder._held) <= 5

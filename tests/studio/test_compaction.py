@@ -13,6 +13,8 @@ from siamtrack.studio import journal as journals
 from siamtrack.studio.events import MOST_STEPS
 from siamtrack.studio.journal import NAME, Journal, ProjectError
 from siamtrack.studio.project import Project
+from siamtrack.studio.request import Limits
+from tests.studio.conftest import open_project
 from tests.studio.test_project import ACTIONS, MODEL, TOTAL, known_frames, play, pretend, rules
 
 SIZE = (100, 80)
@@ -242,11 +244,10 @@ def killed_at(step, work):
         os._exit(1)
 
 
-def test_an_open_project_compacts_when_it_has_grown(client, project, monkeypatch, tmp_path):
+def test_an_open_project_compacts_when_it_has_grown(serve, movie, tmp_path):
+    client = serve(movie[0], limits=Limits(journal=2000))
+    project = open_project(client)
     path = tmp_path / "projects" / project.rsplit("/", 1)[1] / NAME
-    monkeypatch.setattr(journals, "LARGE", 2000)
-    session = client.app.state.sessions.get(project.rsplit("/", 1)[1])
-    session.journal._limit = 2000
     body = {"do": "draw", "frame": 0, "box": [1, 1, 20, 20]}
     client.post(project + "/edits", json=body)
     for k in range(60):
@@ -261,18 +262,18 @@ def test_an_open_project_compacts_when_it_has_grown(client, project, monkeypatch
 
 
 def test_a_project_that_has_grown_is_compacted_when_it_is_opened(
-    client, project, monkeypatch, tmp_path
+    serve, client, project, movie, tmp_path
 ):
     path = tmp_path / "projects" / project.rsplit("/", 1)[1] / NAME
     for k in range(20):
         client.post(project + "/edits", json={"do": "draw", "frame": 0, "box": [k, 1, 20, 20]})
     before = client.get(project).json()
     client.__exit__(None, None, None)
-    monkeypatch.setattr(journals, "LARGE", 100)
-    assert client.get(project).json()["targets"] == before["targets"]
+    again = serve(movie[0], limits=Limits(journal=100))
+    assert again.get(project).json()["targets"] == before["targets"]
     short = path.read_bytes()
     assert b'"do":"state"' in short
-    client.app.state.sessions.close()
-    assert client.get(project).json()["targets"] == before["targets"]
+    again.app.state.sessions.close()
+    assert again.get(project).json()["targets"] == before["targets"]
     assert path.read_bytes() == short  # nothing new: it is left as it is
-    client.app.state.sessions.close()
+    again.app.state.sessions.close()

@@ -18,12 +18,11 @@ import uvicorn
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.manifest import read_manifest
-from siamtrack.studio.exports import FORMATS, Result, result_of
+from siamtrack.studio.export_files import FORMATS, Result, result_of, split, zip_pieces
 from siamtrack.studio.project import Project
-from siamtrack.studio.scene import Run
-from siamtrack.studio.yolo import split, zip_pieces
+from siamtrack.studio.timeline import Run
 from tests.helpers import clip, write_video
 from tests.studio.conftest import FRAMES, SOCKETS, exported
 

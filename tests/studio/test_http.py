@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.boxes import iou
-from siamtrack.studio.exports import FORMATS
+from siamtrack.studio.export_files import FORMATS
 from tests.studio.conftest import FRAMES, SOCKETS, exported
 
 DRAW = {"do": "draw", "frame": 0}

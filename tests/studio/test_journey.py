@@ -1,4 +1,4 @@
-"""What a person does and sees in a real browser: journey.mjs, camera.mjs, reach.mjs.
+"""What a person does and sees in a real browser: journey, opened, camera, reach.
 
 Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to
 its node_modules).
@@ -6,6 +6,7 @@ its node_modules).
 
 import json
 import os
+import queue
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from siamtrack.cli.demo import demo_clip
-from siamtrack.data.importing import import_annotations
+from siamtrack.data.annotations import import_annotations
 from siamtrack.data.manifest import read_manifest
+from siamtrack.studio.serve import opened
 from siamtrack.video import open_video
 from tests.helpers import clip
 from tests.studio import process
@@ -74,6 +76,15 @@ class TestInBrowser:
             end(tmp_path)
             server.wait(10)
         read_back(tmp_path)
+
+    def test_the_file_that_is_opened_leads_to_the_page(self, tmp_path, port):
+        server, pages = start(tmp_path, port), queue.Queue()
+        try:
+            with opened(page_of(port), pages.put, delay=0):
+                assert script("opened.mjs", pages.get(timeout=20), port) == {"ok": True}
+        finally:
+            end(tmp_path)
+            server.wait(10)
 
     def test_camera(self, tmp_path, port):
         stream = Stream(clip(1)[0].repeat(2, axis=0))

@@ -7,8 +7,7 @@ import textwrap
 
 import pytest
 
-from siamtrack.studio.library import Library
-from siamtrack.studio.partial import LOCK, OLD, clear_uploads, under_way
+from siamtrack.studio.library import LOCK, OLD, Library, clear_uploads, under_way
 from tests.processes import started
 
 ID = "0123456789abcdef"
@@ -79,7 +78,7 @@ def test_killed_in_the_middle(tmp_path):
         """
         import sys, time
         from pathlib import Path
-        from siamtrack.studio.partial import under_way
+        from siamtrack.studio.library import under_way
         folder = Path(sys.argv[1])
         with under_way(folder):
             (folder / "upload.part").write_bytes(b"half a video")

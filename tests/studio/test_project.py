@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamtrack.studio.plan import Segment, by_frame, segments, stale
 from siamtrack.studio.project import MOST_TARGETS, Project
-from siamtrack.studio.scene import ABSENT, KEY, NOTHING
+from siamtrack.studio.timeline import ABSENT, KEY, NOTHING, Segment, by_frame, segments, stale
 
 MODEL = "lite"
 TOTAL = 30

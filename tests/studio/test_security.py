@@ -1,19 +1,29 @@
 """Each way in that must be shut is tried."""
 
+import html
 import io
 import json
+import os
+import queue
+import re
 import shutil
+import stat
 import subprocess
 import sys
+import time
+import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from siamtrack.studio.asking import Access, Limits
-from siamtrack.studio.guard import COOKIE
+from siamtrack.studio.request import Limits
+from siamtrack.studio.security import COOKIE, Access
+from siamtrack.studio.serve import opened
 from tests.helpers import clip, write_video
 from tests.studio.conftest import BASE, SOCKETS
 
@@ -145,6 +155,46 @@ def test_the_token_opens(remote):
     remote.cookies.clear()
     bearer = {"authorization": "Bearer secret"}
     assert remote.get("/api/studio", headers=bearer).status_code == 200
+
+
+def test_a_link_from_elsewhere_opens_by_a_page_of_ours(remote):
+    """A browser that follows a redirect from another site's page would not send the cookie."""
+    del remote.headers["origin"]
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    answer = remote.get("/?token=secret", headers=headers, follow_redirects=False)
+    assert (answer.status_code, 'content="0; url=/"' in answer.text) == (200, True)
+    assert "secret" not in answer.text
+    assert "samesite=strict" in answer.headers["set-cookie"].lower()
+    assert remote.get("/api/studio").status_code == 200
+    assert remote.get("/?token=wrong", headers=headers).status_code == 200  # it has the cookie
+    remote.cookies.clear()
+    assert remote.get("/?token=wrong", headers=headers).status_code == 401
+
+
+def test_the_browser_is_given_a_file_that_only_this_user_reads(remote):
+    pages = queue.Queue()
+    with opened(f"{BASE}/?token=secret&x=<", pages.put, delay=0, seconds=60):
+        page = pages.get(timeout=20)
+        assert (page.startswith("file://"), "secret" in page) == (True, False)
+        path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(page).path))
+        if os.name != "nt":
+            assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [
+                0o600, 0o700,
+            ]  # fmt: skip
+        goal = html.unescape(re.search('content="0; url=([^"]*)"', path.read_text())[1])
+        assert goal == f"{BASE}/?token=secret&x=<"
+        assert remote.get(goal, follow_redirects=False).status_code == 303
+    assert not path.parent.exists()
+
+
+def test_that_file_goes_soon(tmp_path):
+    pages = queue.Queue()
+    with opened(f"{BASE}/?token=secret", pages.put, delay=0, seconds=0.2):
+        path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(pages.get(timeout=20)).path))
+        end = time.monotonic() + 20
+        while path.exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 def test_addresses_will_do_but_not_rebound_names(remote):

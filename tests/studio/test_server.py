@@ -6,13 +6,17 @@ import json
 import re
 import signal
 import socket
+import threading
 import time
+from pathlib import Path
 
 import pytest
+import uvicorn
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.studio.process import BEARER, TOKEN, start
+from siamtrack.studio.security import PatientProtocol
+from tests.studio.process import BEARER, TOKEN, page_of, start
 
 EVIL = "evil.example"
 
@@ -22,8 +26,8 @@ def run(tmp_path):
     """Start studios on the same projects; they are killed in the end."""
     servers = []
 
-    def begin(port, *options):
-        servers.append(start(tmp_path, port, *options))
+    def begin(port, *options, **more):
+        servers.append(start(tmp_path, port, *options, **more))
         return servers[-1]
 
     yield begin
@@ -142,6 +146,64 @@ def test_on_this_machine_too_the_address_has_a_token(run, port, tmp_path):
     assert ask(port, "/", authorization="")[0] == 401
     assert ask(port, f"/?token={TOKEN}", authorization="")[0] == 303
     assert ask(port, "/api/studio")[0] == 200
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
+def test_no_process_shows_the_token(run, port, tmp_path):
+    """All that other users see of the processes, the browser's among them, opens nothing."""
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > "$0.arguments"\nsleep 60\n')
+    browser.chmod(0o700)
+    run(port, browser=browser)
+    told, end = tmp_path / "browser.arguments", time.monotonic() + 60
+    while not told.exists() or not told.read_text().endswith("\n"):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_bytes().decode(errors="replace").split("\0"))
+    (page,) = {word for line in lines if str(browser) in line for word in line if "://" in word}
+    assert page == told.read_text().strip()
+    assert page.startswith("file://")
+    assert not any(TOKEN in word for line in lines for word in line)
+    text = Path(page.removeprefix("file://")).read_text()
+    goal = re.search('url=(http[^"]*)"', text)[1]
+    assert goal == page_of(port)
+    assert ask(port, goal.partition(str(port))[2], authorization="")[0] == 303
+
+
+def test_a_websocket_outlives_the_time_for_a_head(port):
+    """The connection has had its request: only those that never ask are closed."""
+
+    class Quick(PatientProtocol):
+        head_seconds = 0.3
+
+    async def echo(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    config = uvicorn.Config(echo, port=port, http=Quick, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        with connect(f"ws://127.0.0.1:{port}/") as page:
+            time.sleep(1)
+            page.send("still there")
+            assert page.recv(timeout=20) == "still there"
+        with socket.create_connection(("127.0.0.1", port)) as half:
+            half.settimeout(20)
+            with contextlib.suppress(ConnectionError):
+                assert half.recv(100) == b""  # closed by the server
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.mark.slow

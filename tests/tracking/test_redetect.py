@@ -1,41 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 import siamtrack
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.core.tracks import TrackState
 from siamtrack.packages.card import Model, load_model
 from siamtrack.runtimes.base import Response
-from siamtrack.tracking.crops import square_window
-from siamtrack.tracking.redetect import extra_windows, grid_centres
-
-LAST = np.array([40.0, 30.0, 20.0, 20.0])
-
-
-@pytest.mark.parametrize(
-    ("side", "width", "height"), [(50.0, 300, 200), (64.0, 64, 64), (500.0, 300, 200), (7.3, 40, 9)]
-)
-def test_windows_of_the_grid_cover_the_frame(side, width, height):
-    centres = grid_centres(LAST, side, width, height)
-    for x, y in np.random.default_rng(0).uniform([0, 0], [width, height], (300, 2)):
-        assert (np.abs(centres - [x, y]).max(1) <= side / 2 + 1e-9).any()
-    far = np.hypot(*(centres - [50.0, 40.0]).T)
-    assert (np.diff(far) >= 0).all()
-
-
-def test_every_place_has_its_turn_and_the_cost_is_bounded():
-    near = square_window(50.0, 40.0, 60.0, 257)
-    places = {tuple(place) for place in grid_centres(LAST, 60.0, 320, 240)}
-    seen = set()
-    for turn in range(40):
-        windows = extra_windows(near, LAST, (240, 320), turn, 3)
-        assert 1 <= len(windows) <= 3
-        assert {window.width for window in windows} == {60.0}
-        seen |= {(window.cx, window.cy) for window in windows}
-    assert seen == places
-
 
 RED = np.array([230, 20, 20], np.uint8)
 

@@ -198,7 +198,7 @@ def test_online_classifier_learns_for_each_target_apart(tracker, frames):
     np.testing.assert_allclose(both, [track.box for track in alone[1:]], atol=0.05)
 
 
-def test_learns_from_every_so_manieth_frame(tracker, frames, monkeypatch):
+def test_learns_from_every_nth_frame(tracker, frames, monkeypatch):
     pictures, boxes = frames
     settings = replace(
         tracker.model.card.tracker,
@@ -244,11 +244,8 @@ def test_boxes_given_out_are_copies(tracker, frames):
     assert np.isfinite(tracker.update(pictures[2]).box).all()
 
 
-def test_with_redetection_the_size_waits_for_a_good_score():
-    model = siamtrack.load(threads=1).model
-    settings = replace(model.card.tracker, size_floor=0.4)
-    model = replace(model, card=replace(model.card, tracker=settings))
-    assert siamtrack.SiamTracker(model).model is model
-    other = siamtrack.SiamTracker(model, redetect=True).model
-    assert other.card.tracker == replace(settings, size_floor=0.0)
-    assert other.runtime is model.runtime
+@pytest.mark.parametrize("redetect", [False, True])
+def test_the_model_is_the_one_given(tracker, redetect):
+    model = tracker.model
+    assert model.card.tracker.size_floor > 0
+    assert siamtrack.SiamTracker(model, redetect=redetect).model is model

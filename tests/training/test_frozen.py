@@ -7,8 +7,8 @@ from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import checkpoint, train
 from siamtrack.training.loop import set_trained
-from siamtrack.training.speed import FrozenFront, features
 from siamtrack.training.objectives import build_network
+from siamtrack.training.speed import FrozenFront, features
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL
 from tests.training.test_resume import TINY

@@ -127,7 +127,7 @@ def test_the_same_pairs_however_many_loaders(pool):
 
 @pytest.mark.parametrize("repeats", [1, 2])
 def test_the_parts_of_all_processes_are_the_batch(pool, repeats):
-    prepare = Preparation(CONFIG.network().eval(), 6, None, 1)
+    prepare = Preparation(build_network(CONFIG).eval(), 6, None, 1)
     found = []
     for ranks in (Ranks(), Ranks(0, 2), Ranks(1, 2)):
         source = batches(

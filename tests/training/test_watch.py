@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.data.frames import ImageFrames
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, ImageFrames, Sequence
 from siamtrack.errors import MissingExtraError
 from siamtrack.training import Watch, train
 from siamtrack.training.batches import Batch

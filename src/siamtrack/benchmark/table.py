@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from siamtrack.benchmark.figures import Entry, Latency, Report, middle
 from siamtrack.benchmark.stages import STAGES
-from siamtrack.evaluation.formats import aligned
+from siamtrack.evaluation.report.text import aligned
 
 HEAD = (
     "", "p50 ms", "p95 ms", "share", "ratio", "frames/s", "cpu ms", "start ms", "memory MB",

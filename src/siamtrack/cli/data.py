@@ -64,7 +64,7 @@ class Import:
 
     def run(self) -> None:
         """Import and say what was written and what left out."""
-        from siamtrack.data.importing import import_annotations
+        from siamtrack.data.annotations import import_annotations
 
         done = import_annotations(
             self.form, self.source, self.out, self.images, overwrite=self.overwrite
@@ -94,6 +94,8 @@ class Prepare:
     """Take every Nth box of a track."""
     workers: int = 0
     """Threads; 0: as many as there are processors."""
+    overwrite: bool = False
+    """Cut again what was cut from images that have changed since."""
     json: bool = False
     """Print JSON."""
 
@@ -103,14 +105,18 @@ class Prepare:
         from siamtrack.data.prepare import prepare
 
         done = prepare(
-            read_all(self.data), self.out, self.crop, every=self.every,
-            workers=self.workers or None, progress=bar,
-        )  # fmt: skip
+            read_all(self.data),
+            self.out,
+            self.crop,
+            every=self.every,
+            workers=self.workers or None,
+            overwrite=self.overwrite,
+            progress=bar,
+        )
         if self.json:
-            print(json.dumps({
-                "manifest": str(done.manifest), "crops": done.crops, "new": done.new,
-                "outside": done.outside, "unreadable": done.faults.bad,
-            }))  # fmt: skip
+            counts = {"crops": done.crops, "new": done.new, "outside": done.outside}
+            about = {"manifest": str(done.manifest), **counts, "unreadable": done.faults.bad}
+            print(json.dumps(about))
             return
         print(f"wrote {done.manifest}: {done.crops:,} crops, {done.new:,} of them new")
         if done.faults.bad:
@@ -136,18 +142,19 @@ class Pack:
 
     def run(self) -> None:
         """Pack and say what was written."""
-        from siamtrack.data.annotations import read_all
-        from siamtrack.data.packing import pack
+        from siamtrack.data.annotations import pack, read_all
 
         done = pack(
-            read_all(self.data), self.out, megabytes=self.megabytes, overwrite=self.overwrite,
+            read_all(self.data),
+            self.out,
+            megabytes=self.megabytes,
+            overwrite=self.overwrite,
             progress=bar,
-        )  # fmt: skip
+        )
         if self.json:
-            print(json.dumps({
-                "shards": [str(shard) for shard in done.shards], "images": done.images,
-                "boxes": done.boxes, "unreadable": done.faults.bad,
-            }))  # fmt: skip
+            shards, unreadable = [str(shard) for shard in done.shards], done.faults.bad
+            counts = {"images": done.images, "boxes": done.boxes}
+            print(json.dumps({"shards": shards, **counts, "unreadable": unreadable}))
             return
         print(
             f"wrote {len(done.shards)} shards to {self.out}: {done.images:,} images, "

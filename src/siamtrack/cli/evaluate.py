@@ -17,7 +17,6 @@ from siamtrack.core.writing import check_outputs, refuse_existing, write_text
 from siamtrack.data import Dataset, open_dataset
 from siamtrack.evaluation import (
     POLICIES,
-    Figures,
     Report,
     evaluate,
     evaluate_results,
@@ -28,11 +27,12 @@ from siamtrack.evaluation import (
     run_dataset,
     write_submission,
 )
-from siamtrack.evaluation.clips import Clip, comparison_clips
-from siamtrack.evaluation.compare_results import result_folders
-from siamtrack.evaluation.evaluate import file_name
-from siamtrack.evaluation.longterm_report import read_runs
+from siamtrack.evaluation.compare import result_folders
+from siamtrack.evaluation.longterm import read_runs
+from siamtrack.evaluation.report.html import Video
+from siamtrack.evaluation.report.videos import comparison_videos
 from siamtrack.evaluation.results import Lengths
+from siamtrack.evaluation.run import file_name
 from siamtrack.evaluation.trackers import tracker_made
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
@@ -140,7 +140,7 @@ class Eval:
         dataset: Dataset,
         trackers: Mapping[str, TrackerFactory],
         folders: Mapping[str, Path],
-    ) -> Report | Figures:
+    ) -> Report:
         common = {"out": self.out, "workers": self._workers(), "resume": self.resume}
         read = {name: folder for name, folder in folders.items() if name not in trackers}
         if self.protocol in ("vot", "vot-multistart"):
@@ -218,21 +218,19 @@ class Eval:
         check_outputs([*self.report, *extra])
 
     def _write(
-        self, report: Report | Figures, path: Path, dataset: Dataset, folders: Mapping[str, Path]
+        self, report: Report, path: Path, dataset: Dataset, folders: Mapping[str, Path]
     ) -> None:
         kind = path.suffix.lower()
-        if kind == ".html" and isinstance(report, Report):
-            report.to_html(path, self._clips(report, dataset, folders))
-        elif kind == ".html":
-            report.to_html(path)
-        else:
-            text = {".json": report.to_json, ".csv": report.to_csv, ".tex": report.to_latex}[kind]()
-            write_text(path, text.rstrip("\n") + "\n")
+        if kind == ".html":
+            report.to_html(path, self._videos(report, dataset, folders))
+            return
+        text = {".json": report.to_json, ".csv": report.to_csv, ".tex": report.to_latex}[kind]()
+        write_text(path, text.rstrip("\n") + "\n")
 
-    def _clips(self, report: Report, dataset: Dataset, folders: Mapping[str, Path]) -> list[Clip]:
-        """Return clips, where there are results in files and frames to show them on."""
+    def _videos(self, report: Report, dataset: Dataset, folders: Mapping[str, Path]) -> list[Video]:
+        """Return videos, where there are results in files and frames to show them on."""
         frames = all(sequence.files and not sequence.frames.missing() for sequence in dataset)
         there = all(name in folders for name in report.trackers)
         if not (self.clips and frames and there and self.protocol == "ope"):
             return []
-        return comparison_clips(report, dataset, folders, count=self.clips)
+        return comparison_videos(report, dataset, folders, count=self.clips)

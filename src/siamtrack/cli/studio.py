@@ -54,10 +54,16 @@ class Studio:
         for name in self.camera:
             if not (name.isdecimal() or "://" in name):
                 raise ValueError(f"camera {name!r}: expected a number or the address of a stream")
-        names = list(self.model) or model_names()
         serve(
-            self.source, self.projects.expanduser(), names, host=self.host, port=self.port,
-            names=self.allow_host, upload=int(self.max_upload * 1e9), runtime=self.runtime,
-            threads=self.threads, browser=not self.no_browser,
+            self.source,
+            self.projects.expanduser(),
+            list(self.model) or model_names(),
+            host=self.host,
+            port=self.port,
+            names=self.allow_host,
+            upload=int(self.max_upload * 1e9),
+            runtime=self.runtime,
+            threads=self.threads,
+            browser=not self.no_browser,
             cameras=[int(name) if name.isdecimal() else name for name in self.camera or ("0",)],
-        )  # fmt: skip
+        )

@@ -54,9 +54,9 @@ class Train:
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""
+        from siamtrack.data import open_dataset
         from siamtrack.data.annotations import read_all
         from siamtrack.data.manifest import Pool
-        from siamtrack.data.open import open_dataset
         from siamtrack.data.pairs import PairSampler
         from siamtrack.training import Watch, preset, train
         from siamtrack.training.distributed import join

@@ -22,7 +22,7 @@ from siamtrack.core.writing import write_text
 from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
 from siamtrack.errors import StaleResultsError
-from siamtrack.evaluation.evaluate import sequence_made
+from siamtrack.evaluation.run import sequence_made
 from siamtrack.packages.card import Model, load_model, model_folder, model_made, write_card
 from siamtrack.tuning import (
     Grid,

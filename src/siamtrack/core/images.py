@@ -30,6 +30,8 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 """Endings of the names of images, in lower case; any case is read."""
 MOST_PIXELS = 1 << 27
 """Larger pictures are refused: 134 million pixels, four times an 8K frame."""
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+"""Mean and standard deviation of ImageNet's RGB channels in [0, 255]."""
 
 _ADVICE = "give uint8 RGB (H, W, 3); gray (H, W), RGBA, uint16 and floats in [0, 1] are converted"
 _EXTRA_SAMPLES, _ASSOCIATED, _UNASSOCIATED = 338, 1, 2

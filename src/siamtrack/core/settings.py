@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from siamtrack.core.config import check_numbers
+from siamtrack.core.tracks import TrackState
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,27 @@ class PresenceSettings:
                 "0 <= lost_below <= tracked_from <= 1"
             )
 
+    def score(self, logit: float) -> float:
+        """Turn a presence logit into the score in [0, 1].
+
+        Example:
+            >>> PresenceSettings().score(0.0)
+            0.5
+        """
+        value = min(max(self.slope * logit + self.offset, -60.0), 60.0)
+        return 1 / (1 + math.exp(-value))
+
+    def state(self, score: float) -> TrackState:
+        """Return what a score means.
+
+        Example:
+            >>> PresenceSettings().state(0.3)
+            <TrackState.UNCERTAIN: 'uncertain'>
+        """
+        if score < self.lost_below:
+            return TrackState.LOST
+        return TrackState.TRACKED if score >= self.tracked_from else TrackState.UNCERTAIN
+
 
 @dataclass(frozen=True)
 class OnlineSettings:
@@ -57,7 +80,7 @@ class OnlineSettings:
         rate: Weight of a new frame against all before it, in [0, 1].
         ridge: Regularisation, as a share of the mean squared feature.
         learn_from: Score in [0, 1] from which on a frame is learned.
-        every: Learn from every so manieth frame, which then weighs as much as that many.
+        every: Learn from every n-th frame, which then weighs as much as n frames.
     """
 
     weight: float = 0.0
@@ -95,10 +118,11 @@ class TrackerSettings:
             the scales other than 1 (SiamFC).
         size_rate: Share of a new size that is taken, times score and penalty for a box head.
         size_floor: Least score that `size_rate` is taken times: a target that looks unlike its
-            template scores low for long, and its size must follow all the same (box head only).
+            template scores low for long, and its size must follow all the same (box head only; not
+            with re-detection).
         scales: Number of scales searched (SiamFC only).
         scale_step: Factor between two scales (SiamFC only).
-        scale_every: The other scales are searched in every so manieth frame (SiamFC only).
+        scale_every: The other scales are searched in every n-th frame (SiamFC only).
         up: Factor by which the response is enlarged before its peak is read (SiamFC only).
         smallest: Least side of a box in pixels.
         presence: What the score means.
@@ -121,11 +145,19 @@ class TrackerSettings:
 
     def __post_init__(self) -> None:
         check_numbers(
-            self, window=(0, 1), size_rate=(0, 1), size_floor=(0, 1), context=(0, 10),
-            area=(0, 10), penalty=(0, 100), scales=(1, 25), scale_step=(1, 2),
+            self,
+            context=(0, 10),
+            area=(0, 10),
+            window=(0, 1),
+            penalty=(0, 100),
+            size_rate=(0, 1),
+            size_floor=(0, 1),
+            scales=(1, 25),
+            scale_step=(1, 2),
             scale_every=(1, 2**31),
-            up=(1, 64), smallest=(1e-3, 1e4),
-        )  # fmt: skip
+            up=(1, 64),
+            smallest=(1e-3, 1e4),
+        )
         if self.scales % 2 == 0 or self.scale_step == 1:
             raise ValueError(
                 f"scales {self.scales} and scale_step {self.scale_step}: expected an odd number, "

@@ -1,4 +1,4 @@
-"""Images by path or by their place in a tar file, with a bounded memory of decoded ones."""
+"""Images by path or by place in a tar file, a bounded memory of them, and a count of the bad."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.image_headers import upright_size
 from siamtrack.core.images import Image, encoded, picture_of
-from siamtrack.data.faults import Faults
-from siamtrack.errors import ImageError
+from siamtrack.errors import DatasetError, ImageError
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +99,84 @@ def image_size(path: str | Path) -> tuple[int, int]:
 def _unreadable(name: str, error: OSError) -> ImageError:
     reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
     return ImageError(name, reason)
+
+
+class Faults:
+    """Counts the images that could not be read. Safe to share between threads.
+
+    Args:
+        share: Largest share of unreadable images among all that were asked for, in [0, 1].
+        least: So many are always forgiven, whatever their share.
+
+    Raises:
+        ValueError: If `share` lies outside [0, 1] or `least` is negative.
+
+    Example:
+        >>> faults = Faults()
+        >>> faults.add("a.jpg", "missing")
+        >>> faults.summary()
+        '1 of 1 images could not be read: a.jpg (missing)'
+    """
+
+    def __init__(self, share: float = 0.01, least: int = 20) -> None:
+        if not 0 <= share <= 1 or least < 0:
+            raise ValueError(f"share {share} must lie in [0, 1] and least {least} be at least 0")
+        self.share, self.least = share, least
+        self.bad: dict[str, str] = {}
+        self.outside: set[str] = set()
+        self.good = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.bad
+
+    def __len__(self) -> int:
+        return len(self.bad)
+
+    def passed(self) -> None:
+        """Count an image that was read."""
+        with self._lock:
+            self.good += 1
+
+    def add(self, path: str, reason: str) -> None:
+        """Count and log an image that could not be read; once for each path.
+
+        Raises:
+            DatasetError: If there are too many by now.
+        """
+        with self._lock:
+            if path in self.bad:
+                return
+            self.bad[path] = reason
+            bad, asked = len(self.bad), len(self.bad) + self.good
+        logger.warning("%s: %s; skipped (%d so far)", path, reason, bad)
+        if bad > self.least and bad > self.share * asked:
+            raise TooManyFaultsError(
+                f"too many images cannot be read: {self.summary()}; allowed are {self.least}, or "
+                f"{self.share:.1%} if that is more. Check the data set: siamtrack data check"
+            )
+
+    def add_outside(self, path: str) -> None:
+        """Count an image with a target outside it: no fault of the image, which others may use."""
+        with self._lock:
+            if path not in self.outside:
+                self.outside.add(path)
+                logger.warning("%s: a box outside the image; skipped", path)
+
+    def summary(self, names: int = 3) -> str:
+        """Say in one line how many images were skipped, and name the first."""
+        first = ", ".join(f"{path} ({reason})" for path, reason in list(self.bad.items())[:names])
+        more = f" and {len(self.bad) - names} more" if len(self.bad) > names else ""
+        text = f"{len(self.bad)} of {len(self.bad) + self.good} images could not be read"
+        text += f": {first}{more}" if first else ""
+        if self.outside:
+            text += f"; in {len(self.outside)} images, such as {min(self.outside)}, a box lies "
+            text += "outside the image"
+        return text
+
+
+class TooManyFaultsError(DatasetError):
+    """So many images cannot be read that training on the rest would not be what was asked for."""
 
 
 class ImageCache:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from siamtrack.data.annotations.base import read_training
-from siamtrack.data.annotations.findings import KINDS, Findings
 from siamtrack.data.cache import archive_of, image_size, read_image
 from siamtrack.data.manifest import Entry
+from siamtrack.data.sources import KINDS, Findings, Progress, read_training, unwatched
 from siamtrack.errors import ImageError
-
-T = TypeVar("T")
 
 COUNTS = {
     "images": "different images with a box",
@@ -84,7 +81,7 @@ def check_training(
     source: str | Path,
     *,
     decode: bool = False,
-    progress: Callable[[Iterable[Any], int], Iterable[Any]] | None = None,
+    progress: Progress = unwatched,
 ) -> DataReport:
     """Look for everything in a training set that training would stumble over.
 
@@ -100,16 +97,19 @@ def check_training(
         UnknownNameError: If no reader has this name.
         DatasetError: If the layout is not that of the data set, or it holds no object at all.
     """
+    # Read the boxes, by track and by image
     found = Findings()
     entries = read_training(source, found)
     tracks: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         tracks[entry.track].append(entry)
     images = dict.fromkeys(entry.image for entry in entries)
+    # Look for the images
     missing = _missing(images)
     for image in missing:
         found.add("missing", image)
     there = [image for image in images if image not in missing]
+    # Measure the frames: one of each track, or all by decoding them
     sizes: dict[str, tuple[int, int]] = {}
     heads = there if decode else _heads(tracks, missing)
 
@@ -123,11 +123,12 @@ def check_training(
             return image, error
 
     with ThreadPoolExecutor() as workers:
-        for image, size in (progress or _plainly)(workers.map(size_of, heads), len(heads)):
+        for image, size in progress(workers.map(size_of, heads), len(heads)):
             if isinstance(size, ImageError):
                 found.add("unreadable", f"{image}: {size.reason}")
             else:
                 sizes[image] = size
+    # Compare the boxes with the frames
     for members in tracks.values():
         known = next((sizes[each.image] for each in members if each.image in sizes), None)
         for entry in members:
@@ -144,10 +145,6 @@ def check_training(
         labels=len({entry.label for entry in entries} - {""}),
         found=found,
     )
-
-
-def _plainly(items: Iterable[T], length: int) -> Iterable[T]:
-    return items
 
 
 def _missing(images: Iterable[str]) -> dict[str, None]:

@@ -8,7 +8,9 @@ picture, another picture may continue the frame beyond its border, and some wind
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,10 +19,12 @@ from numpy.typing import NDArray
 from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
 from siamtrack.core.config import check_numbers
 from siamtrack.data import augment
-from siamtrack.data.cache import ImageCache
+from siamtrack.data.cache import ImageCache, TooManyFaultsError
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.errors import ImageError
 from siamtrack.tracking.crops import Image, Window, cut, mean_color, template_side
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ class PairSampler:
 
     def draw(self, index: int) -> Pair:
         """Draw pair `index`; the 0 in its seed was an epoch once, and keeps pairs as they were."""
-        return self.cache.faults.retry(self._draw, (self.seed, 0, index))
+        return first_readable(self._draw, (self.seed, 0, index))
 
     def _draw(self, rng: np.random.Generator) -> Pair:
         config = self.config
@@ -288,6 +292,33 @@ class PairSampler:
             patch = cut(self._image(entry), window)
             search = _blend(search, patch, _mask(config.search, placed, rng))
         return search
+
+
+def first_readable(
+    make: Callable[[np.random.Generator], T], key: tuple[int, ...], attempts: int = 32
+) -> T:
+    """Make a random sample; where it needs an unreadable image, make another in its place.
+
+    The generator of the first attempt is `default_rng(key)`, that of a later one
+    `default_rng((*key, attempt))`: the sample depends on `key` and on the files alone, not on
+    who makes it or in what order.
+
+    Args:
+        make: Makes a sample from a generator; `ImageError` asks for another attempt.
+        key: Seed, 0 and index of the sample, all at least 0.
+        attempts: So many times at most.
+
+    Raises:
+        DatasetError: If no attempt succeeds, or too many images are unreadable.
+    """
+    for attempt in range(attempts):
+        try:
+            return make(np.random.default_rng((*key, attempt) if attempt else key))
+        except ImageError as error:
+            last = error
+    raise TooManyFaultsError(
+        f"{attempts} attempts in a row met images that cannot be read, the last: {last}"
+    )
 
 
 def _part(entry: Entry, rng: np.random.Generator) -> Entry:

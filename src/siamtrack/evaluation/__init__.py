@@ -2,19 +2,19 @@
 
 from siamtrack.core.tracks import Runnable
 from siamtrack.evaluation import metrics as metrics
-from siamtrack.evaluation.compare_results import evaluate_results
-from siamtrack.evaluation.evaluate import evaluate as evaluate
-from siamtrack.evaluation.evaluate import run_dataset
-from siamtrack.evaluation.figures import Figures
+from siamtrack.evaluation.compare import evaluate_results
 from siamtrack.evaluation.longterm import longterm as longterm
-from siamtrack.evaluation.longterm_report import longterm_report
+from siamtrack.evaluation.longterm import longterm_report
 from siamtrack.evaluation.metrics import POLICIES, Policy
 from siamtrack.evaluation.report import Report, merge
 from siamtrack.evaluation.results import read_results, write_results
-from siamtrack.evaluation.run import Result, run_tracker
+from siamtrack.evaluation.run import Result, evaluate, run_dataset, run_tracker
 from siamtrack.evaluation.submit import check_submission, write_submission
 from siamtrack.evaluation.trackers import open_tracker
 from siamtrack.evaluation.vot import evaluate_vot
+
+Figures = Report
+"""What `evaluate_vot` and `longterm_report` returned before reports were of one class."""
 
 __all__ = [
     "POLICIES",

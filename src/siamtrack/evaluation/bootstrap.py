@@ -13,9 +13,6 @@ from siamtrack.core.boxes import Array
 
 _RESAMPLES = 10_000
 _AT_ONCE = 500
-_PRODUCT = 8192
-"""Elements of a product for which OpenBLAS starts no threads; those keep their cores busy for a
-tenth of a second after the last product, which is as much as the whole report takes."""
 
 
 def _resampled_means(values: Array, weights: Array | None, seed: int, resamples: int) -> Array:
@@ -26,10 +23,8 @@ def _resampled_means(values: Array, weights: Array | None, seed: int, resamples:
 
 
 def _products(counts: Array, values: Array) -> Array:
-    """Return counts (resamples, S) times values (S,), a few rows at a time."""
-    rows = max(1, _PRODUCT // len(values))
-    parts = [counts[start : start + rows] @ values for start in range(0, len(counts), rows)]
-    return np.concatenate(parts)
+    """Return counts (R, S) times values (S,); threads of BLAS would stay busy for longer."""
+    return np.asarray(np.einsum("rs,s->r", counts, values), np.float64)
 
 
 @lru_cache(maxsize=4)

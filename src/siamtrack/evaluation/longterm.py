@@ -6,14 +6,23 @@ https://arxiv.org/abs/1804.07056
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.sequence import Sequence
+from siamtrack.core.files import read_rows
+from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.errors import ResultsError
+from siamtrack.evaluation.protocols import Start
+from siamtrack.evaluation.report import Curve, Report
+from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
+from siamtrack.evaluation.run import Result, Run
 from siamtrack.evaluation.verification import roc_auc
+from siamtrack.evaluation.vot.files import CONFIDENCE, read_unsupervised
 from siamtrack.evaluation.vot.regions import overlaps
 
 STEPS = 100
@@ -57,11 +66,11 @@ class LongTerm:
         }
 
 
-Run = tuple[Sequence, Array, Array]
+Scored = tuple[Sequence, Array, Array]
 """A sequence, boxes (N, 4) and scores (N,)."""
 
 
-def longterm(runs: Items[Run], thresholds: Array | None = None) -> LongTerm:
+def longterm(runs: Items[Scored], thresholds: Array | None = None) -> LongTerm:
     """Return the curves of a tracker over sequences, each with the same weight.
 
     The frame of the start does not count: its box is given. A frame counts as a report of the
@@ -76,7 +85,7 @@ def longterm(runs: Items[Run], thresholds: Array | None = None) -> LongTerm:
         ValueError: If there is no run or no score is finite.
 
     Example:
-        >>> from siamtrack.data.frames import NoFrames
+        >>> from siamtrack.data.sequence import NoFrames
         >>> truth = np.array([[0, 0, 4, 4.0], [0, 0, 4, 4], [np.nan] * 4])
         >>> toy = Sequence("toy", NoFrames(3), truth)
         >>> boxes, scores = np.array([[0, 0, 4, 4.0]] * 3), np.array([np.nan, 0.9, 0.1])
@@ -102,7 +111,7 @@ def longterm(runs: Items[Run], thresholds: Array | None = None) -> LongTerm:
     return LongTerm(thresholds, precision / len(runs), recall / len(runs))
 
 
-def presence_auc(runs: Items[Run]) -> float | None:
+def presence_auc(runs: Items[Scored]) -> float | None:
     """Return how well the score tells frames with the target from those without: ROC AUC.
 
     It is the probability that the score in a frame in which the target is annotated is higher than
@@ -114,7 +123,7 @@ def presence_auc(runs: Items[Run]) -> float | None:
         None if the target is annotated in all frames or in none.
 
     Example:
-        >>> from siamtrack.data.frames import NoFrames
+        >>> from siamtrack.data.sequence import NoFrames
         >>> truth = np.array([[0, 0, 4, 4.0], [0, 0, 4, 4], [np.nan] * 4])
         >>> toy = Sequence("toy", NoFrames(3), truth)
         >>> presence_auc([(toy, np.zeros((3, 4)), np.array([np.nan, 0.9, 0.1]))])
@@ -134,7 +143,7 @@ def presence_auc(runs: Items[Run]) -> float | None:
     return roc_auc(np.where(np.isfinite(values), values, lowest), labels)
 
 
-def score_thresholds(runs: Items[Run], steps: int = STEPS) -> Array:
+def score_thresholds(runs: Items[Scored], steps: int = STEPS) -> Array:
     """Return up to `steps` quantiles of all finite scores, ascending.
 
     Raises:
@@ -145,3 +154,70 @@ def score_thresholds(runs: Items[Run], steps: int = STEPS) -> Array:
     if not len(scores):
         raise ValueError("no score is finite: the long-term protocol needs the tracker's scores")
     return np.unique(np.quantile(scores, np.linspace(0, 1, steps), method="nearest"))
+
+
+def longterm_report(runs: Mapping[str, list[Run]], dataset: Dataset) -> Report:
+    """Return F-score, precision, recall and ROC AUC of trackers with presence scores.
+
+    Each sequence's own F-score, precision and recall are taken at the threshold that is best
+    overall. Where the target is never absent there is no ROC AUC; see `presence_auc`.
+
+    Args:
+        runs: For each tracker what `run_dataset` returned.
+        dataset: The data set.
+
+    Raises:
+        ValueError: If a tracker gave no score.
+    """
+    overall, rows, lines = {}, {}, {}
+    for name, all_of_it in runs.items():
+        triples = [(run.sequence, run.result.boxes, run.result.scores) for run in all_of_it]
+        result = longterm(triples)
+        overall[name] = {**result.figures(), **_auc(triples)}
+        at = np.array([overall[name]["threshold"]])
+        rows[name] = {
+            triple[0].name: {**longterm([triple], at).figures(), **_auc([triple])}
+            for triple in triples
+        }
+        lines[name] = (result.recall[::-1], result.precision[::-1])
+    plot = Curve("Precision and recall", "recall", "precision", lines)
+    notes = tuple(f"the data set lacks {missing}" for missing in dataset.missing)
+    return Report(
+        dataset.name, protocol="longterm", notes=notes, figures=overall, rows=rows, curves=(plot,)
+    )
+
+
+def _auc(runs: list[Scored]) -> dict[str, float]:
+    area = presence_auc(runs)
+    return {} if area is None else {"ROC AUC": area}
+
+
+def read_runs(folder: str | Path, dataset: Dataset) -> list[Run]:
+    """Return the runs in a folder of raw results with `NAME_score.txt` beside `NAME.txt`.
+
+    A folder of the VOT toolkit, `NAME/NAME_001.bin` or `.txt` with `NAME_001_confidence.value`, is
+    read as well.
+
+    Raises:
+        ResultsError: If results or scores are missing, damaged or of the wrong length.
+    """
+    found = find_runs(folder, dataset)
+    runs = []
+    for sequence in dataset:
+        if sequence.name not in found:
+            raise ResultsError(f"{folder}: no results of {sequence.name}; add them")
+        result = _read(found[sequence.name][0], sequence, dataset.origin)
+        runs.append(Run(sequence, Start(), result))
+    return runs
+
+
+def _read(path: Path, sequence: Sequence, origin: int) -> Result:
+    if path.with_name(f"{path.stem}{CONFIDENCE}").is_file():
+        return Result(*read_unsupervised(path, sequence, origin))
+    boxes = read_results(path, origin=origin, absent=True)
+    boxes, _ = fit_lengths(boxes, sequence, path, "strict")
+    file = path.with_name(f"{path.stem}_score.txt")
+    scores = read_rows(file, (1,), ResultsError)[:, 0]
+    if len(scores) != len(boxes):
+        raise ResultsError(f"{file}: {len(scores)} scores for {len(boxes)} boxes")
+    return Result(boxes, scores, np.zeros(len(boxes)))

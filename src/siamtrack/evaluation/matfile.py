@@ -1,119 +1,125 @@
-"""Raw results in MATLAB files, read by SciPy in a process of its own.
+"""Boxes in MATLAB files of versions 5 to 7, read without SciPy.
 
-SciPy's reader trusts the sizes that a file states: a damaged file can end the process that reads
-it, or fill the memory. Here it ends a child, and the file is refused.
+SciPy's `loadmat` trusts the sizes that a file states: of files with random damage one in 300 ends
+the process. Raw results need a small part of the format, in which every size is checked here.
+
+Format: https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import json
-import subprocess
-import sys
-from collections.abc import Sequence as Items
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.errors import MissingExtraError, ResultsError
+from siamtrack.core.files import MOST_ROWS, bytes_of
+from siamtrack.errors import ResultsError
 
-MEMORY = 4 << 30
-"""Bytes of address space that the child may take, where the system can limit it."""
-SECONDS = 60.0
-"""Time for a file; published results are read in milliseconds."""
-CHILD = "import runpy, sys; sys.path[:] = {path!r}; runpy.run_path({file!r}, None, '__main__')"
+NUMBERS = {
+    1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
+    16: "u1", 17: "u2",
+}  # fmt: skip
+"""How the values of an element are stored."""
+MATRIX, COMPRESSED = 14, 15
+CELL, STRUCT, CHARACTERS = 1, 2, 4
+HEADER = 128
 
 
-def read_mat_files(paths: Items[Path]) -> list[Array]:
-    """Return the rows (N, 4) of each file, as they stand there.
+def read_mat(path: Path) -> Array:
+    """Return the rows (N, 4) of a file, as they are stored.
 
     Args:
-        paths: Files with a cell `results`, whose first entry is the one-pass evaluation, or with a
+        path: File with a cell `results`, whose first entry is the one-pass evaluation, or with a
             matrix `result`.
 
     Raises:
-        ResultsError: If a file is missing, damaged or holds something else.
-        MissingExtraError: If SciPy is not installed.
+        ResultsError: If the file is missing, damaged, larger than 256 MiB, or holds something else.
     """
-    if importlib.util.find_spec("scipy") is None:
-        raise MissingExtraError("reading .mat results", "scipy", "mat")
-    answer = _asked(paths)
-    if answer is None and len(paths) > 1:  # one of them ended the child: find which
-        return [rows for path in paths for rows in read_mat_files([path])]
-    if answer is None:
+    try:
+        content = _variables(bytes_of(path, MOST_ROWS))
+    except (OSError, ValueError, IndexError, RecursionError, zlib.error) as reason:
         raise ResultsError(
-            f"{paths[0]}: not a MATLAB file that SciPy can read (its reader crashed or found no "
-            "end); save it again, or as text"
-        )
-    with np.load(io.BytesIO(answer), allow_pickle=False) as found:
-        for name in found.files:
-            if found[name].dtype.kind == "U":
-                raise ResultsError(str(found[name]))
-        return [found[str(index)] for index in range(len(paths))]
-
-
-def _asked(paths: Items[Path]) -> bytes | None:
-    """Return what the child says, None if it came to its end."""
-    code = CHILD.format(path=sys.path, file=__file__)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], check=False, capture_output=True,
-            input=json.dumps([str(path) for path in paths]).encode(),
-            timeout=SECONDS * len(paths),
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _rows(path: Path) -> Array:
-    from scipy.io import loadmat
-
-    try:
-        content: dict[str, Any] = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except (Exception, RecursionError) as reason:  # on damaged files SciPy raises whatever comes
-        raise ResultsError(f"{path}: not a MATLAB file that SciPy can read ({reason})") from reason
+            f"{path}: not a MATLAB file of version 5 to 7 ({reason}); save it again with -v7, or "
+            "as text"
+        ) from reason
+    rows = content.get("result")
     if "results" in content:
-        entries = np.atleast_1d(content["results"])
-        kind = str(getattr(entries.flat[0], "type", "rect")) if entries.size else "nothing"
-        if kind != "rect":
+        entry = content["results"] if isinstance(content["results"], dict) else {}
+        kind, rows = entry.get("type", "rect"), entry.get("res")
+        if not isinstance(kind, str) or kind != "rect":
             raise ResultsError(
                 f"{path}: the results are of type {kind!r}, expected 'rect'; convert them to boxes"
             )
-        values = getattr(entries.flat[0], "res", None) if entries.size else None
-    else:
-        values = content.get("result")
-    try:
-        rows = np.zeros(0) if values is None else np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as reason:
-        raise ResultsError(f"{path}: the boxes are not numbers ({reason})") from reason
-    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
+        found = rows.shape if isinstance(rows, np.ndarray) else sorted(content)
         raise ResultsError(
             f"{path}: expected a cell 'results' with field 'res', or a matrix 'result', of shape "
-            f"(frames, 4); got {rows.shape if values is not None else sorted(content)}"
+            f"(frames, 4); got {found}"
         )
     return rows
 
 
-def main() -> None:
-    """Be the child: read the names of files, write their rows, or what is wrong with the first."""
-    if sys.platform != "win32":
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-        limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_AS, (min([MEMORY, *limits]), hard))
+def _variables(data: bytes) -> dict[str, Any]:
+    """Return the variables of a file by name; None for those that hold no results."""
+    order = {b"IM": "<", b"MI": ">"}.get(data[HEADER - 2 : HEADER])
+    if order is None:
+        raise ValueError("no header")
     found: dict[str, Any] = {}
-    try:
-        for index, path in enumerate(json.load(sys.stdin)):
-            found[str(index)] = _rows(Path(path))
-    except ResultsError as error:
-        found["error"] = np.array(str(error)[:2000])
-    np.savez(sys.stdout.buffer, **found)
+    for kind, body in _elements(memoryview(data)[HEADER:], order):
+        if kind == COMPRESSED:
+            stream = zlib.decompressobj()
+            whole = stream.decompress(body, MOST_ROWS)
+            if stream.unconsumed_tail:
+                raise ValueError(f"unpacks to more than {MOST_ROWS} bytes")
+            kind, body = next(_elements(memoryview(whole), order), (0, body))
+        if kind == MATRIX:
+            name = bytes(list(_elements(body, order))[2][1]).decode("latin-1")
+            found[name] = _value(body, order) if name in ("result", "results") else None
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def _value(body: memoryview, order: str) -> Any:
+    """Return numbers as float64, text, the first entry of a cell, or the first of structures."""
+    if not body:
+        return None
+    flags, shape, _, *parts = _elements(body, order)
+    kind = int(np.frombuffer(flags[1], f"{order}u4")[0]) & 0xFF
+    if not parts:
+        return None
+    if kind == CELL:
+        return _value(parts[0][1], order)
+    if kind == STRUCT:
+        width = int(np.frombuffer(parts[0][1], f"{order}i4")[0])
+        text = bytes(parts[1][1]).decode("latin-1")
+        names = [text[at : at + width].rstrip("\0") for at in range(0, len(text), max(width, 1))]
+        return {
+            name: _value(field, order)
+            for name, (_, field) in zip(names, parts[2:], strict=False)
+            if name in ("res", "type")
+        }
+    if parts[0][0] not in NUMBERS:
+        raise ValueError(f"values of type {parts[0][0]}")
+    values = np.frombuffer(parts[0][1], order + NUMBERS[parts[0][0]])
+    if kind == CHARACTERS:
+        return "".join(map(chr, values.tolist()))
+    sides = np.frombuffer(shape[1], f"{order}i4").tolist()
+    return values.astype(np.float64).reshape(sides, order="F")
+
+
+def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
+    """Yield type and content of each element."""
+    at = 0
+    while at + 8 <= len(data):
+        kind, size = np.frombuffer(data[at : at + 8], f"{order}u4").tolist()
+        begin = at + 8
+        if kind >> 16:  # a small element: up to four bytes lie in its tag
+            kind, size, begin = kind & 0xFFFF, kind >> 16, at + 4
+        end = begin + size
+        if end > len(data):
+            raise ValueError(f"an element ends {end - len(data)} bytes after the file")
+        yield kind, data[begin:end]
+        at = end if kind == COMPRESSED else end + -end % 8

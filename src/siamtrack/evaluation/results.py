@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence as Items
-from itertools import accumulate, pairwise
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -14,11 +13,13 @@ from numpy.typing import ArrayLike
 from siamtrack.core.boxes import Array, polygons_to_ltwh
 from siamtrack.core.files import read_rows
 from siamtrack.core.writing import write_text
-from siamtrack.data.sequence import Sequence
+from siamtrack.data.sequence import Dataset, Sequence, canonical
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.matfile import read_mat_files
+from siamtrack.evaluation.matfile import read_mat
 
 Lengths = Literal["strict", "align", "cut"]
+ENDINGS = ("txt", "csv", "mat")
+_BESIDE = ("_time", "_score")
 
 
 def read_results(path: str | Path, *, origin: int = 0, absent: bool = False) -> Array:
@@ -37,50 +38,24 @@ def read_results(path: str | Path, *, origin: int = 0, absent: bool = False) -> 
     Raises:
         ResultsError: If the file is missing, empty, or has a line that is not a box; the message
             names file and line.
-        MissingExtraError: If a `.mat` file is given and SciPy is not installed.
     """
-    return read_many_results([Path(path)], origin=origin, absent=absent)[0]
-
-
-def read_many_results(paths: Items[Path], *, origin: int = 0, absent: bool = False) -> list[Array]:
-    """Read several raw results files as `read_results` does, in less time.
-
-    Raises:
-        ResultsError: As `read_results`, for the first file that is at fault.
-        MissingExtraError: As `read_results`.
-    """
-    kinds = [path.suffix.lower() for path in paths]
-    if ".bin" in kinds:
+    file = Path(path)
+    ending = file.suffix.lower()
+    if ending == ".bin":
         raise ResultsError(
-            f"{paths[kinds.index('.bin')]}: a trajectory of the VOT toolkit, which begins without "
-            "a box; evaluate it by the protocols vot, vot-multistart or longterm"
+            f"{file}: a trajectory of the VOT toolkit, which begins without a box; evaluate it by "
+            "the protocols vot, vot-multistart or longterm"
         )
-    tables = [path for path, kind in zip(paths, kinds, strict=True) if kind == ".mat"]
-    read = dict(zip(tables, read_mat_files(tables), strict=True)) if tables else {}
-    found = [read[path] if path in read else _read_text(path) for path in paths]
-    boxes = [polygons_to_ltwh(rows) if rows.shape[1] == 8 else rows for rows in found]
-    whole = np.concatenate(boxes)
-    if not (absent or np.isfinite(whole).all()):
-        _complain(boxes, paths)
-    for column in (0, 1):  # one after the other takes a third of the time
-        whole[:, column] -= origin
-    stops = accumulate((len(rows) for rows in boxes), initial=0)
-    return [whole[start:stop] for start, stop in pairwise(stops)]
-
-
-def _read_text(path: Path) -> Array:
-    return read_rows(path, (4, 8), ResultsError)
-
-
-def _complain(boxes: Items[Array], paths: Items[Path]) -> None:
-    for rows, path in zip(boxes, paths, strict=True):
-        bad = ~np.isfinite(rows).all(axis=1)
-        if bad.any():
-            raise ResultsError(
-                f"{path}, line {int(bad.argmax()) + 1}: NaN where a box is expected "
-                f"({int(bad.sum())} such rows); repair the file, or pass absent=True to count them "
-                "as misses"
-            )
+    rows = read_mat(file) if ending == ".mat" else read_rows(file, (4, 8), ResultsError)
+    boxes = polygons_to_ltwh(rows) if rows.shape[1] == 8 else rows
+    bad = ~np.isfinite(boxes).all(axis=1)
+    if bad.any() and not absent:
+        raise ResultsError(
+            f"{file}, line {int(bad.argmax()) + 1}: NaN where a box is expected "
+            f"({int(bad.sum())} such rows); repair the file, or pass absent=True to count them as "
+            "misses"
+        )
+    return np.asarray(boxes - [origin, origin, 0.0, 0.0], np.float64)
 
 
 def write_results(path: str | Path, boxes: ArrayLike, *, origin: int = 0) -> None:
@@ -134,3 +109,93 @@ def fit_lengths(
         )
     count = min(rows, frames)
     return boxes[:count], sequence.boxes[:count]
+
+
+def find_results(folder: str | Path, dataset: Dataset) -> dict[str, Path]:
+    """Return the results file of each sequence in a folder, by the sequence's name.
+
+    A text file is called like its sequence, in any of the usual spellings; a `.mat` file may have
+    the tracker's name after it (`Jogging_1_siamfc3s.mat`). Other files are ignored, also
+    `NAME_time.txt` and `NAME_score.txt`.
+
+    Raises:
+        ResultsError: If the folder does not exist or two files belong to one sequence.
+    """
+    found: dict[str, Path] = {}
+    for path in _entries(folder):
+        sequence = _owner(path.name, dataset)
+        if sequence is None:
+            continue
+        if sequence.name in found:
+            raise ResultsError(
+                f"{folder}: both {found[sequence.name].name} and {path.name} belong to "
+                f"{sequence.name}; remove one"
+            )
+        found[sequence.name] = path
+    return found
+
+
+def find_runs(folder: str | Path, dataset: Dataset) -> dict[str, list[Path]]:
+    """Return the results files of each sequence, one per repetition.
+
+    Besides the files that `find_results` finds, these are `NAME/NAME_001.txt` and so on, the layout
+    of GOT-10k, or `.bin`, as the VOT toolkit writes.
+
+    Raises:
+        ResultsError: As `find_results`.
+    """
+    found = {name: [path] for name, path in find_results(folder, dataset).items()}
+    for place in _entries(folder):
+        sequence = dataset.find(place.name)
+        if sequence is None or sequence.name in found:
+            continue
+        for ending in ("txt", "bin"):
+            numbered = sorted(place.glob(f"{place.name}_[0-9][0-9][0-9].{ending}"))
+            if numbered:
+                found[sequence.name] = numbered
+                break
+    return found
+
+
+def read_times(path: Path, count: int) -> Array:
+    """Return the seconds per frame (N,) in `NAME_time.txt` beside a results file.
+
+    Of several columns, one per repetition, the first is taken. The result is empty where there is
+    no such file, or where it is damaged or has other than `count` rows and so is of another run.
+    """
+    shorter = re.sub(r"_\d{3}$", "", path.stem) if path.parent.name in path.stem else path.stem
+    for stem in dict.fromkeys((path.stem, shorter)):
+        file = path.with_name(f"{stem}_time.txt")
+        if not file.is_file():
+            continue
+        try:
+            seconds = read_rows(file, range(1, 100), ResultsError)[:, 0]
+        except ResultsError:
+            break
+        if len(seconds) == count and np.isfinite(seconds).all():
+            return seconds
+        break
+    return np.zeros(0)
+
+
+def _owner(name: str, dataset: Dataset) -> Sequence | None:
+    """Return the sequence that a results file is called after, or None."""
+    stem, _, ending = name.rpartition(".")
+    kind = ending.lower()
+    if kind not in ENDINGS or stem.endswith(_BESIDE):
+        return None
+    sequence = dataset.find(stem)
+    if sequence is not None or kind != "mat":
+        return sequence
+    parts = canonical(stem).split("-")
+    shorter = ("-".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
+    return next((found for part in shorter if (found := dataset.find(part))), None)
+
+
+def _entries(folder: str | Path) -> list[Path]:
+    try:
+        return sorted(Path(folder).iterdir())
+    except OSError as reason:
+        raise ResultsError(
+            f"{folder}: no such folder of raw results; give an existing one"
+        ) from reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.boxes import Array
 from siamtrack.evaluation import metrics
-from siamtrack.evaluation.curves import precision_curves, success_curves
-from siamtrack.evaluation.metrics import Policy
+from siamtrack.evaluation.metrics import Policy, precision_curves, success_curves
 
 METRICS = {
     "success": "success (AUC)",
@@ -211,3 +210,12 @@ def average(scores: list[SequenceScore]) -> SequenceScore:
         attributes=scores[0].attributes,
         times=np.concatenate([score.times for score in scores]),
     )
+
+
+def uncounted_notes(scores: Mapping[str, tuple[SequenceScore, ...]]) -> list[str]:
+    """Return a note with the number of frames that the policy leaves out, if there are any."""
+    lost = {row.sequence: row.frames - row.counted for rows in scores.values() for row in rows}
+    lost = {name: count for name, count in lost.items() if count > 0}
+    if not lost:
+        return []
+    return [f"{sum(lost.values()):g} frames in {len(lost)} sequences have no true box to count"]

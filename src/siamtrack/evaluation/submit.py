@@ -10,8 +10,7 @@ import numpy as np
 from siamtrack.core.writing import replacing
 from siamtrack.data.sequence import Dataset
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.found import find_runs
-from siamtrack.evaluation.results import read_results
+from siamtrack.evaluation.results import find_runs, read_results
 
 
 def check_submission(folder: str | Path, dataset: Dataset) -> list[Path]:

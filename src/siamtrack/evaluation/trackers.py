@@ -16,7 +16,6 @@ from typing import Any, Literal
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
-from siamtrack.packages.card import model_made
 
 Precision = Literal["auto", "float32", "int8"]
 REDETECT = "+redetect"
@@ -129,6 +128,8 @@ def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
         code = hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
         return {"class": f"{factory.place}:{factory.name}", "code": code}
     if isinstance(factory, partial) and factory.func is _ours:
+        from siamtrack.packages.card import model_made  # brings the engine
+
         model, runtime, precision, _, redetect = factory.args
         return {**model_made(model, runtime, precision), "redetect": redetect}
     if isinstance(factory, partial) and factory.func is _peer:

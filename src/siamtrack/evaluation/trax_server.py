@@ -16,9 +16,9 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.tracks import Tracker, TrackerFactory
-from siamtrack.data.frames import read_image
+from siamtrack.data.sequence import read_image
+from siamtrack.evaluation.peers.trax import Message, parse, path_of, region_box
 from siamtrack.evaluation.trackers import open_tracker
-from siamtrack.evaluation.traxline import Message, parse, path_of, region_box
 from siamtrack.packages.card import DEFAULT
 
 HELLO = {

@@ -37,7 +37,8 @@ class Card:
     Attributes:
         name: Name of the model.
         summary: One sentence on what it is and when to choose it.
-        kind: `box` for a box head, `response` for SiamFC's plain response.
+        kind: `box` for a box head, `response` for SiamFC's plain response, or another one of
+            `siamtrack.tracking.decode.DECODERS`.
         template: Side of the template patch, pixels.
         search: Side of the search patch, pixels.
         stride: Pixels between two cells of the response.
@@ -54,7 +55,7 @@ class Card:
 
     name: str
     summary: str
-    kind: Literal["box", "response"]
+    kind: str
     template: int
     search: int
     stride: int

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,38 +12,41 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from siamtrack import __version__
 from siamtrack.core.config import shown
 from siamtrack.core.writing import FULL
 from siamtrack.errors import SiamtrackError, VideoError
-from siamtrack.studio import look
-from siamtrack.studio.asking import (
+from siamtrack.studio.camera import camera, camera_name
+from siamtrack.studio.export_files import FORMATS
+from siamtrack.studio.export_jobs import export, fetch
+from siamtrack.studio.library import Library, Models, probe, under_way
+from siamtrack.studio.news import Subscriber
+from siamtrack.studio.overlay import overlay
+from siamtrack.studio.request import (
+    GONE,
     Settings,
     TooLargeError,
+    accepted_session,
+    change_of,
+    frame_of,
     json_of,
     model_of,
     number_of,
+    order_of,
+    send,
     session_of,
     sessions_of,
     settings_of,
+    until_gone,
 )
-from siamtrack.studio.camera import camera, camera_name
-from siamtrack.studio.clip import encode
-from siamtrack.studio.edits import change_of, order_of
-from siamtrack.studio.exporting import export, fetch
-from siamtrack.studio.exports import FORMATS
-from siamtrack.studio.guard import Guard
-from siamtrack.studio.library import Library
-from siamtrack.studio.live import live
-from siamtrack.studio.models import Models
-from siamtrack.studio.sessions import Sessions
-from siamtrack.studio.shield import Shield, told
-from siamtrack.studio.uploads import take_upload
+from siamtrack.studio.security import Guard, Shield, told
+from siamtrack.studio.session import Session, Sessions
 
 STATIC = Path(__file__).parent / "static"
 WIDTHS = (0, 320, 640, 960, 1280, 1920)
@@ -56,8 +61,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
         settings: Limits and access; the defaults serve this machine only.
     """
     settings = settings or Settings()
-    access = settings.access
-    sessions = Sessions(library, models)
+    sessions = Sessions(library, models, settings.limits.journal)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -70,23 +74,20 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             Route("/", _page),
             Route("/api/studio", _studio),
             Route("/api/open", _open, methods=["POST"]),
-            Route("/api/uploads", take_upload, methods=["POST"]),
+            Route("/api/uploads", _upload, methods=["POST"]),
             Route(project, _summary),
             Route(project + "/tracks", _tracks),
             Route(project + "/frames/{frame:int}", _frame),
             Route(project + "/edits", _edit, methods=["POST"]),
             Route(project + "/job", _job, methods=["POST"]),
-            Route(project + "/look/{frame:int}", _look),
+            Route(project + "/look/{frame:int}", overlay),
             Route(project + "/exports/{export}", fetch),
             WebSocketRoute(project + "/exports", export),
-            WebSocketRoute(project + "/live", live),
+            WebSocketRoute(project + "/live", _live),
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[
-            Middleware(Guard, hosts=access.hosts, addresses=access.addresses, token=access.token),
-            Middleware(Shield),
-        ],
+        middleware=[Middleware(Guard, access=settings.access), Middleware(Shield)],
         exception_handlers={
             LookupError: _failed(404),
             ArithmeticError: _failed(400),
@@ -165,17 +166,9 @@ def _frame(request: Request) -> Response:
     session = session_of(request)
     asked = number_of(request, "w", 0)
     width = next((each for each in WIDTHS if each >= asked), 0) if asked else 0
-    data = session.clip.jpeg(_index(request), width)
+    data = session.clip.jpeg(frame_of(request), width)
     kept = "private, max-age=3600" if session.clip.exact else "no-store"
     return Response(data, media_type="image/jpeg", headers={"cache-control": kept})
-
-
-def _index(request: Request) -> int:
-    """Return the frame that the address names, of those that there are."""
-    index = int(request.path_params["frame"])
-    if not 0 <= index < 1 << 31:
-        raise LookupError("no such frame")
-    return index
 
 
 async def _edit(request: Request) -> Response:
@@ -204,25 +197,61 @@ async def _job(request: Request) -> Response:
     return JSONResponse(session.jobs.status)
 
 
-def _look(request: Request) -> Response:
-    """Give the template (`what=template`) or the response of a target in a frame, as JPEG."""
-    session = session_of(request)
-    index = _index(request)
-    model = model_of(request, session)
-    number = number_of(request, "target")
-    with session.project.lock:
-        target, known = session.project.target(number), session.project.known(number, model)
-        if not 0 <= index < len(known.owner):
-            raise LookupError("no such frame")
-        stamp = int(known.stamp[index])
-        keys = [key for key in target.keys.values() if key.box is not None]
-        key = next((key for key in keys if key.stamp == stamp), None)
-        key = key or min(keys, key=lambda each: abs(each.frame - index), default=None)
-    if key is None:
-        raise LookupError("the target has no box")
-    loaded, read = session.models(model), session.clip.image
-    if request.query_params.get("what") == "template":
-        picture = look.template_picture(loaded, read, key)
-    else:
-        picture = look.response_picture(loaded, read, key, known, index)
-    return Response(encode(picture), media_type="image/jpeg")
+async def _live(socket: WebSocket) -> None:
+    """Send the news of a project to a page until it goes away."""
+    session = await accepted_session(socket)
+    if session is None:
+        return
+    subscriber = session.hub.subscribe()
+    sender = asyncio.create_task(_send_news(socket, session, subscriber))
+    try:
+        await until_gone(socket)
+    finally:
+        session.hub.unsubscribe(subscriber)
+        sender.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sender
+
+
+async def _send_news(socket: WebSocket, session: Session, subscriber: Subscriber) -> None:
+    with contextlib.suppress(*GONE):
+        first = await run_in_threadpool(session.summary)
+        await send(socket, {"type": "project", **first})
+        while True:
+            for message in await subscriber.get():
+                await send(socket, message)
+    with contextlib.suppress(RuntimeError):
+        await socket.close(1011)
+
+
+async def _upload(request: Request) -> Response:
+    """Take a video as the body of the request; its name is for showing only."""
+    limits, sessions = settings_of(request).limits, sessions_of(request)
+    if request.headers.get("content-type") != "application/octet-stream":
+        raise ValueError("expected the content type application/octet-stream")
+    room = min(limits.upload, sessions.library.room() - limits.spare)
+    too_large = TooLargeError(f"uploads may have {max(0, room)} bytes at most")
+    if int(request.headers.get("content-length", 0)) > room:
+        raise too_large
+    name = _upload_name(request.query_params.get("name", ""))
+    folder = sessions.library.new_folder()
+    try:
+        with under_way(folder):
+            size = 0
+            with (folder / "upload.part").open("wb") as file:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > room:
+                        raise too_large
+                    await run_in_threadpool(file.write, chunk)
+            await run_in_threadpool(probe, folder / "upload.part")
+            (folder / "upload.part").rename(folder / "upload")
+            session = await run_in_threadpool(sessions.adopt, folder, name)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    return JSONResponse({"project": session.id})
+
+
+def _upload_name(text: str) -> str:
+    clean = re.sub(r"[^\w .()\[\]-]", "", text.replace("\\", "/").rsplit("/", 1)[-1])
+    return clean.strip(". ")[:80] or "upload"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,25 +12,23 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 from starlette.concurrency import run_in_threadpool
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from siamtrack.core.boundary import FORESEEN
 from siamtrack.core.config import parse_json
 from siamtrack.core.image_headers import stated_size
-from siamtrack.core.images import decode
+from siamtrack.core.images import Image, decode
 from siamtrack.core.tracks import Track
 from siamtrack.errors import VideoError
-from siamtrack.studio.asking import settings_of
 from siamtrack.studio.clip import encode
-from siamtrack.studio.shield import told
+from siamtrack.studio.library import choose
+from siamtrack.studio.request import GONE, send, settings_of
+from siamtrack.studio.security import told
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
 
-SEND_TIMEOUT = 10.0
 MOST_PICTURE = 4 << 20
 MOST_SIDE = 4096
-STALL = 1.5
-"""Seconds without a picture after which the page is told, and told again."""
 
 
 def camera_name(target: int | str) -> str:
@@ -60,21 +57,21 @@ async def camera(socket: WebSocket) -> None:
     try:
         hello = parse_json(await socket.receive_text())
         models = socket.app.state.sessions.models
-        model = await run_in_threadpool(models, str(hello.get("model", models.names[0])))
+        model = await run_in_threadpool(models, choose(hello.get("model"), models.names))
         tracker = SiamTracker(model, redetect=True)
-        cameras = settings_of(socket).cameras
+        cameras, stall = settings_of(socket).cameras, settings_of(socket).limits.stall
         source = hello.get("source")
         if source is None:
             await _from_page(socket, tracker)
         elif type(source) is int and 0 <= source < len(cameras):
-            await _from_server(socket, Live(tracker), cameras[source])
+            await _from_server(socket, Live(tracker), cameras[source], stall)
         else:
             raise ValueError(f"source {source!r}: expected null or the place of a camera")
     except (*FORESEEN, AttributeError, ArithmeticError) as error:
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await socket.send_text(json.dumps({"error": told(error)}))
+        with contextlib.suppress(*GONE):
+            await send(socket, {"error": told(error)})
             await socket.close(1003)
-    except (WebSocketDisconnect, KeyError, RuntimeError, TimeoutError, asyncio.TimeoutError):
+    except GONE:
         return
 
 
@@ -98,7 +95,7 @@ class Live:
         elif "box" in message:
             self.waiting = [*self.waiting, [float(value) for value in message["box"]]][-16:]
 
-    def step(self, picture: Any) -> str:
+    def step(self, picture: Image) -> dict[str, Any]:
         """Track one picture and return the answer; a box that does not fit is named in it."""
         tracks: list[Track] = []
         try:
@@ -121,7 +118,7 @@ class Live:
             for track in tracks
         ]
         answer["size"] = [picture.shape[1], picture.shape[0]]
-        return json.dumps(answer)
+        return answer
 
 
 async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
@@ -134,10 +131,10 @@ async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
             state.order(message["text"])
         elif message.get("bytes") is not None:
             answer = await run_in_threadpool(_decode_and_step, state, message["bytes"])
-            await asyncio.wait_for(socket.send_text(answer), SEND_TIMEOUT)
+            await send(socket, answer)
 
 
-def _decode_and_step(state: Live, data: bytes) -> str:
+def _decode_and_step(state: Live, data: bytes) -> dict[str, Any]:
     if len(data) > MOST_PICTURE or data[:2] != b"\xff\xd8":
         raise ValueError("expected a JPEG of at most 4 MiB")
     size = stated_size(data)
@@ -149,7 +146,7 @@ def _decode_and_step(state: Live, data: bytes) -> str:
     return state.step(np.ascontiguousarray(picture[..., ::-1]))
 
 
-async def _from_server(socket: WebSocket, state: Live, target: int | str) -> None:
+async def _from_server(socket: WebSocket, state: Live, target: int | str, stall: float) -> None:
     video = await run_in_threadpool(_opened, target)
     listening = asyncio.create_task(_listen(socket, state))
     frames = iter(video)
@@ -157,15 +154,15 @@ async def _from_server(socket: WebSocket, state: Live, target: int | str) -> Non
     try:
         while True:
             coming = asyncio.create_task(run_in_threadpool(_next, frames, target))
-            if not await _there(socket, coming, listening):
+            if not await _there(socket, coming, listening, stall):
                 return
             frame, coming = coming.result(), None
             if frame is None:
                 raise ValueError("the camera gives no more pictures")
             answer = await run_in_threadpool(state.step, frame.image)
             data = await run_in_threadpool(encode, frame.image, 1280)
-            await asyncio.wait_for(socket.send_bytes(data), SEND_TIMEOUT)
-            await asyncio.wait_for(socket.send_text(answer), SEND_TIMEOUT)
+            await send(socket, data)
+            await send(socket, answer)
     finally:
         listening.cancel()
         with contextlib.suppress(BaseException):
@@ -179,19 +176,20 @@ async def _from_server(socket: WebSocket, state: Live, target: int | str) -> Non
 
 
 async def _there(
-    socket: WebSocket, coming: asyncio.Task[Frame | None], listening: asyncio.Task[None]
+    socket: WebSocket,
+    coming: asyncio.Task[Frame | None],
+    listening: asyncio.Task[None],
+    stall: float,
 ) -> bool:
     """Wait for a picture and tell the page if it is late; False if the page has gone away."""
     since = time.monotonic()
     while not coming.done():
-        waiting = asyncio.wait([coming, listening], timeout=STALL, return_when="FIRST_COMPLETED")
-        await waiting
+        await asyncio.wait([coming, listening], timeout=stall, return_when="FIRST_COMPLETED")
         if listening.done():
             listening.result()  # what the page sent may have been nonsense
             return False
         if not coming.done():
-            stalled = {"stalled": round(time.monotonic() - since, 1)}
-            await asyncio.wait_for(socket.send_text(json.dumps(stalled)), SEND_TIMEOUT)
+            await send(socket, {"stalled": round(time.monotonic() - since, 1)})
     return True
 
 

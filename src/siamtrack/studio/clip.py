@@ -14,8 +14,7 @@ import numpy as np
 
 from siamtrack.core.images import Image, image_files
 from siamtrack.errors import SiamtrackError, VideoError
-from siamtrack.studio import seek
-from siamtrack.studio.decoder import Decoder
+from siamtrack.studio.seek import Decoder, first_stamp, full_stamps, guessed_stamps, quick_stamps
 from siamtrack.video.files import FileReader
 from siamtrack.video.images import read_image
 
@@ -26,7 +25,7 @@ SUPPLY = 6
 """So many frames that a job has just decoded are kept for the page, which asks for them next."""
 
 
-class Clip(ABC):
+class SeekableClip(ABC):
     """Frames by number. All methods may be called from any thread.
 
     Attributes:
@@ -46,6 +45,7 @@ class Clip(ABC):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._guard = threading.Lock()
+        self._known = threading.Event()
         self._jpegs: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._bytes = 0
         self._supply: OrderedDict[int, Image] = OrderedDict()
@@ -53,11 +53,11 @@ class Clip(ABC):
     @property
     def exact(self) -> bool:
         """Whether the number of every frame is known for certain."""
-        return True
+        return self._known.is_set()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the clip is exact, at most so long; return whether it is."""
-        return True
+        return self._known.wait(seconds)
 
     def image(self, index: int) -> Image:
         """Return a frame as RGB (H, W, 3).
@@ -65,6 +65,8 @@ class Clip(ABC):
         Raises:
             VideoError: If there is no such frame or it cannot be decoded.
         """
+        if not 0 <= index < self.total:
+            raise VideoError(f"{self.name} has frames 0 to {self.total - 1}, not {index}")
         with self._guard:
             if index in self._supply:
                 return self._supply[index]
@@ -100,13 +102,13 @@ class Clip(ABC):
                 self._bytes -= len(self._jpegs.popitem(last=False)[1])
         return data
 
-    @abstractmethod
     def reader(self) -> Callable[[int, bool], Image]:
         """Return a function (number, whether earlier frames come next) -> frame, for one thread."""
+        return lambda index, backwards: self.image(index)
 
     @abstractmethod
     def _read(self, index: int) -> Image:
-        """Return a frame; the lock is held."""
+        """Return a frame that is there; the lock is held."""
 
     def close(self) -> None:  # noqa: B027 (images hold nothing)
         """Give back files."""
@@ -122,7 +124,7 @@ def encode(picture: Image, width: int = 0, quality: int = QUALITY) -> bytes:
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)[1])
 
 
-class VideoClip(Clip):
+class VideoClip(SeekableClip):
     """A video file.
 
     The file opens at once; where its head does not list the frames, a thread reads the file
@@ -139,28 +141,18 @@ class VideoClip(Clip):
         self.path, self.name, self.size = path, path.name, facts.size
         self.fps = facts.fps or 25.0
         self.total = facts.total or 1
-        self._known = threading.Event()
         self._closed = False
-        self._first = seek.first_stamp(path)
-        quick = None if self._first is None else seek.quick_stamps(path, self._first)
+        self._first = first_stamp(path)
+        quick = None if self._first is None else quick_stamps(path, self._first)
         self._stamps = quick
         if quick is None and self._first is not None:
-            self._stamps = seek.guessed_stamps(path, self._first, self.total)
+            self._stamps = guessed_stamps(path, self._first, self.total)
         self._decoder = Decoder(path, self._stamps)
         if quick is not None:
             self.total = len(quick)
             self._known.set()
         else:
             threading.Thread(target=self._index, name="siamtrack-index", daemon=True).start()
-
-    @property
-    def exact(self) -> bool:
-        """Whether the number of every frame is known for certain."""
-        return self._known.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the clip is exact, at most so long; return whether it is."""
-        return self._known.wait(seconds)
 
     def reader(self) -> Callable[[int, bool], Image]:
         """Return a function (number, whether earlier frames come next) -> frame, for one thread."""
@@ -174,14 +166,12 @@ class VideoClip(Clip):
             self._decoder.close()
 
     def _read(self, index: int) -> Image:
-        if not 0 <= index < self.total:
-            raise VideoError(f"{self.name} has frames 0 to {self.total - 1}, not {index}")
         return self._decoder.image(index)
 
     def _index(self) -> None:
         stamps = None
         with contextlib.suppress(SiamtrackError, OSError):
-            stamps = seek.full_stamps(self.path, self._first)
+            stamps = full_stamps(self.path, self._first)
         total = len(stamps) if stamps is not None else self._counted()
         with self._lock:
             self._decoder.close()
@@ -204,7 +194,7 @@ class VideoClip(Clip):
         return count
 
 
-class FolderClip(Clip):
+class FolderClip(SeekableClip):
     """A folder of images in natural order.
 
     Raises:
@@ -219,18 +209,13 @@ class FolderClip(Clip):
         height, width, _ = read_image(self._files[0]).shape
         self.path, self.name, self.size = path, path.name, (width, height)
         self.fps, self.total = 25.0, len(self._files)
-
-    def reader(self) -> Callable[[int, bool], Image]:
-        """Return a function (number, whether earlier frames come next) -> frame, for one thread."""
-        return lambda index, backwards: self._read(index)
+        self._known.set()
 
     def _read(self, index: int) -> Image:
-        if not 0 <= index < self.total:
-            raise VideoError(f"{self.name} has frames 0 to {self.total - 1}, not {index}")
         return read_image(self._files[index])
 
 
-def open_clip(path: Path) -> Clip:
+def open_clip(path: Path) -> SeekableClip:
     """Open a video file or a folder of images.
 
     Raises:

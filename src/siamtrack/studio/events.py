@@ -1,9 +1,9 @@
 """The state of a project as a sequence of events that can be played again, and its short form.
 
 Every change is an event, a small dictionary. Applying all events in order gives the project, so the
-journal on disk is the project, and a server that was killed goes on where it was. `compact` gives a
-shorter sequence that leads to the same project: without the detours, and without the tracks that
-neither count nor can come back by undo or redo.
+journal on disk is the project, and a server that was killed continues where it was. `compact` gives
+a shorter sequence that leads to the same project: without the detours, and without the tracks
+that neither count nor can come back by undo or redo.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from siamtrack.studio.scene import Key, Run, Table, Target
+from siamtrack.studio.timeline import DrawnTarget, Key, Run, Table
 
 Event = dict[str, Any]
 Turn = tuple[list[Event], list[Event]]
@@ -21,6 +21,21 @@ MOST_STEPS = 200
 """Steps that can be taken back; older ones stay done."""
 EDITS = frozenset({"target", "gone", "rename", "key", "unkey"})
 RUN = ("run", "target", "model", "origin", "stamp", "first", "step")
+
+
+def make_event(do: str, **values: Any) -> Event:
+    """Return an event.
+
+    Example:
+        >>> make_event("gone", target=3, gone=True)
+        {'do': 'gone', 'target': 3, 'gone': True}
+    """
+    return {"do": do, **values}
+
+
+def run_event(run: Run) -> Event:
+    """Return the event that opens a run."""
+    return make_event("run", run=run.number, **{name: getattr(run, name) for name in RUN[1:]})
 
 
 class State:
@@ -34,7 +49,7 @@ class State:
     """
 
     def __init__(self) -> None:
-        self.targets: dict[int, Target] = {}
+        self.targets: dict[int, DrawnTarget] = {}
         self.runs: dict[int, Run] = {}
         self.revision = 0
         self.lock = threading.RLock()
@@ -76,25 +91,23 @@ class State:
 
     def compact(self) -> Iterator[Event]:
         """Yield events that give this project from nothing; hold the lock meanwhile."""
-        yield {
-            "do": "state", "revision": self.revision, "stamp": self._stamp, "runs": self._next_run,
-            "done": self._done, "undone": self._undone,
-            "targets": [
-                {
-                    "target": target.id, "name": target.name, "colour": target.colour,
-                    "gone": target.gone,
-                    "keys": [_key_event(target.id, *place) for place in target.keys.items()],
-                }
-                for target in self.targets.values()
-            ],
-        }  # fmt: skip
+        targets = [
+            {
+                "target": target.id,
+                "name": target.name,
+                "colour": target.colour,
+                "gone": target.gone,
+                "keys": [_key_event(target.id, *place) for place in target.keys.items()],
+            }
+            for target in self.targets.values()
+        ]
+        counts = {"revision": self.revision, "stamp": self._stamp, "runs": self._next_run}
+        turns = {"done": self._done, "undone": self._undone}
+        yield make_event("state", **counts, **turns, targets=targets)
         for run in _needed(self.runs.values(), self._stamps()):
-            values = (
-                run.number, run.target, run.model, run.origin, run.stamp, run.first, run.step,
-            )  # fmt: skip
-            yield {"do": "run", **dict(zip(RUN, values, strict=True))}
+            yield run_event(run)
             if run.length:
-                yield {"do": "rows", "run": run.number, "rows": [_row(row) for row in run.rows]}
+                yield make_event("rows", run=run.number, rows=[_row(row) for row in run.rows])
 
     def forget(self, kept: Iterable[int]) -> None:
         """Drop all runs but those with the numbers in `kept`; no other may count any more."""
@@ -119,7 +132,7 @@ class State:
         if self.targets or self.runs:
             raise LookupError("a state after other events")
         for each in event["targets"]:
-            target = Target(each["target"], each["name"], each["colour"], gone=each["gone"])
+            target = DrawnTarget(each["target"], each["name"], each["colour"], gone=each["gone"])
             for key in each["keys"]:
                 target.keys[key["frame"]] = _key_of(key)
             self.targets[target.id] = target
@@ -148,15 +161,12 @@ class State:
             self._done.append((event["events"], inverse[::-1]))
             del self._done[:-MOST_STEPS]
             self._undone.clear()
-        elif kind == "undo":
-            events, inverse = self._done.pop()
-            self._undone.append((events, inverse))
-            for each in inverse:
-                self._apply_one(each)
-        elif kind == "redo":
-            events, inverse = self._undone.pop()
-            self._done.append((events, inverse))
-            for each in events:
+        elif kind in ("undo", "redo"):
+            undo = kind == "undo"
+            taken, kept = (self._done, self._undone) if undo else (self._undone, self._done)
+            events, inverse = taken.pop()
+            kept.append((events, inverse))
+            for each in inverse if undo else events:
                 self._apply_one(each)
         else:
             raise LookupError(f"unknown event {kind!r}")
@@ -170,14 +180,14 @@ class State:
             if number in self.targets:  # redone
                 self.targets[number].gone = False
             else:
-                self.targets[number] = Target(number, event["name"], event["colour"])
-            return {"do": "gone", "target": number, "gone": True}
+                self.targets[number] = DrawnTarget(number, event["name"], event["colour"])
+            return make_event("gone", target=number, gone=True)
         target = self.targets[number]
         if kind == "gone":
-            old = {"do": "gone", "target": number, "gone": target.gone}
+            old = make_event("gone", target=number, gone=target.gone)
             target.gone = event["gone"]
         elif kind == "rename":
-            old = {"do": "rename", "target": number, "name": target.name, "colour": target.colour}
+            old = make_event("rename", target=number, name=target.name, colour=target.colour)
             target.name, target.colour = event["name"], event["colour"]
         elif kind in ("key", "unkey"):
             old = _key_event(number, event["frame"], target.keys.get(event["frame"]))
@@ -222,6 +232,6 @@ def _key_of(event: Event) -> Key:
 
 def _key_event(number: int, frame: int, key: Key | None) -> Event:
     if key is None:
-        return {"do": "unkey", "target": number, "frame": frame}
+        return make_event("unkey", target=number, frame=frame)
     box = None if key.box is None else list(key.box)
-    return {"do": "key", "target": number, "frame": frame, "box": box, "stamp": key.stamp}
+    return make_event("key", target=number, frame=frame, box=box, stamp=key.stamp)

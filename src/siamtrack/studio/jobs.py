@@ -1,4 +1,4 @@
-"""Tracking in a thread of its own: start, pause, go on, stop."""
+"""Tracking in a thread of its own: start, pause, resume, stop."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from siamtrack.core.boundary import log, sentence
 from siamtrack.core.images import Image
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import Model
-from siamtrack.studio.clip import Clip
-from siamtrack.studio.plan import Segment, Step, by_frame, segments
+from siamtrack.studio.clip import SeekableClip
 from siamtrack.studio.project import Project
-from siamtrack.studio.scene import STATES, Row, Run
-from siamtrack.studio.shield import told
+from siamtrack.studio.security import told
+from siamtrack.studio.timeline import STATES, Box, Row, Run, Segment, Step, by_frame, segments
 from siamtrack.tracking.tracker import SiamTracker
 
 logger = logging.getLogger(__name__)
@@ -52,6 +51,37 @@ class Order:
         return (self.bounds or {}).get(step)
 
 
+class Control:
+    """The switch between a job and whoever pauses or stops it."""
+
+    def __init__(self) -> None:
+        self._stop, self._go = threading.Event(), threading.Event()
+        self._go.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job waits before its next frame."""
+        return not self._go.is_set()
+
+    def pause(self) -> None:
+        """Let the job wait before its next frame."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Let the job continue."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """Let the job end before its next frame."""
+        self._stop.set()
+        self._go.set()
+
+    def proceed(self) -> bool:
+        """Wait while the job is paused; return whether its next frame is wanted."""
+        self._go.wait()
+        return not self._stop.is_set()
+
+
 class Jobs:
     """The tracking of one project; one job at a time.
 
@@ -65,16 +95,15 @@ class Jobs:
     def __init__(
         self,
         project: Project,
-        clip: Clip,
+        clip: SeekableClip,
         models: Callable[[str], Model],
         publish: Callable[[dict[str, Any]], None],
     ) -> None:
         self._project, self._clip, self._models = project, clip, models
         self._publish = publish
-        self._lock = threading.Lock()
+        self._lock, self._status_lock = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._go = threading.Event()
+        self._control = Control()
         self._order: Order | None = None
         self._status: dict[str, Any] = {"type": "job", "state": "idle"}
 
@@ -82,7 +111,7 @@ class Jobs:
     def status(self) -> dict[str, Any]:
         """State (idle, running, paused, failed), frame, frames done and to do, frames per second.
 
-        While it is running or paused it names the model and the direction as well.
+        While it is running or paused it names the model as well.
         """
         return dict(self._status)
 
@@ -100,100 +129,111 @@ class Jobs:
         """Track, in place of what is being tracked."""
         with self._lock:
             self._end()
-            self._stop, self._go, self._order = threading.Event(), threading.Event(), order
-            self._go.set()
+            self._control, self._order = Control(), order
+            self._status = {"type": "job"}
             self._set(state="running", model=order.model, frame=order.frame, done=0, total=0, fps=0)
-            self._thread = threading.Thread(target=self._run, args=(order,), name="siamtrack-job")
-            self._thread.daemon = True
+            self._thread = threading.Thread(
+                target=self._run, args=(order, self._control), name="siamtrack-job", daemon=True
+            )
             self._thread.start()
 
     def pause(self) -> None:
         """Wait before the next frame."""
         with self._lock:
             if self.running:
-                self._go.clear()
-                self._set(**{**self._status, "state": "paused"})
+                self._control.pause()
+                self._set(state="paused")
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Continue after a pause."""
         with self._lock:
-            if self.running and not self._go.is_set():
-                self._set(**{**self._status, "state": "running"})
-                self._go.set()
+            if self.running and self._control.paused:
+                self._set(state="running")
+                self._control.resume()
 
     def stop(self) -> None:
         """End the job; what was found stays."""
         with self._lock:
             self._end()
 
-    def join(self, seconds: float = 60) -> None:
-        """Wait until the job is done."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
-
     def _end(self) -> None:
-        if self.running:
-            self._stop.set()
-            self._go.set()
-            self.join()
+        if self._thread is not None and self._thread.is_alive():
+            self._control.stop()
+            self._thread.join(60)
 
-    def _set(self, **status: Any) -> None:
-        self._status = {**status, "type": "job"}
-        self._publish(self.status)
+    def _set(self, **changes: Any) -> None:
+        with self._status_lock:
+            self._status = {**self._status, **changes}
+            self._publish(self.status)
 
-    def _run(self, order: Order) -> None:
+    def _report(self, rows: list[list[Any]], **status: Any) -> None:
+        if rows:
+            self._publish({"type": "rows", "model": self._status["model"], "rows": rows})
+        self._set(**status)
+
+    def _run(self, order: Order, control: Control) -> None:
         try:
             self._clip.wait(INDEX_TIMEOUT)
             self._project.total = self._clip.total
-            Pass(self, order).run()
-            self._set(**{**self._status, "state": "idle"})
-        except (SiamtrackError, ValueError, OSError) as error:
-            self._set(**{**self._status, "state": "failed", "error": told(error)})
+            model = self._models(order.model)
+            Pass(self._project, self._clip, model, order, control, self._report).run()
+            self._set(state="idle")
         except Exception as error:
-            log(error)
-            logger.warning("tracking failed: %s", sentence(error))
-            self._set(**{**self._status, "state": "failed", "error": told(error)})
+            if not isinstance(error, (SiamtrackError, ValueError, OSError)):
+                log(error)
+                logger.warning("tracking failed: %s", sentence(error))
+            self._set(state="failed", error=told(error))
 
 
 class Pass:
-    """One job from its plan to its end; runs in the job's thread."""
+    """One job from its plan to its end; runs in the job's thread.
 
-    def __init__(self, jobs: Jobs, order: Order) -> None:
-        self._jobs, self._order = jobs, order
-        self._project, self._clip = jobs._project, jobs._clip
-        self._stop, self._go = jobs._stop, jobs._go
-        self._model = jobs._models(order.model)
-        self._read = self._clip.reader()
+    Args:
+        project: Where keys come from and rows go.
+        clip: Its frames.
+        model: What to track with.
+        order: What to track.
+        control: Asked before each frame.
+        report: Called with found rows, as pages get them, and by keyword with the progress.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        clip: SeekableClip,
+        model: Model,
+        order: Order,
+        control: Control,
+        report: Callable[..., None],
+    ) -> None:
+        self._project, self._clip, self._model = project, clip, model
+        self._order, self._control, self._report = order, control, report
+        self._read = clip.reader()
         self._last: tuple[int, Image] | None = None
         self._active: dict[int, tuple[Segment, Run]] = {}
-        self._found: dict[int, list[Row]] = {}
-        self._news: dict[int, list[list[float]]] = {}
-        self._done = self._total = 0
+        self._found: dict[int, list[tuple[int, Row]]] = {}
+        self._frame, self._done, self._total = order.frame, 0, 0
         self._told = self._begun = time.monotonic()
         self._waited = 0.0
 
     def run(self) -> None:
         """Track all directions in turn."""
-        plans: list[tuple[Step, list[tuple[int, Mapping[int, Segment]]]]] = []
-        for step in self._order.steps:
-            plans.append((step, self._plan(step)))
-            self._total += len(plans[-1][1])
-        try:
-            for step, frames in plans:
+        plans = [(step, self._plan(step)) for step in self._order.steps]
+        self._total = sum(len(frames) for _, frames in plans)
+        for step, frames in plans:
+            try:
                 self._direction(step, frames)
-                self._tell(now=True)
-        finally:
-            self._tell(now=True)
+            finally:
+                self._tell()
 
     def _plan(self, step: Step) -> list[tuple[int, Mapping[int, Segment]]]:
         parts: list[Segment] = []
+        order = self._order
         with self._project.lock:
             for target in self._project.shown():
-                if self._order.targets is None or target.id in self._order.targets:
-                    known = self._project.known(target.id, self._order.model)
-                    limits = self._order.limits(step)
-                    parts += segments(target, known, step, self._order.frame, limits)
+                if order.targets is None or target.id in order.targets:
+                    known = self._project.known(target.id, order.model)
+                    parts += segments(target, known, step, order.frame, order.limits(step))
         return by_frame(parts, step)
 
     def _direction(self, step: Step, frames: list[tuple[int, Mapping[int, Segment]]]) -> None:
@@ -201,16 +241,20 @@ class Pass:
         self._active.clear()
         for index, parts in frames:
             clock = time.monotonic()
-            self._go.wait()
+            going = self._control.proceed()
             self._waited += time.monotonic() - clock
-            if self._stop.is_set():
+            if not going:
                 return
+
+            # Drop the targets whose segment has ended, or was overtaken by an edit
             wanted = {
                 number: part for number, part in parts.items() if self._project.wants(part, index)
             }
             for number in tracker.ids:
                 if number not in wanted or self._active[number][0] is not wanted[number]:
                     tracker.remove(number)
+
+            # Start those whose segment begins, and track all of them in this frame
             priors = self._begin(tracker, wanted, index)
             if tracker.ids:
                 image = self._image(index, step < 0)
@@ -218,32 +262,28 @@ class Pass:
                     left, top, width, height = (round(float(value), 3) for value in track.box)
                     state = STATES.index(track.state.value)
                     row = (left, top, width, height, round(track.score, 4), state)
-                    self._found.setdefault(track.id, []).append(row)
-                    self._news.setdefault(track.id, []).append([index, *row])
-            self._done += 1
-            self._tell(index=index)
+                    self._found.setdefault(track.id, []).append((index, row))
+            self._frame, self._done = index, self._done + 1
+            if time.monotonic() - self._told >= NEWS_EVERY:
+                self._tell()
 
     def _begin(
         self, tracker: SiamTracker, wanted: Mapping[int, Segment], index: int
-    ) -> dict[int, tuple[float, float, float, float]]:
+    ) -> dict[int, Box]:
         """Start targets whose segments begin; return where to look for those in mid-course."""
         priors = {}
         for number, part in wanted.items():
             if number in tracker.ids:
                 continue
             assert part.key.box is not None
-            shown = self._image(part.key.frame, part.step < 0)
-            tracker.add(shown, part.key.box, number)
+            tracker.add(self._image(part.key.frame, part.step < 0), part.key.box, number)
             if index != part.key.frame + part.step:
                 priors[number] = part.prior
-            self._save()  # rows so far belong to the run before
-            part = replace(part, first=index)
-            self._active[number] = (wanted[number], self._project.start_run(part, self._model_name))
+            if self._found:
+                self._tell()  # rows so far belong to the run before
+            run = self._project.start_run(replace(part, first=index), self._order.model)
+            self._active[number] = (part, run)
         return priors
-
-    @property
-    def _model_name(self) -> str:
-        return self._order.model
 
     def _image(self, index: int, backwards: bool) -> Image:
         if self._last is None or self._last[0] != index:
@@ -251,24 +291,16 @@ class Pass:
             self._clip.supply(index, self._last[1])
         return self._last[1]
 
-    def _save(self) -> None:
-        for number, rows in self._found.items():
-            self._project.add_rows(self._active[number][1], rows)
-        self._found.clear()
-
-    def _tell(self, index: int | None = None, *, now: bool = False) -> None:
-        clock = time.monotonic()
-        if not now and clock - self._told < NEWS_EVERY:
-            return
-        self._told = clock
-        self._save()
-        if self._news:
-            rows = [[number, rows] for number, rows in self._news.items()]
-            self._jobs._publish({"type": "rows", "model": self._model_name, "rows": rows})
-            self._news = {}
-        status = self._jobs._status
-        seconds = max(1e-6, clock - self._begun - self._waited)
-        self._jobs._set(
-            state=status["state"], model=self._model_name, done=self._done, total=self._total,
-            frame=status["frame"] if index is None else index, fps=round(self._done / seconds, 1),
-        )  # fmt: skip
+    def _tell(self) -> None:
+        """Save what was found since the last time, and show it."""
+        self._told = time.monotonic()
+        found, self._found = self._found, {}
+        for number, rows in found.items():
+            self._project.add_rows(self._active[number][1], [row for _, row in rows])
+        self._report(
+            [[number, [[index, *row] for index, row in rows]] for number, rows in found.items()],
+            done=self._done,
+            total=self._total,
+            frame=self._frame,
+            fps=round(self._done / max(1e-6, self._told - self._begun - self._waited), 1),
+        )

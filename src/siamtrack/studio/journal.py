@@ -29,7 +29,7 @@ READ = (1, FORMAT)
 """Formats that are read; 1 was never compacted."""
 NAME = "project.jsonl"
 LARGE = 4 << 20
-"""Bytes from which a journal is compacted."""
+"""Bytes from which a journal is compacted, unless told otherwise."""
 
 
 class ProjectError(SiamtrackError, ValueError):
@@ -43,16 +43,16 @@ class Journal:
         path: The file.
         file: It, open to append, and locked.
         head: Its first line.
+        large: Bytes from which it is compacted.
     """
 
-    def __init__(self, path: Path, file: FileIO, head: dict[str, Any]) -> None:
+    def __init__(self, path: Path, file: FileIO, head: dict[str, Any], large: int = LARGE) -> None:
         self.path = path
-        self._file, self._head = file, head
+        self._file, self._head, self._large = file, head, large
         self._lock = threading.Lock()
-        self._limit = max(LARGE, 2 * head.get("bytes", 0))
 
     @classmethod
-    def create(cls, folder: Path, head: dict[str, Any]) -> Journal:
+    def create(cls, folder: Path, head: dict[str, Any], large: int = LARGE) -> Journal:
         """Make the journal of a new project; `head` says which clip it is about.
 
         Raises:
@@ -63,10 +63,12 @@ class Journal:
             raise FileExistsError(f"{path} exists")
         head = {"studio": FORMAT, **head}
         with naming(path, "no project is begun"):
-            return cls(path, _put(path, [_line(head)]), head)
+            return cls(path, _put(path, [_line(head)]), head, large)
 
     @classmethod
-    def reopen(cls, folder: Path) -> tuple[Journal, dict[str, Any], list[dict[str, Any]]]:
+    def reopen(
+        cls, folder: Path, large: int = LARGE
+    ) -> tuple[Journal, dict[str, Any], list[dict[str, Any]]]:
         """Open the journal of a project; return it, its head and its events.
 
         Raises:
@@ -96,13 +98,13 @@ class Journal:
         if version not in READ:
             file.close()
             raise ProjectError(f"{path} is of format {version}: this version reads {FORMAT}")
-        return cls(path, file, head), head, lines[1:]
+        return cls(path, file, head, large), head, lines[1:]
 
     @property
     def large(self) -> bool:
         """Whether it is time to compact: it is large, and has doubled since the last time."""
         with self._lock:
-            return bool(self._file.tell() > self._limit)
+            return self._file.tell() > max(self._large, 2 * int(self._head.get("bytes", 0)))
 
     def compact(self, events: Iterable[dict[str, Any]]) -> None:
         """Put these events in place of all that were written so far.
@@ -110,7 +112,7 @@ class Journal:
         The caller sees to it that nothing is written meanwhile. A full disk leaves the old file.
 
         Raises:
-            OSError: If the new file cannot be written; the old one goes on.
+            OSError: If the new file cannot be written; the old one stays in use.
         """
         with self._lock:
             lines = [_line(event) for event in events]
@@ -120,7 +122,6 @@ class Journal:
             self._file = _put(self.path, [_line(head), *lines], old)
             old.close()
             self._head = head
-            self._limit = max(LARGE, 2 * size)
 
     def write(self, event: dict[str, Any]) -> None:
         """Add an event. Edits reach the disk before this returns; tracked rows soon after.
@@ -199,7 +200,7 @@ def _open_locked(path: Path) -> FileIO:
         except OSError as error:
             file.close()
             raise ProjectError(
-                f"{path.parent.name} is open in another studio: close that one, or go on there"
+                f"{path.parent.name} is open in another studio: close that one, or continue there"
             ) from error
         if _is_at(path, file):
             return file

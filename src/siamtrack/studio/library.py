@@ -1,11 +1,15 @@
-"""Where clips and projects are: the opened folders, the uploads, and nowhere else."""
+"""What pages may choose: clips, projects and uploads, from nowhere else, and the models."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 import secrets
 import shutil
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +17,12 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from siamtrack.core.config import shown
 from siamtrack.core.images import image_files
 from siamtrack.errors import VideoError
-from siamtrack.studio.journal import read_head
-from siamtrack.studio.partial import clear_uploads
+from siamtrack.packages.card import DEFAULT, Model, load_model
+from siamtrack.runtimes import AUTO
+from siamtrack.studio.journal import NAME, lock, read_head
 from siamtrack.video.decode import video_stream
 from siamtrack.video.files import FileReader, is_video
 
@@ -24,10 +30,16 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,mxf
 """Containers that uploads may be. Playlists, which name other files, are not among them."""
 MOST_PIXELS = 8192 * 8192
 MOST_CLIPS = 2000
+ID = re.compile("[0-9a-f]{16}")
+"""The generated names of projects."""
+LOCK = "upload.lock"
+PARTS = frozenset({LOCK, "upload.part", "upload", NAME + ".part"})
+OLD = 3600.0
+"""Seconds after which a folder without a project and without a lock counts as left behind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ClipEntry:
     """A clip that may be opened.
 
     Attributes:
@@ -60,17 +72,17 @@ class Library:
         self.home = home.resolve()
         clear_uploads(self.home)
 
-    def clips(self) -> list[Entry]:
+    def clips(self) -> list[ClipEntry]:
         """Return the clips in the opened folders and in the folders right below them."""
-        found: dict[Path, Entry] = {}
+        found: dict[Path, ClipEntry] = {}
         for root in self.roots:
             for path in _clips(root):
                 if self.allows(path) and len(found) < MOST_CLIPS:
                     name = path.name if path == root else path.relative_to(root).as_posix()
-                    found.setdefault(path, Entry(clip_id(path), name, path))
+                    found.setdefault(path, ClipEntry(clip_id(path), name, path))
         return list(found.values())
 
-    def clip(self, number: str) -> Entry:
+    def clip(self, number: str) -> ClipEntry:
         """Return the clip that pages call `number`.
 
         Raises:
@@ -118,8 +130,7 @@ class Library:
         Raises:
             LookupError: If there is none; also if the name is no generated one.
         """
-        good = len(project) == 16 and all(letter in "0123456789abcdef" for letter in project)
-        if not good or not (self.home / project).is_dir():
+        if not ID.fullmatch(project) or not (self.home / project).is_dir():
             raise LookupError("no such project")
         return self.home / project
 
@@ -179,3 +190,102 @@ def _clips(root: Path) -> list[Path]:
 
 def _has_images(folder: Path) -> bool:
     return bool(image_files(folder.iterdir())) and not any(map(is_video, folder.iterdir()))
+
+
+@contextlib.contextmanager
+def under_way(folder: Path) -> Iterator[None]:
+    """Hold the lock that tells other servers not to clear an upload away.
+
+    If the block fails, the folder is removed. The lock ends with the process, however it ends.
+    """
+    with (folder / LOCK).open("wb") as file:
+        lock(file)
+        try:
+            yield
+        except BaseException:
+            file.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    (folder / LOCK).unlink(missing_ok=True)
+
+
+def clear_uploads(home: Path) -> list[Path]:
+    """Remove the folders of uploads that were cut short; return which they were.
+
+    Only folders with generated names, without a project and with nothing but parts of an upload in
+    them are touched, and of these only those that no server is filling.
+    """
+    gone = []
+    for folder in home.iterdir():
+        with contextlib.suppress(OSError):
+            if _left_behind(folder):
+                shutil.rmtree(folder)
+                gone.append(folder)
+    return gone
+
+
+def _left_behind(folder: Path) -> bool:
+    if not ID.fullmatch(folder.name) or folder.is_symlink():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    if NAME in names or not names <= PARTS:
+        return False
+    if LOCK not in names:
+        return time.time() - folder.stat().st_mtime > OLD
+    with (folder / LOCK).open("r+b") as file:
+        lock(file)  # OSError: somebody is filling it
+    return not (folder / NAME).exists()
+
+
+class Models:
+    """Loads each model once.
+
+    Args:
+        models: Names or folders of the models that pages may choose, the default one first.
+        threads: Threads of the network; 0: as many as help.
+        runtime: Engine of the network.
+
+    Attributes:
+        names: What pages call them.
+
+    Example:
+        >>> Models(["lite", "runs/a/model", "runs/b/model"]).names
+        ['lite', 'model', 'model 2']
+    """
+
+    def __init__(self, models: Iterable[str] = (), threads: int = 0, runtime: str = AUTO) -> None:
+        self._places: dict[str, str] = {}
+        for place in list(models) or [DEFAULT]:
+            name, count = Path(place).name, 1
+            while (shown := name if count == 1 else f"{name} {count}") in self._places:
+                count += 1
+            self._places[shown] = place
+        self.names, self._threads, self._runtime = list(self._places), threads, runtime
+        self._loaded: dict[str, Model] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str) -> Model:
+        """Return a model.
+
+        Raises:
+            ValueError: If it is none of those that pages may choose.
+        """
+        choose(name, self.names)
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = load_model(
+                    self._places[name], runtime=self._runtime, threads=self._threads
+                )
+            return self._loaded[name]
+
+
+def choose(name: Any, names: Sequence[str]) -> str:
+    """Return the model that a page names, the first one if it names none.
+
+    Raises:
+        ValueError: If it is none of those that pages may choose.
+    """
+    name = names[0] if name is None else name
+    if name not in names:
+        raise ValueError(f"no model {shown(name)} here: choose one of {', '.join(names)}")
+    return str(name)

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 
 from siamtrack.sinks.draw import colour
-from siamtrack.studio.events import Event, State
-from siamtrack.studio.plan import Segment
-from siamtrack.studio.scene import Box, Row, Run, Table, Target, table
+from siamtrack.studio.events import Event, State, make_event, run_event
+from siamtrack.studio.timeline import Box, DrawnTarget, Row, Run, Segment, Table, table
 
 NAME_LENGTH, MOST_TARGETS = 80, 200
 
@@ -37,11 +36,11 @@ class Project(State):
 
     # what is there
 
-    def shown(self) -> list[Target]:
+    def shown(self) -> list[DrawnTarget]:
         """Return the targets that were not removed."""
         return [target for target in self.targets.values() if not target.gone]
 
-    def target(self, number: int) -> Target:
+    def target(self, number: int) -> DrawnTarget:
         """Return a target.
 
         Raises:
@@ -77,11 +76,9 @@ class Project(State):
                 raise ValueError(f"{MOST_TARGETS} targets are enough: remove one first")
             number = max(self.targets, default=-1) + 1
             red, green, blue = colour(number)
-            add = {
-                "do": "target", "target": number, "name": _name(name or f"Target {number + 1}"),
-                "colour": f"#{red:02x}{green:02x}{blue:02x}",
-            }  # fmt: skip
-            self._edit([add, self._key(number, frame, self._box(box))])
+            clean, paint = _name(name or f"Target {number + 1}"), f"#{red:02x}{green:02x}{blue:02x}"
+            add = make_event("target", target=number, name=clean, colour=paint)
+            self._edit(add, self._key(number, frame, self._box(box)))
             return number
 
     def set_key(self, number: int, frame: int, box: Box | None) -> None:
@@ -93,7 +90,7 @@ class Project(State):
         with self.lock:
             self.target(number)
             value = None if box is None else self._box(box)
-            self._edit([self._key(number, frame, value)])
+            self._edit(self._key(number, frame, value))
 
     def remove_key(self, number: int, frame: int) -> None:
         """Take back what was said about a target in a frame.
@@ -107,7 +104,7 @@ class Project(State):
                 raise ValueError(f"target {number} has no key at frame {frame}")
             if len(keys) == 1:
                 raise ValueError("the only key of a target: remove the target instead")
-            self._edit([{"do": "unkey", "target": number, "frame": frame}])
+            self._edit(make_event("unkey", target=number, frame=frame))
 
     def rename(self, number: int, name: str | None = None, colour: str | None = None) -> None:
         """Give a target another name, colour or both.
@@ -119,12 +116,8 @@ class Project(State):
             target = self.target(number)
             if colour is not None and not re.fullmatch(r"#[0-9a-f]{6}", colour.lower()):
                 raise ValueError(f"colour {colour!r}: expected #rrggbb")
-            event = {
-                "do": "rename", "target": number,
-                "name": target.name if name is None else _name(name),
-                "colour": (colour or target.colour).lower(),
-            }  # fmt: skip
-            self._edit([event])
+            new, paint = target.name if name is None else _name(name), colour or target.colour
+            self._edit(make_event("rename", target=number, name=new, colour=paint.lower()))
 
     def remove(self, number: int) -> None:
         """Remove a target.
@@ -134,7 +127,7 @@ class Project(State):
         """
         with self.lock:
             self.target(number)
-            self._edit([{"do": "gone", "target": number, "gone": True}])
+            self._edit(make_event("gone", target=number, gone=True))
 
     def undo(self) -> bool:
         """Take back the last step; return whether there was one."""
@@ -150,22 +143,16 @@ class Project(State):
         """Open a run for what will be found in a segment."""
         with self.lock:
             number = self._next_run
-            event: Event = {
-                "do": "run", "run": number, "target": part.target, "model": model,
-                "origin": part.key.frame, "stamp": part.key.stamp, "first": part.first,
-                "step": part.step,
-            }  # fmt: skip
-            self._record(event)
-            self.apply(event)
+            key = part.key
+            run = Run(number, part.target, model, key.frame, key.stamp, part.first, part.step)
+            self._do(run_event(run))
             return self.runs[number]
 
     def add_rows(self, run: Run, rows: list[Row]) -> None:
         """Add what was found in the next frames of a run; nothing if it was forgotten."""
         with self.lock:
             if rows and run.number in self.runs:
-                event: Event = {"do": "rows", "run": run.number, "rows": rows}
-                self._record(event)
-                self.apply(event)
+                self._do(make_event("rows", run=run.number, rows=rows))
 
     def wants(self, part: Segment, frame: int) -> bool:
         """Whether what is found in this frame would still count: no edit has overtaken it."""
@@ -176,25 +163,24 @@ class Project(State):
             wall = target.next_key(part.key.frame, part.step)
             return wall is None or (wall - frame) * part.step > 0
 
-    def _edit(self, events: list[Event]) -> None:
-        event: Event = {"do": "edit", "events": events}
+    def _do(self, event: Event) -> None:
         self._record(event)
         self.apply(event)
+
+    def _edit(self, *events: Event) -> None:
+        self._do(make_event("edit", events=list(events)))
 
     def _turn(self, which: str) -> bool:
         with self.lock:
             if not (self._done if which == "undo" else self._undone):
                 return False
-            self._record({"do": which})
-            self.apply({"do": which})
+            self._do(make_event(which))
             return True
 
     def _key(self, number: int, frame: int, box: list[float] | None) -> Event:
         if not 0 <= frame < self.total:
             raise ValueError(f"frame {frame}: the clip has frames 0 to {self.total - 1}")
-        return {
-            "do": "key", "target": number, "frame": frame, "box": box, "stamp": self._stamp + 1,
-        }  # fmt: skip
+        return make_event("key", target=number, frame=frame, box=box, stamp=self._stamp + 1)
 
     def _box(self, box: Box) -> list[float]:
         """Check a box and keep it inside the frame."""

@@ -1,23 +1,24 @@
-"""An open project: its clip, its journal, its job and the pages that watch it."""
+"""The open projects: each with its clip, its journal, its job and the pages that watch it."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from siamtrack.errors import SiamtrackError
-from siamtrack.studio.clip import Clip
-from siamtrack.studio.hub import Hub
+from siamtrack.studio.clip import SeekableClip, open_clip
 from siamtrack.studio.jobs import Jobs, Order
-from siamtrack.studio.journal import Journal, ProjectError
-from siamtrack.studio.models import Models
-from siamtrack.studio.plan import Step, stale
+from siamtrack.studio.journal import LARGE, Journal, ProjectError
+from siamtrack.studio.library import Library, Models, clip_id
+from siamtrack.studio.news import Hub
 from siamtrack.studio.project import Project
-from siamtrack.studio.scene import ABSENT, KEY, Table, Target
+from siamtrack.studio.timeline import ABSENT, KEY, DrawnTarget, Step, Table, stale, unbroken
 
 
 class Session:
@@ -34,13 +35,13 @@ class Session:
     Attributes:
         hub: News for the pages.
         scratch: Folder of exports under way.
-        exports: Id to `siamtrack.studio.exporting.Export`.
+        exports: Id to `siamtrack.studio.export_jobs.Export`.
     """
 
     def __init__(
         self,
         id: str,
-        clip: Clip,
+        clip: SeekableClip,
         journal: Journal,
         events: list[dict[str, Any]],
         models: Models,
@@ -174,24 +175,116 @@ class Session:
         self.clip.close()
 
 
-def _target(target: Target) -> dict[str, Any]:
-    keys = sorted(target.keys.values(), key=lambda key: key.frame)
+def _target(target: DrawnTarget) -> dict[str, Any]:
     return {
         "id": target.id,
         "name": target.name,
         "colour": target.colour,
-        "keys": [[key.frame, None if key.box is None else list(key.box)] for key in keys],
+        "keys": [[key.frame, None if key.box is None else [*key.box]] for key in target.ordered()],
     }
 
 
 def _stretches(found: Table) -> list[dict[str, Any]]:
     """Return first frame and rows of each stretch of frames in which something is known."""
     there = np.flatnonzero((found.owner >= 0) | (found.owner == KEY))
-    result: list[dict[str, Any]] = []
-    for part in np.split(there, np.flatnonzero(np.diff(there) != 1) + 1) if len(there) else []:
-        rows = np.round(found.rows[part], 3)
-        result.append({"first": int(part[0]), "rows": rows.tolist()})
     absent = np.flatnonzero(found.owner == ABSENT)
-    for part in np.split(absent, np.flatnonzero(np.diff(absent) != 1) + 1) if len(absent) else []:
-        result.append({"first": int(part[0]), "absent": len(part)})
-    return result
+    return [
+        *(
+            {"first": int(part[0]), "rows": np.round(found.rows[part], 3).tolist()}
+            for part in unbroken(there)
+        ),
+        *({"first": int(part[0]), "absent": len(part)} for part in unbroken(absent)),
+    ]
+
+
+class Sessions:
+    """The open projects.
+
+    Args:
+        library: Where clips and projects are.
+        models: What can be tracked with.
+        large: Bytes from which the journal of a project is compacted.
+    """
+
+    def __init__(self, library: Library, models: Models, large: int = LARGE) -> None:
+        self.library, self.models, self._large = library, models, large
+        self._open: dict[str, Session] = {}
+        self._lock = threading.Lock()
+        self._making = threading.Lock()  # held from the search for a project until it is made
+
+    def get(self, project: str) -> Session:
+        """Return a project, opened if need be.
+
+        Raises:
+            LookupError: If there is none, or its clip may not be opened.
+            ProjectError: If it is damaged or open elsewhere.
+        """
+        with self._lock:
+            if project in self._open:
+                return self._open[project]
+            folder = self.library.folder(project)
+            journal, head, events = Journal.reopen(folder, self._large)
+            try:
+                name, size = head.get("name"), head.get("size")
+                if not isinstance(name, str) or not isinstance(size, list):
+                    raise ProjectError(
+                        f"{journal.path} is damaged (its head lacks the clip's name or the size of "
+                        "its frames): restore it from a copy"
+                    )
+                path = self.library.path_of(project, head)
+                if path is None:
+                    raise LookupError("the clip of this project is not in the opened folders")
+                clip = open_clip(path)
+                if list(clip.size) != size:
+                    raise ProjectError(f"{path.name} is another video now: give the old one back")
+                session = Session(project, clip, journal, events, self.models, name)
+            except BaseException:
+                journal.close()
+                raise
+            self._open[project] = session
+            return session
+
+    def open(self, number: str) -> Session:
+        """Return the newest project of a clip, or a new one.
+
+        Raises:
+            LookupError: If there is no such clip.
+            VideoError: If it cannot be read.
+        """
+        entry = self.library.clip(number)
+        with self._making:  # eight tabs that open one clip at once get one project
+            for project, head in self.library.folders():
+                if head.get("clip") == entry.id:
+                    return self.get(project)
+            head = {"clip": entry.id, "path": str(entry.path)}
+            return self._create(self.library.new_folder(), entry.path, entry.name, head)
+
+    def adopt(self, folder: Path, name: str) -> Session:
+        """Make a project of an upload, which is in `folder` already.
+
+        Raises:
+            VideoError: If it cannot be read.
+        """
+        path = folder / "upload"
+        return self._create(folder, path, name, {"clip": clip_id(path), "upload": True})
+
+    def close(self) -> None:
+        """Close all projects."""
+        with self._lock:
+            for session in self._open.values():
+                session.close()
+            self._open.clear()
+
+    def _create(self, folder: Path, path: Path, name: str, head: dict[str, Any]) -> Session:
+        try:
+            clip = open_clip(path)
+        except BaseException:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+            raise
+        head = {**head, "name": name, "size": list(clip.size)}
+        journal = Journal.create(folder, head, self._large)
+        with self._lock:
+            session = Session(folder.name, clip, journal, [], self.models, name)
+            self._open[folder.name] = session
+            return session

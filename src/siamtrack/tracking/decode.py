@@ -1,118 +1,368 @@
-"""How a response becomes a box: one function for box heads, one for SiamFC's scale pyramid."""
+"""Where a network looks, and how its response becomes a box: one decoder for each kind of model.
+
+The functions below the decoders are pure functions of NumPy arrays.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array, centres
 from siamtrack.core.registry import Registry
+from siamtrack.packages.card import Card
 from siamtrack.runtimes.base import Floats, Response
-from siamtrack.tracking.crops import Window
-from siamtrack.tracking.response import best_cell, box_at, change_penalty, cosine_window
+from siamtrack.tracking.crops import (
+    Window,
+    context_side,
+    square_window,
+    template_side,
+    whole_window,
+)
 
-if TYPE_CHECKING:
-    from siamtrack.packages.card import Card
+Map = NDArray[np.float32]
+F = TypeVar("F", bound=np.floating[Any])
+
+EXTRA_WINDOWS = 3
+"""Windows beside the usual one in which a lost target is searched, in each frame."""
+OVERLAP = 0.5
+"""Step of the grid of these as a share of the window: what is on a border is whole in the next."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Detection:
     """Where the target was found.
 
     Attributes:
         box: ltwh (4,) in frame pixels.
         presence: Logit that it is there.
         score: Score of the cell that was chosen.
+        window: Index of the window in which it was found.
     """
 
     box: Array
     presence: float
     score: float = 0.0
+    window: int = 0
 
 
-Motion = Callable[[Array, Sequence[Window], Response, "Card"], "Found | None"]
-MOTIONS: Registry[Motion] = Registry("kind of model")
-"""Kind of a model to a function (last box, windows, response, card) -> Found.
+class Decoder(ABC):
+    """What is asked of one kind of model in a frame, and what its response means.
 
-None stands for a response that is not finite.
-"""
+    It holds no state of a target. A subclass that is registered in `DECODERS` adds a kind, which
+    cards may then name.
+
+    Args:
+        card: Of the model: sides of its patches, stride, settings.
+        redetect: Search more and more of the frame while a target is lost.
+    """
+
+    learns: ClassVar[bool] = False
+    """Whether the online classifier applies: its scores have the cells and range of the model's."""
+
+    def __init__(self, card: Card, *, redetect: bool = False) -> None:
+        self.card, self.settings, self.redetect = card, card.tracker, redetect
+
+    @abstractmethod
+    def windows(
+        self, last: Array, shape: tuple[int, int], frames: int, lost_for: int
+    ) -> list[Window]:
+        """Return the windows to search next.
+
+        Args:
+            last: The last box, ltwh (4,) in frame pixels.
+            shape: Height and width of the frame.
+            frames: How many frames have been searched so far.
+            lost_for: For how many frames in a row the target has been lost.
+        """
+
+    @abstractmethod
+    def decode(
+        self, last: Array, windows: Sequence[Window], response: Response
+    ) -> Detection | None:
+        """Read the best box.
+
+        Args:
+            last: The last box, ltwh (4,) in frame pixels.
+            windows: What was searched.
+            response: What the network says about each window.
+
+        Returns:
+            The best box; None if the response is not finite where it matters.
+        """
+
+    def search_square(self, last: Array) -> tuple[float, float, float]:
+        """Return centre and side of the usual search window, in frame pixels."""
+        left, top, width, height = last.tolist()
+        side = template_side(width, height, self.settings.context, self.settings.area)
+        side *= self.card.search / self.card.template
+        return left + width / 2, top + height / 2, side
 
 
-@MOTIONS.register("box")
-def best_box(
-    last: Array, windows: Sequence[Window], response: Response, card: Card
-) -> Found | None:
-    """Read the box at the best cell: score times penalty, mixed with the cosine window.
+DECODERS: Registry[type[Decoder]] = Registry("kind of model")
+"""Kind of a model, as its card says, to the class that reads its responses."""
+
+
+@DECODERS.register("box")
+class BoxDecoder(Decoder):
+    """Reads the box at the best cell of a box head: score times penalty, mixed with the window.
 
     The size follows slowly where the score is low, as in SiamRPN (Li et al., CVPR 2018), but no
-    slower than `size_floor` allows.
+    slower than `size_floor` allows. With re-detection there is no such floor: a target that is lost
+    may have left, and comes back with its size.
     """
-    window, settings = windows[0], card.tracker
-    if response.distances is None:
-        return None
-    score, distances = response.score[0], response.distances[0].astype(np.float64)
-    with np.errstate(invalid="ignore"):  # infinities of both signs
-        # one value that is not finite shows in the sum; of float32 it cannot overflow
-        total = score.sum(dtype=np.float64) + distances.sum()
-    if not math.isfinite(total):
-        return None
-    left, top, right, bottom = distances
-    width, height = window.to_patch(last)[2:].tolist()
-    penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
-    row, column = best_cell(score * penalty, cosine_window(*score.shape), settings.window)
-    box = window.to_frame(box_at(distances, row, column, card.stride, card.search))
-    chosen, likely = float(score[row, column]), float(penalty[row, column])
-    rate = settings.size_rate * max(chosen, settings.size_floor) * likely
-    size = (1 - rate) * last[2:] + rate * box[2:]
-    presence = 0.0 if response.presence is None else float(response.presence[0])
-    return Found(np.concatenate([centres(box) - size / 2, size]), presence, chosen)
+
+    learns = True
+
+    def __init__(self, card: Card, *, redetect: bool = False) -> None:
+        super().__init__(card, redetect=redetect)
+        self._size_floor = 0.0 if redetect else self.settings.size_floor
+
+    def windows(
+        self, last: Array, shape: tuple[int, int], frames: int, lost_for: int
+    ) -> list[Window]:
+        """Return the window around the last box, and more of the frame to find the target again."""
+        windows = [whole_window(*self.search_square(last), self.card.search)]
+        turn = lost_for - self.settings.presence.patience
+        if self.redetect and turn >= 0:
+            windows += extra_windows(windows[0], last, shape, turn, EXTRA_WINDOWS)
+        return windows
+
+    def decode(
+        self, last: Array, windows: Sequence[Window], response: Response
+    ) -> Detection | None:
+        """Read the best box of the first window, or of another one that surely shows the target."""
+        best = self._best_cell(last, windows, response, 0)
+        width, height = last[2:].tolist()
+        for index, window in enumerate(windows[1:], start=1):
+            # as if the target had last been seen in the middle of that window
+            middle = np.array([window.cx - width / 2, window.cy - height / 2, width, height])
+            other = self._best_cell(middle, windows, response, index)
+            presence = self.settings.presence
+            if other is None or presence.score(other.presence) < presence.tracked_from:
+                continue
+            if best is None or other.presence > best.presence:
+                best = other
+        return best
+
+    def _best_cell(
+        self, last: Array, windows: Sequence[Window], response: Response, index: int
+    ) -> Detection | None:
+        window, settings = windows[index], self.settings
+        if response.distances is None:
+            return None
+        score = response.score[index]
+        distances = response.distances[index].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # infinities of both signs
+            # one value that is not finite shows in the sum; of float32 it cannot overflow
+            total = score.sum(dtype=np.float64) + distances.sum()
+        if not math.isfinite(total):
+            return None
+        # Choose a cell: it scores high, near the middle, for a box of about the last size.
+        left, top, right, bottom = distances
+        width, height = window.to_patch(last)[2:].tolist()
+        penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
+        row, column = best_cell(score * penalty, cosine_window(*score.shape), settings.window)
+        # Take the centre of its box, and a share of its size.
+        box = window.to_frame(box_at(distances, row, column, self.card.stride, self.card.search))
+        chosen, likely = float(score[row, column]), float(penalty[row, column])
+        rate = settings.size_rate * max(chosen, self._size_floor) * likely
+        size = (1 - rate) * last[2:] + rate * box[2:]
+        presence = 0.0 if response.presence is None else float(response.presence[index])
+        return Detection(np.concatenate([centres(box) - size / 2, size]), presence, chosen, index)
 
 
-@MOTIONS.register("response")
-def best_scale(
-    last: Array, windows: Sequence[Window], response: Response, card: Card
-) -> Found | None:
-    """Read displacement and scale from the responses (S, H, W) of a scale pyramid.
+@DECODERS.register("response")
+class ResponseDecoder(Decoder):
+    """Reads displacement and scale from the responses (S, H, W) of SiamFC to a scale pyramid.
 
     Bertinetto et al., "Fully-Convolutional Siamese Networks", 2016, section 3.3: the enlarged
     responses compete, other scales are penalised, the winner is mixed with the cosine window.
     """
-    settings, maps = card.tracker, response.score
-    if not np.isfinite(maps).all():
-        return None
-    middle = len(windows) // 2
-    large = [_enlarged(each, settings.up) for each in maps]
-    peaks, lows = (np.array([value(each) for each in large]) for value in (np.max, np.min))
-    if not np.isfinite(peaks - lows).all():  # the largest float32 overflow between the cells
-        return None
-    # a trained bias makes responses negative where nothing fits: a penalty always lowers
-    lower = np.where(peaks > 0, settings.penalty, 1 / max(settings.penalty, 1e-6))
-    peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, lower)
-    best = int(peaks.argmax())
-    spread = large[best] - lows[best]
-    window = cosine_window(*spread.shape)
-    row, column = best_cell(
-        spread / max(float(spread.sum()), 1e-12),
-        window / max(float(window.sum()), 1e-12),
-        settings.window,
-    )
-    step = card.stride / settings.up
-    rows, columns = spread.shape
-    view = windows[best]
-    offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
-    centre = centres(last) + offset * view.width / view.size
-    factor = view.width / windows[middle].width
-    rate = settings.size_rate
-    size = last[2:] * ((1 - rate) + rate * factor)
-    peak = float(maps[best].max())
-    return Found(np.concatenate([centre - size / 2, size]), peak)
+
+    def windows(
+        self, last: Array, shape: tuple[int, int], frames: int, lost_for: int
+    ) -> list[Window]:
+        """Return one window for each scale, or that of the last size alone between two of these."""
+        settings = self.settings
+        cx, cy, side = self.search_square(last)
+        count = settings.scales if frames % settings.scale_every == 0 else 1
+        return [
+            square_window(cx, cy, side * settings.scale_step**exponent, self.card.search)
+            for exponent in range(-(count // 2), count - count // 2)
+        ]
+
+    def decode(
+        self, last: Array, windows: Sequence[Window], response: Response
+    ) -> Detection | None:
+        """Read the highest peak of all scales."""
+        settings, maps = self.settings, response.score
+        if not np.isfinite(maps).all():
+            return None
+        middle = len(windows) // 2
+        large = [_enlarged(each, settings.up) for each in maps]
+        peaks, lows = (np.array([value(each) for each in large]) for value in (np.max, np.min))
+        if not np.isfinite(peaks - lows).all():  # the largest float32 overflow between the cells
+            return None
+        # Choose a scale: a trained bias makes responses negative where nothing fits, and a penalty
+        # always lowers.
+        lower = np.where(peaks > 0, settings.penalty, 1 / max(settings.penalty, 1e-6))
+        peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, lower)
+        best = int(peaks.argmax())
+        # Choose a place in its response.
+        spread = large[best] - lows[best]
+        window = cosine_window(*spread.shape)
+        row, column = best_cell(
+            spread / max(float(spread.sum()), 1e-12),
+            window / max(float(window.sum()), 1e-12),
+            settings.window,
+        )
+        # Move there from the last box, and take a share of the change of scale.
+        step = self.card.stride / settings.up
+        rows, columns = spread.shape
+        view = windows[best]
+        offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
+        center = centres(last) + offset * view.width / view.size
+        factor = view.width / windows[middle].width
+        rate = settings.size_rate
+        size = last[2:] * ((1 - rate) + rate * factor)
+        peak = float(maps[best].max())
+        return Detection(np.concatenate([center - size / 2, size]), peak, window=best)
 
 
 def _enlarged(response: Floats, up: int) -> Array:
     size = (response.shape[1] * up, response.shape[0] * up)
     return np.asarray(cv2.resize(response, size, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
+
+
+def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, int]:
+    """Row and column of the peak of scores (H, W) mixed with the cosine window.
+
+    (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN. A score that is not
+    finite never wins, unless there is no other.
+
+    Example:
+        >>> best_cell(np.array([[-9.0, np.nan, -5.0]]), cosine_window(1, 3), 0.1)
+        (0, 2)
+    """
+    good = np.isfinite(scores)
+    if good.all():
+        mixed = (1 - influence) * scores + influence * window
+    else:
+        mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
+        mixed[~good] = -np.inf
+    row, column = divmod(int(mixed.argmax()), mixed.shape[1])
+    return row, column
+
+
+@lru_cache(maxsize=16)
+def cosine_window(rows: int, columns: int) -> Map:
+    """Hann window (rows, columns), 1 in the middle, falling to almost 0 beyond the edge; read-only.
+
+    Example:
+        >>> cosine_window(3, 3)[1].round(2).tolist()
+        [0.5, 1.0, 0.5]
+    """
+    y, x = np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]
+    return _fixed(np.outer(y, x).astype(np.float32))
+
+
+@lru_cache(maxsize=16)
+def cell_centers(count: int, stride: int, patch: int) -> Array:
+    """Patch coordinates (count,) of the cells along a side, the grid in the middle; read-only.
+
+    Example:
+        >>> cell_centers(3, 16, 65).tolist()
+        [16.5, 32.5, 48.5]
+    """
+    cells = np.arange(count, dtype=np.float64)
+    return _fixed((cells - (count - 1) / 2) * stride + patch / 2)
+
+
+def _fixed(array: NDArray[F]) -> NDArray[F]:
+    """Make an array read-only, which many callers share."""
+    array.flags.writeable = False
+    return array
+
+
+def box_at(distances: Array, row: int, column: int, stride: int, patch: int) -> Array:
+    """Return the box ltwh (4,) of one cell of side distances (4, H, W), all in patch pixels."""
+    _, rows, columns = distances.shape
+    left, top, right, bottom = distances[:, row, column].tolist()
+    x = cell_centers(columns, stride, patch)[column]
+    y = cell_centers(rows, stride, patch)[row]
+    return np.array([x - left, y - top, left + right, top + bottom])
+
+
+def change_penalty(
+    widths: Array, heights: Array, width: float, height: float, strength: float
+) -> Array:
+    """Factor in (0, 1] that disfavours boxes whose size or aspect differs from the last.
+
+    exp(-strength * (r * s - 1)) with the change of aspect r and of size s, both at least 1. Li et
+    al., "SiamRPN", CVPR 2018, section 4.3.
+
+    Args:
+        widths: Of the candidates, in patch pixels, of any shape.
+        heights: Of the candidates, of the same shape.
+        width: Width of the last box in patch pixels.
+        height: Height of the last box in patch pixels.
+        strength: 0 switches the penalty off.
+    """
+    w, h = np.maximum(widths, 1e-3), np.maximum(heights, 1e-3)
+    margin = 0.5 * (w + h)
+    size = np.sqrt((w + margin) * (h + margin)) / context_side(width, height)
+    aspect = (w / h) / (width / height)
+    change = np.maximum(size, 1 / size) * np.maximum(aspect, 1 / aspect)
+    return np.asarray(np.exp(-strength * (change - 1)), dtype=np.float64)
+
+
+def extra_windows(
+    near: Window, last: Array, shape: tuple[int, int], turn: int, count: int
+) -> list[Window]:
+    """Return the `count` windows of a grid over the frame whose turn it is, to find a lost target.
+
+    The cost of a frame stays bounded, and in time all of it is searched, the nearest first.
+
+    Args:
+        near: The window around the last box; the others have its size.
+        last: The last box, ltwh (4,).
+        shape: Height and width of the frame.
+        turn: For how many frames such windows have been searched.
+        count: Windows a frame.
+    """
+    height, width = shape
+    places = grid_centers(last, near.width, width, height)
+    chosen = {(turn * count + k) % len(places) for k in range(count)}
+    return [
+        square_window(float(places[k][0]), float(places[k][1]), near.width, near.size)
+        for k in sorted(chosen)
+    ]
+
+
+def grid_centers(last: Array, side: float, width: int, height: int) -> Array:
+    """Centers (N, 2) of windows of `side` pixels that cover the frame, the nearest to `last` first.
+
+    Example:
+        >>> grid_centers(np.array([0.0, 0.0, 10.0, 10.0]), 50.0, 100, 50).tolist()
+        [[25.0, 25.0], [50.0, 25.0], [75.0, 25.0]]
+    """
+    x, y = (_places(length, side) for length in (width, height))
+    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    distance = np.hypot(*(grid - centres(last)).T)
+    return np.asarray(grid[np.argsort(distance, kind="stable")], dtype=np.float64)
+
+
+def _places(length: int, side: float) -> Array:
+    if side >= length:
+        return np.array([length / 2])
+    count = int(np.ceil((length - side) / (OVERLAP * side))) + 1
+    return np.linspace(side / 2, length - side / 2, count)

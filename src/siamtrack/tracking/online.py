@@ -12,6 +12,7 @@ among others, Danelljan et al., "ATOM", CVPR 2019, https://arxiv.org/abs/1811.07
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.settings import OnlineSettings
-from siamtrack.tracking.response import Map, cell_centres
+from siamtrack.tracking.decode import Map, cell_centers
 
 Floats = NDArray[np.float32]
 SINGLE_THREADED = 2**18
@@ -116,11 +117,28 @@ class OnlineClassifier:
         flat = (self._weights[:-1] @ seen.features) * seen.factors + self._weights[-1]
         return np.asarray(flat.clip(0, 1).reshape(seen.shape), dtype=np.float32)
 
+    def mix(self, scores: Map, seen: Sequence[Cells]) -> Map:
+        """Return the network's scores (B, H, W) of the windows seen, with these mixed in."""
+        weight = self.settings.weight
+        mixed = (1 - weight) * scores
+        for index, each in enumerate(seen):
+            mixed[index] += weight * self.scores(each)
+        return mixed
+
+    def familiarity(self, seen: Cells, x: float, y: float) -> float:
+        """Return the best score within a cell of a place in patch pixels; -1 outside the grid."""
+        scores = self.scores(seen)
+        rows, columns = scores.shape
+        row = round((y - self.patch / 2) / self.stride + (rows - 1) / 2)
+        column = round((x - self.patch / 2) / self.stride + (columns - 1) / 2)
+        near = scores[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        return float(near.max(initial=-1.0))
+
     def _labels(self, rows: int, columns: int, box: Array) -> tuple[Array, Array]:
         """Truth in [0, 1] and weight of each cell, (rows * columns,) both."""
         left, top, width, height = box.tolist()
-        x = np.abs(cell_centres(columns, self.stride, self.patch) - (left + width / 2))
-        y = np.abs(cell_centres(rows, self.stride, self.patch) - (top + height / 2))[:, None]
+        x = np.abs(cell_centers(columns, self.stride, self.patch) - (left + width / 2))
+        y = np.abs(cell_centers(rows, self.stride, self.patch) - (top + height / 2))[:, None]
         # a target smaller than the grid still owns the cell next to its centre
         rx, ry = max(0.3 * width, self.stride), max(0.3 * height, self.stride)
         truth = np.exp(-0.5 * ((x / rx) ** 2 + (y / ry) ** 2))

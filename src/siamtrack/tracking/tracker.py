@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -17,6 +16,7 @@ from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats
+from siamtrack.tracking.decode import DECODERS
 from siamtrack.tracking.target import Target
 
 
@@ -34,6 +34,9 @@ class SiamTracker:
             as it is where the score is low, whatever `size_floor` says: it may have left, and
             comes back with its size.
 
+    Raises:
+        UnknownNameError: If there is no decoder for the kind of the model.
+
     Example:
         >>> import numpy as np, siamtrack
         >>> tracker = siamtrack.load()
@@ -45,8 +48,9 @@ class SiamTracker:
     """
 
     def __init__(self, model: Model, *, redetect: bool = False) -> None:
-        self.model, self.redetect = _sized(model, redetect), redetect
+        self.model, self.redetect = model, redetect
         self.name = model.card.name
+        DECODERS[model.card.kind]  # an unknown kind is refused here, not at the first frame
         self._targets: dict[int, Target] = {}
         self._next = 0
 
@@ -135,14 +139,15 @@ class SiamTracker:
         """
         if not self._targets:
             raise NotInitialisedError("update before init: call init(frame, box) first")
+        # Check the frame and all priors before the first target moves: what is bad moves none.
         picture = as_rgb(frame)
         targets = list(self._targets.values())
         for target in targets:
             target.check_frame(picture)
-        # Check all priors before the first target moves: one that is bad moves none.
         moves = self._checked(priors, picture)
         for number, box in moves.items():
             self._targets[number].move(box)
+        # Crop the windows of all targets into one batch.
         windows = [target.windows() for target in targets]
         size, count = self.model.card.search, sum(map(len, windows))
         patches = np.empty((count, size, size, 3), np.uint8)
@@ -150,7 +155,9 @@ class SiamTracker:
         for target, views in zip(targets, windows, strict=True):
             target.patches(picture, views, out=patches[len(kernels) :][: len(views)])
             kernels += [target.kernel] * len(views)
+        # Respond: the network runs once.
         response = self.model.runtime.respond(np.concatenate(kernels), patches)
+        # Decode: each target takes its part of the response (`Target.advance`).
         tracks, first = [], 0
         for target, views in zip(targets, windows, strict=True):
             tracks.append(target.advance(views, response.part(first, len(views))))
@@ -184,13 +191,6 @@ def _whole(id: object) -> int:
     if isinstance(id, Integral) and not isinstance(id, bool) and abs(int(id)) < 2**63:
         return int(id)
     raise ValueError(f"id {shown(id)}: expected a whole number of at most 64 bits")
-
-
-def _sized(model: Model, redetect: bool) -> Model:
-    tracker = model.card.tracker
-    if not redetect or not tracker.size_floor:
-        return model
-    return replace(model, card=replace(model.card, tracker=replace(tracker, size_floor=0.0)))
 
 
 def _started(target: Target) -> Track:

@@ -87,8 +87,9 @@ class Batch(NamedTuple):
         """Return the batch on a device."""
         if device == "cpu":
             return self
+        template, size, search, boxes, present = (part.to(device) for part in self[:5])
         lesson = self.lesson and Lesson(*(part.to(device) for part in self.lesson))
-        return Batch(*(part.to(device) for part in self[:5]), self.stages, lesson)
+        return Batch(template, size, search, boxes, present, self.stages, lesson)
 
 
 def collate(pairs: list[Pair]) -> Batch:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.images import Image
 from siamtrack.core.writing import write_text
 from siamtrack.data.cache import image_size, read_image
-from siamtrack.data.frames import Frame
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.data.pairs import PairSampler
 from siamtrack.data.sequence import Sequence
@@ -50,10 +50,10 @@ class EntryFrames:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int) -> Image:
         return read_image(self.entries[index].image)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Image]:
         return (self[index] for index in range(len(self)))
 
 

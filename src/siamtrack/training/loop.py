@@ -22,12 +22,13 @@ from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.ciresnet import CIResNet
 from siamtrack.models.backbones.imagenet import load_resnet50
 from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
-from siamtrack.models.network import Network, build_network, fold_norms
+from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig, fold_norms
 from siamtrack.training import checkpoint
 from siamtrack.training.batches import Batch, batches, collate
 from siamtrack.training.config import TrainConfig, rate_factor, trained_stages
 from siamtrack.training.distributed import Ranks, join, sync_norms
 from siamtrack.training.monitor import Log, Watch, live_model
+from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.speed import (
     FrozenFront,
     Preparation,
@@ -98,7 +99,7 @@ def _train(
     stages = list(model.backbone.stages())
     average = copy_of(model)
     optimiser = build_optimiser(config, model, teacher)
-    learn = model.objective(config)
+    learn = objective(model, config)
 
     # Resume: the state that an earlier part of this run has saved
     first = 0
@@ -144,7 +145,7 @@ def _train(
             if lesson is None:
                 template, search = template.float(), search.float()
             with nullcontext() if lesson is None else half, ranks.counts_of_the_batch():
-                parts = learn(template, search, batch, lesson)
+                parts = learn(template, search, batch)
             loss = parts["loss"]
             if teacher is not None:
                 seen = given if lesson is None else lesson
@@ -199,7 +200,7 @@ def start(config: TrainConfig) -> tuple[Network, Learned | None]:
     Raises:
         WeightsError: If these do not fit.
     """
-    model = config.network()
+    model = build_network(config)
     teacher: Learned | None = None
     if config.teacher and config.prepare:
         teacher = Learned(model.backbone.channels, TAUGHT_CHANNELS)
@@ -217,7 +218,7 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
     Raises:
         WeightsError: If the weights do not fit.
     """
-    folded = config.model.folded
+    folded = getattr(config.model, "folded", False)
     if config.initial:
         before = checkpoint.read(Path(config.initial))
         if not config.backbone_only:
@@ -231,13 +232,14 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
             if teacher is not None and before.get("teacher"):
                 teacher.load_state_dict(before["teacher"])
             return
-        other = checkpoint.config_of(before).network()
+        other = build_network(checkpoint.config_of(before))
         other.load_state_dict(before["average"])
         backbone = other.backbone
     elif config.pretrained or config.imagenet:
         # Those weights are of a backbone whose norms have not been folded
-        plain = build_network(replace(config.model, folded=False)) if folded else model
-        backbone = plain.backbone
+        backbone = model.backbone
+        if isinstance(config.model, BoxTrackerConfig) and folded:
+            backbone = BoxTracker(replace(config.model, folded=False)).backbone
         if config.pretrained and not isinstance(backbone, CIResNet):
             raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
         if isinstance(backbone, CIResNet) and config.pretrained:

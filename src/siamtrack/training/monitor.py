@@ -16,10 +16,10 @@ import numpy as np
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from siamtrack.core.images import Image
 from siamtrack.core.settings import SIAMFC, TrackerSettings
 from siamtrack.core.writing import append, naming, write_whole
-from siamtrack.data.frames import Frame, Frames
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, Frames, Sequence
 from siamtrack.errors import MissingExtraError
 from siamtrack.evaluation.run import run_tracker
 from siamtrack.evaluation.scores import score_sequence
@@ -268,10 +268,10 @@ class FirstFrames:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int) -> Image:
         return self.frames[range(self.count)[index]]
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Image]:
         return (self[index] for index in range(self.count))
 
 

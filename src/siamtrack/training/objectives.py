@@ -14,9 +14,8 @@ from siamtrack.losses.labels import response_labels
 from siamtrack.losses.tracking import tracking_loss
 from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
 from siamtrack.models.tracking import BoxTracker
-from siamtrack.training.batches import Batch
+from siamtrack.training.batches import Batch, Lesson
 from siamtrack.training.config import TrainConfig
-from siamtrack.training.prepared import Lesson
 
 Network = BoxTracker | SiamFCTracker
 Parts = dict[str, Tensor]
@@ -55,9 +54,7 @@ def objective(network: Network, config: TrainConfig) -> Objective:
         if network.companion is not None:
             heads.append(network.companion)
 
-        def box(
-            template: Tensor, search: Tensor, batch: Batch, lesson: Lesson | None = None
-        ) -> Parts:
+        def box(template: Tensor, search: Tensor, batch: Batch) -> Parts:
             parts: Parts = {}
             for index, head in enumerate(heads):
                 outputs = head(head.kernel(template, batch.size), search)
@@ -65,7 +62,7 @@ def objective(network: Network, config: TrainConfig) -> Objective:
                     outputs[:3], batch.boxes, batch.present, stride, patch, config.sides
                 )
                 if len(outputs) > 3:
-                    target = _centers(batch, lesson, outputs[3].shape[-1], stride, patch)
+                    target = _centers(batch, batch.lesson, outputs[3].shape[-1], stride, patch)
                     new["center"] = center_loss(outputs[3], target)
                     new["loss"] = new["loss"] + config.centers * new["center"]
                 if index == 0:

@@ -16,7 +16,7 @@ from siamtrack.data.pairs import Pair
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import Image, Window
-from siamtrack.tracking.decode import MOTIONS
+from siamtrack.tracking.decode import DECODERS
 from siamtrack.training.batches import Batch, Draws
 
 TRUE, FOUND, ABSENT = (60, 220, 60), (255, 60, 60), (150, 150, 150)
@@ -134,7 +134,7 @@ def _found(model: Model, size: NDArray[np.floating], response: Response, side: i
     extent = np.asarray(size, dtype=np.float64) * model.card.template
     middle = np.concatenate([side / 2 - extent / 2, extent])
     window = Window(side / 2, side / 2, float(side), float(side), side)
-    found = MOTIONS[model.card.kind](middle, [window], response, model.card)
+    found = DECODERS[model.card.kind](model.card).decode(middle, [window], response)
     return None if found is None else found.box
 
 

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from siamtrack.core.files import bytes_of
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import MissingExtraError
-from siamtrack.models.graphs import write_graph
-from siamtrack.models.network import Network
+from siamtrack.packages.graph_file import write_graph
 from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training.batches import Batch, Prepared
+from siamtrack.training.objectives import Network
 
 Floats = NDArray[np.float32]
 
@@ -96,12 +96,13 @@ class FrozenFront:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._count, self._session = -1, None
+        self._count = -1
+        self._session: Any = None
         if next(network.parameters()).device.type != "cpu":
             raise ValueError("frozen stages run in ONNX Runtime on the CPU: set frozen to 'torch'")
         was = network.training
         network.eval()
-        side = network.sides[0]
+        side = network.config.template
         probe = torch.rand(1, 3, side, side) * 255
         everything = len(list(network.backbone.stages()))
         with torch.no_grad():
@@ -207,7 +208,7 @@ class Preparation:
     ) -> None:
         self._frozen, self._teacher, self._fronts = frozen, teacher, list[Engine]()
         with tempfile.TemporaryDirectory() as folder:
-            for side in network.sides:
+            for side in (network.config.template, network.config.search):
                 file = Path(folder) / f"front{side}.onnx"
                 picture = torch.zeros(1, side, side, 3, dtype=torch.uint8)
                 front = Front(network, frozen).eval()
@@ -238,7 +239,7 @@ class _FloatConv2d(nn.Conv2d):
             other.padding,  # type: ignore[arg-type]
             other.dilation,  # type: ignore[arg-type]
             other.groups,
-            padding_mode=other.padding_mode,  # type: ignore[arg-type]
+            padding_mode=other.padding_mode,
             device="meta",
         )
         self.weight, self.bias = other.weight, other.bias

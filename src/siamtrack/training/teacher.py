@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import WeightsError
 from siamtrack.training.speed import Engine, Floats, onnx_session
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
+MEAN, STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 TAUGHT_CHANNELS = 96
 """Channels of a tracking teacher's features."""
 
@@ -84,8 +84,8 @@ class TrackingTeacher:
 def _normalized(image: NDArray[np.uint8]) -> Floats:
     """Turn a patch (S, S, 3) into (1, 3, s, s) with ImageNet's mean and deviation, s even."""
     side = image.shape[0] - image.shape[0] % 2
-    plain = image[:side, :side].astype(np.float32) - np.float32(IMAGENET_MEAN)
-    return np.ascontiguousarray((plain / np.float32(IMAGENET_STD)).transpose(2, 0, 1))[None]
+    plain = (image[:side, :side].astype(np.float32) - MEAN) / STD
+    return np.ascontiguousarray(plain.transpose(2, 0, 1))[None]
 
 
 class Learned(nn.Module):

@@ -74,7 +74,7 @@ def split(dataset: Dataset, held_out: str, seed: int = 0) -> tuple[list[Sequence
         UnknownNameError: If there is no such sequence.
 
     Example:
-        >>> from siamtrack.data.frames import NoFrames
+        >>> from siamtrack.data.sequence import NoFrames
         >>> four = [Sequence(name, NoFrames(1), [[0, 0, 8, 6]]) for name in "abcd"]
         >>> [[each.name for each in part] for part in split(Dataset("four", four), "b,d")]
         [['a', 'c'], ['b', 'd']]

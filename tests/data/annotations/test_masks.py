@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.data.annotations.masks import mask_boxes, read_mask
+from siamtrack.data.benchmarks.davis import mask_boxes, read_mask
 from siamtrack.errors import ImageError
 from tests.data.annotations.trees import write_image, write_palette
 
@@ -18,6 +18,16 @@ def test_gray_masks(tmp_path):
     assert mask_boxes(read_mask(write_image(tmp_path / "a.png", mask))) == {1: (1, 2, 2, 2)}
     mask[5, 5] = 3
     assert mask_boxes(read_mask(write_image(tmp_path / "b.png", mask))) == {3: (5, 5, 1, 1)}
+
+
+def test_colors_of_the_palette_of_voc(tmp_path):
+    """Some copies of DAVIS have masks that were decoded and saved again."""
+    mask = np.zeros((9, 8, 3), np.uint8)
+    mask[2:4, 1:3], mask[6, 2:5] = (128, 0, 0), (128, 128, 0)
+    assert mask_boxes(read_mask(write_image(tmp_path / "a.png", mask))) == {
+        1: (1, 2, 2, 2),
+        3: (2, 6, 3, 1),
+    }
 
 
 def test_boxes_against_a_slow_oracle():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from siamtrack.data.annotations import TRAINING, Findings, read_all, read_training
-from siamtrack.data.annotations.lasot_test import TEST_SEQUENCES
+from siamtrack.data.benchmarks.lasot import TEST_SEQUENCES
 from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Pool
 from siamtrack.errors import DatasetError, UnknownNameError
@@ -89,6 +89,18 @@ def test_got10k_leaves_out_what_cannot_be_used(tmp_path, caplog):
     assert found.names["empty"] == ["GOT-10k_Train_000004"]
     assert "00000002.jpg" in found.names["outside"][0]
     assert "left out" in caplog.text
+
+
+def test_labels_that_do_not_fit_leave_the_sequence_out(tmp_path):
+    """Nobody knows in which frames its target is absent."""
+    got10k(tmp_path, sequences=3)
+    write_text(tmp_path / "train/GOT-10k_Train_000001/absence.label", "0\n" * (FRAMES - 1))
+    write_text(tmp_path / "train/GOT-10k_Train_000002/cover.label", "8\nx\n8\n8\n")
+    found = Findings()
+    entries = read_training(f"got10k:{tmp_path}", found)
+    assert {entry.track for entry in entries} == {"got10k/GOT-10k_Train_000003"}
+    assert found.counts == {"unreadable": 2}
+    assert f"{FRAMES - 1} labels for {FRAMES} frames" in found.names["unreadable"][0]
 
 
 def test_got10k_names(tmp_path):

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from siamtrack.data.annotations import FORMATS, TRAINING, Findings, read_training
+from siamtrack.data.annotations import (
+    FORMATS,
+    TRAINING,
+    Findings,
+    import_annotations,
+    read_training,
+)
 from siamtrack.data.cache import read_image
-from siamtrack.data.importing import import_annotations
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.errors import DatasetError, UnknownNameError
 from tests.data.annotations.own_trees import OWN, coco_vid, cvat_images, cvat_video, mot, yolo

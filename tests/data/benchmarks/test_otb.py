@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from siamtrack.data import open_dataset
-from siamtrack.data.benchmarks.otb_table import ATTRIBUTES, TARGETS, targets
+from siamtrack.data.benchmarks.otb import ATTRIBUTES, TARGETS, targets
 from siamtrack.errors import DatasetError
 
 BY_NAME = {target.name: target for target in TARGETS}

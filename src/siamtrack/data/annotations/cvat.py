@@ -17,18 +17,22 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.annotations.entries import still_entry, track_entries
-from siamtrack.data.annotations.findings import Findings
-from siamtrack.data.annotations.own import Pictures, own_format, own_name, pictures_beside
-from siamtrack.data.annotations.xml import read_xml
+from siamtrack.data.annotations.user_formats import (
+    Pictures,
+    pictures_beside,
+    user_format,
+    user_name,
+)
+from siamtrack.data.layout import Entries, Size, read_xml
 from siamtrack.data.manifest import Entry
+from siamtrack.data.sources import Findings
 from siamtrack.errors import DatasetError
 
 SHAPES = ("box", "polygon", "polyline", "points")
 Box = tuple[float, float, float, float]
 
 
-@own_format("cvat")
+@user_format("cvat")
 def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of a CVAT export.
 
@@ -47,9 +51,9 @@ def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> It
     if root.tag != "annotations":
         raise DatasetError(f"{file}: expected CVAT's root 'annotations', found {root.tag!r}")
     pictures = images or pictures_beside(file.parent)
-    source = own_name(path)
+    entries = Entries(user_name(path), found)
     for node in root.iter("track"):
-        yield from _track(node, pictures, source, found)
+        yield from _track(node, pictures, entries)
     for node in root.iter("image"):
         name = node.get("name", "")
         image = pictures.named(name)
@@ -61,14 +65,12 @@ def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> It
             if box is None:
                 found.add("unreadable", f"{file}: shape {number} of {name}")
                 continue
-            yield from still_entry(
-                box, image, found, track=f"{name}/{number}", label=shape.get("label", ""),
-                source=source, size=_size(node),
-            )  # fmt: skip
+            label = shape.get("label", "")
+            yield from entries.still(f"{name}/{number}", box, image, label, _size(node))
 
 
-def _track(node: ET.Element, pictures: Pictures, source: str, found: Findings) -> Iterator[Entry]:
-    name = node.get("id", "0")
+def _track(node: ET.Element, pictures: Pictures, entries: Entries) -> Iterator[Entry]:
+    found, name = entries.found, node.get("id", "0")
     task = node.get("task_id")
     track = f"{task}/{name}" if task else name
     boxes: list[Box] = []
@@ -91,15 +93,12 @@ def _track(node: ET.Element, pictures: Pictures, source: str, found: Findings) -
         names.append(image)
         frames.append(frame)
     if not boxes:
-        found.add("empty", f"{source}/{track}")
+        found.add("empty", f"{entries.source}/{track}")
         return
-    yield from track_entries(
-        np.array(boxes), names, found, track=track, label=node.get("label", ""), source=source,
-        frames=frames,
-    )  # fmt: skip
+    yield from entries.track(track, np.array(boxes), names, node.get("label", ""), frames=frames)
 
 
-def _size(node: ET.Element) -> tuple[float, float] | None:
+def _size(node: ET.Element) -> Size | None:
     try:
         return float(node.get("width", "")), float(node.get("height", ""))
     except ValueError:
@@ -116,9 +115,9 @@ def _box(shape: ET.Element) -> Box | None:
             angle = math.radians(float(shape.get("rotation", "0")))
             cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
             width, height = right - left, bottom - top
-            w, h = (width * cos + height * sin, width * sin + height * cos) if angle else (
-                width, height
-            )  # fmt: skip
+            w, h = width, height
+            if angle:
+                w, h = width * cos + height * sin, width * sin + height * cos
             return left + (width - w) / 2, top + (height - h) / 2, w, h
         points = [
             [float(value) for value in pair.split(",")]

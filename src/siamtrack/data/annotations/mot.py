@@ -19,15 +19,19 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.files import read_rows, text_of
-from siamtrack.data.annotations.entries import track_entries
-from siamtrack.data.annotations.findings import Findings
-from siamtrack.data.annotations.own import Pictures, own_format, own_name, pictures_beside
-from siamtrack.data.annotations.rows import folders
+from siamtrack.data.annotations.user_formats import (
+    Pictures,
+    pictures_beside,
+    user_format,
+    user_name,
+)
+from siamtrack.data.layout import Entries, Size, folders
 from siamtrack.data.manifest import Entry
+from siamtrack.data.sources import Findings
 from siamtrack.errors import DatasetError
 
 
-@own_format("mot")
+@user_format("mot")
 def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of MOT sequences.
 
@@ -49,47 +53,46 @@ def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Ite
         )
     if images is not None and len(files) > 1:
         raise DatasetError(f"{path}: images given, but {len(files)} sequences: import one by one")
+    entries = Entries(user_name(path), found)
     for file in files:
         folder = file.parent if path.is_file() else file.parent.parent
         pictures = images or pictures_beside(folder, "img1", "images", ".", deep=False)
         sequence = file.stem if path.is_file() else folder.resolve().name
-        yield from _sequence(file, folder, (own_name(path), sequence), pictures, found)
+        yield from _sequence(file, sequence, _size(folder / "seqinfo.ini"), pictures, entries)
 
 
 def _sequence(
-    file: Path, folder: Path, names: tuple[str, str], pictures: Pictures, found: Findings
+    file: Path, sequence: str, size: Size | None, pictures: Pictures, entries: Entries
 ) -> Iterator[Entry]:
-    source, sequence = names
+    # Collect the rows of each object, in the order of the frames
     rows = read_rows(file, range(6, 11))
     tracks: dict[int, list[int]] = defaultdict(list)
     for index in np.lexsort((rows[:, 0], rows[:, 1])).tolist():
         if rows.shape[1] == 6 or rows[index, 6] != 0:
             tracks[int(rows[index, 1])].append(index)
-    size = _size(folder / "seqinfo.ini")
     numbers = {int(rows[index, 0]) for members in tracks.values() for index in members}
     if numbers and not any(map(pictures.number, numbers)):
         raise DatasetError(
             f"{file}: no image in {pictures.folder} has the number of one of its {len(numbers)} "
             "frames; give their folder or the video with --images"
         )
+    # Keep the rows whose frame is there
     for number, members in tracks.items():
         named = [(index, pictures.number(int(rows[index, 0]))) for index in members]
         for index in (index for index, image in named if image is None):
-            found.add("missing", f"frame {int(rows[index, 0])} of {file}")
+            entries.found.add("missing", f"frame {int(rows[index, 0])} of {file}")
         here = [(index, image) for index, image in named if image is not None]
         if not here:
             continue
         kept = rows[[index for index, _ in here]]
         boxes = kept[:, 2:6] - [1, 1, 0, 0]
         kind = int(kept[0, 7]) if kept.shape[1] > 7 and kept[0, 7] >= 0 else -1
-        yield from track_entries(
-            boxes, [image for _, image in here], found, track=f"{sequence}/{number}",
-            label="" if kind < 0 else str(kind), source=source, size=size,
-            frames=(kept[:, 0].astype(int) - 1).tolist(),
-        )  # fmt: skip
+        name, label = f"{sequence}/{number}", "" if kind < 0 else str(kind)
+        names, frames = [image for _, image in here], (kept[:, 0].astype(int) - 1).tolist()
+        yield from entries.track(name, boxes, names, label, size=size, frames=frames)
 
 
-def _size(path: Path) -> tuple[float, float] | None:
+def _size(path: Path) -> Size | None:
     if not path.is_file():
         return None
     text = text_of(path, errors="replace")

@@ -14,21 +14,26 @@ training may draw any pair at any time. https://github.com/webdataset/webdataset
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from siamtrack.data.annotations.base import TRAINING
-from siamtrack.data.annotations.entries import still_entry
-from siamtrack.data.annotations.findings import Findings
-from siamtrack.data.cache import inside
-from siamtrack.data.manifest import Entry
-from siamtrack.errors import DatasetError, MissingExtraError
+from siamtrack.core.writing import refuse_existing, replacing
+from siamtrack.data.cache import Faults, archive_of, inside, read_bytes
+from siamtrack.data.layout import Entries
+from siamtrack.data.manifest import Entry, manifest_line
+from siamtrack.data.sources import TRAINING, Findings, Progress, unwatched
+from siamtrack.errors import DatasetError, ImageError, MissingExtraError
+
+MEGABYTE = 1_000_000
 
 
 @TRAINING.register("shards")
@@ -126,16 +131,125 @@ def _objects(shard: Path, found: Findings) -> Iterator[Entry]:
             continue
         try:
             for item in objects:
-                track, source = str(item["track"]), str(item.get("source", "shards"))
-                for entry in still_entry(
-                    item["box"], images[key], found, track=track,
-                    label=str(item.get("label", "")), source=source,
-                ):  # fmt: skip
-                    yield Entry(
-                        entry.image, entry.box, track, int(item.get("frame", 0)), entry.label,
-                        source,
-                    )  # fmt: skip
+                track, label = str(item["track"]), str(item.get("label", ""))
+                entries = Entries(str(item.get("source", "shards")), found)
+                for entry in entries.still("", item["box"], images[key], label):
+                    yield replace(entry, track=track, frame=int(item.get("frame", 0)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DatasetError(
                 f"{shard}: {key}.json: expected a list of objects with box and track ({error!r})"
             ) from error
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What `pack` wrote.
+
+    Attributes:
+        shards: The tar files.
+        images: Images in them.
+        boxes: Objects in them.
+        faults: Images that could not be read.
+    """
+
+    shards: list[Path]
+    images: int
+    boxes: int
+    faults: Faults
+
+
+def pack(
+    entries: Iterable[Entry],
+    out: str | Path,
+    *,
+    megabytes: float = 256,
+    overwrite: bool = False,
+    faults: Faults | None = None,
+    progress: Progress = unwatched,
+) -> Packed:
+    """Write images and boxes as `train-000000.tar`, `train-000001.tar` and so on.
+
+    The bytes of the images are taken as they are. Each shard appears whole or not at all, and the
+    same entries give the same bytes.
+
+    Args:
+        entries: What `read_training` gives, crops or whole frames.
+        out: Folder of the shards.
+        megabytes: Size at which a shard is closed, in 10^6 bytes.
+        overwrite: Replace shards that are there.
+        faults: Counts images that cannot be read, and limits them.
+        progress: Wraps the loop over images (an iterable and its length), for a progress bar.
+
+    Raises:
+        FileExistsError: If there are shards in `out` and `overwrite` is not set.
+        ValueError: If `megabytes` is not above 0, or `out` holds the shards that are to be read.
+        DatasetError: If too many images cannot be read.
+        MissingExtraError: If the extra `shards` is not installed.
+    """
+    if not megabytes > 0:
+        raise ValueError(f"megabytes must be above 0, got {megabytes}")
+    folder = Path(out)
+    faults = Faults() if faults is None else faults
+    writer = library().tar_writer
+    old = sorted(folder.glob("train-*.tar"))
+    for shard in old:
+        refuse_existing(shard, overwrite, other="folder")
+    by_image: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_image[entry.image].append(entry)
+    here = {str(shard.resolve()) for shard in old}
+    if any(str(Path(archive_of(image) or "").resolve()) in here for image in by_image):
+        raise ValueError(f"{folder} holds the shards that are to be read: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    # Fill one shard after the other
+    samples = _samples(progress(by_image.items(), len(by_image)), faults)
+    shards: list[Path] = []
+    images = boxes = 0
+    sample = next(samples, None)
+    while sample is not None:
+        shard, size = folder / f"train-{len(shards):06d}.tar", 0
+        with (
+            replacing(shard) as part,
+            part.open("wb") as stream,
+            contextlib.closing(writer(stream, encoder=False, mtime=0)) as tar,
+        ):
+            while sample is not None and size < megabytes * MEGABYTE:
+                ending, data, notes = sample
+                text = json.dumps(notes).encode()
+                tar.write({"__key__": f"{images:08d}", "json": text, ending: data})
+                images, boxes, size = images + 1, boxes + len(notes), size + len(data) + 2048
+                sample = next(samples, None)
+        shards.append(shard)
+    # Remove what a longer list of shards has left
+    for shard in set(old) - set(shards):
+        shard.unlink()
+    return Packed(shards, images, boxes, faults)
+
+
+def _samples(
+    items: Iterable[tuple[str, list[Entry]]], faults: Faults
+) -> Iterator[tuple[str, bytes, list[dict[str, object]]]]:
+    """Yield ending, bytes and objects of each image that can be read."""
+    for image, objects in items:
+        try:
+            data = read_bytes(image).tobytes()
+        except ImageError as error:
+            faults.add(image, error.reason)
+            continue
+        faults.passed()
+        notes = [manifest_line(entry) for entry in objects]
+        for note in notes:
+            del note["image"]
+        yield _ending(image, data), data, notes
+
+
+def _ending(image: str, data: bytes) -> str:
+    """Return the ending that the content asks for."""
+    if data[:2] == b"\xff\xd8":
+        return "jpg"
+    if data[:4] == b"\x89PNG":
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    ending = Path(image).suffix.lstrip(".").lower()
+    return ending if ending.isalnum() and ending != "json" else "img"

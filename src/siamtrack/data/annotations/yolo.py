@@ -17,17 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamtrack.core.files import text_of
-from siamtrack.data.annotations.entries import still_entry
-from siamtrack.data.annotations.findings import Findings
-from siamtrack.data.annotations.own import Pictures, own_format, own_name
+from siamtrack.data.annotations.user_formats import Pictures, user_format, user_name
 from siamtrack.data.cache import image_size
+from siamtrack.data.layout import Entries
 from siamtrack.data.manifest import Entry
+from siamtrack.data.sources import Findings
 from siamtrack.errors import DatasetError, ImageError
 
 Box = tuple[float, float, float, float]
 
 
-@own_format("yolo")
+@user_format("yolo")
 def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of a YOLO data set.
 
@@ -49,12 +49,13 @@ def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> It
         )
     names = _names(path)
     known: dict[Path, Pictures] = {}
+    entries = Entries(user_name(path), found)
     for file in parts or files:
         image = _image(file, path, known, images)
         if image is None:
             found.add("missing", f"image of {file}")
             continue
-        yield from _objects(file, image, names, own_name(path), path, found)
+        yield from _objects(file, image, names, path, entries)
 
 
 def _is_train(parts: tuple[str, ...]) -> bool:
@@ -63,13 +64,13 @@ def _is_train(parts: tuple[str, ...]) -> bool:
 
 
 def _objects(
-    file: Path, image: str, names: dict[int, str], source: str, root: Path, found: Findings
+    file: Path, image: str, names: dict[int, str], root: Path, entries: Entries
 ) -> Iterator[Entry]:
     try:
         lines = text_of(file).split("\n")
         size = image_size(image) if any(line.strip() for line in lines) else (1, 1)
     except (OSError, UnicodeDecodeError, ImageError) as error:
-        found.add("unreadable", f"{file}: {error}")
+        entries.found.add("unreadable", f"{file}: {error}")
         return
     stem = file.relative_to(root).with_suffix("").as_posix()
     for number, line in enumerate(lines, start=1):
@@ -77,14 +78,12 @@ def _objects(
             continue
         parsed = _line(line)
         if parsed is None:
-            found.add("unreadable", f"{file}:{number}: {line.strip()[:60]!r}")
+            entries.found.add("unreadable", f"{file}:{number}: {line.strip()[:60]!r}")
             continue
         kind, (left, top, width, height) = parsed
         box = (left * size[0], top * size[1], width * size[0], height * size[1])
-        yield from still_entry(
-            box, image, found, track=f"{stem}/{number}", label=names.get(kind, str(kind)),
-            source=source, size=size,
-        )  # fmt: skip
+        label = names.get(kind, str(kind))
+        yield from entries.still(f"{stem}/{number}", box, image, label, size)
 
 
 def _line(line: str) -> tuple[int, Box] | None:

@@ -1,12 +1,17 @@
-"""TrackingNet: `trackingnet:PATH` (test part), `trackingnet-train:PATH`.
+"""TrackingNet: `trackingnet:PATH`, `TEST` to evaluate on and `TRAIN_0` to `TRAIN_11` to train on.
 
-Paper: Mueller et al., https://arxiv.org/abs/1803.10794. `TEST/frames/NAME/0.jpg` and
-`TEST/anno/NAME.txt`. The base is not stated; we take 0, as the authors' development kit draws boxes
-without an offset. The test part has the first box alone; the server evaluates.
+    PATH/TRAIN_0/anno/VIDEO.txt             one row a frame: left,top,width,height
+    PATH/TRAIN_0/frames/VIDEO/0.jpg ...     frames count from 0
+
+`trackingnet-train:PATH` opens the training part as sequences. The base of the boxes is not stated;
+we take 0, as the authors' development kit draws them without an offset. Most are interpolated
+between one a second. The test part has the first box alone; the server evaluates.
+Müller et al., "TrackingNet", 2018, https://arxiv.org/abs/1803.10794.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial as bind
 from pathlib import Path
 
@@ -14,10 +19,10 @@ import numpy as np
 
 from siamtrack.core.files import read_rows
 from siamtrack.core.images import image_files
-from siamtrack.data.frames import ImageFrames
-from siamtrack.data.layout import complete
-from siamtrack.data.open import DATASETS
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.layout import Entries, complete, folders, need, numbered
+from siamtrack.data.manifest import Entry
+from siamtrack.data.sequence import Dataset, ImageFrames, Sequence
+from siamtrack.data.sources import DATASETS, TRAINING, Findings
 from siamtrack.errors import DatasetError
 
 
@@ -33,11 +38,41 @@ def open_trackingnet(path: Path, *, parts: str, partial: bool = False) -> Datase
     there = [file for file in files if _frames(file).is_dir()]
     name = f"TrackingNet {parts.strip('_*').lower()}"
     names = [file.stem for file in files]
-    hidden = parts == "TEST"
-    return complete(name, map(_sequence, there), names, partial=partial, hidden=hidden)
+    return complete(name, map(_sequence, there), names, partial=partial, hidden=parts == "TEST")
+
+
+@TRAINING.register("trackingnet")
+def read_trackingnet(path: Path, found: Findings) -> Iterator[Entry]:
+    """Yield the objects of the training chunks of TrackingNet that are there; never of `TEST`.
+
+    Args:
+        path: Folder of the chunks.
+        found: Where what is left out is added.
+
+    Raises:
+        DatasetError: If there is no chunk, or one without `anno` or `frames`.
+    """
+    chunks = [item for item in folders(path) if item.name.upper().startswith("TRAIN_")]
+    if not chunks:
+        raise DatasetError(
+            f"{path}: expected the chunks of TrackingNet here, TRAIN_0 to TRAIN_11, each with "
+            "'anno' and 'frames'; give trackingnet:PATH"
+        )
+    entries = Entries("trackingnet", found)
+    for chunk in chunks:
+        anno = need(chunk / "anno", "TrackingNet", "a folder of VIDEO.txt")
+        there = set(folders(need(chunk / "frames", "TrackingNet", "a folder of VIDEO/0.jpg ...")))
+        for file in sorted(anno.glob("*.txt")):
+            if _frames(file) not in there:
+                found.add("missing", str(_frames(file)))
+                continue
+            boxes = found.tried(lambda file: read_rows(file, (4,)), file)
+            if boxes is not None:
+                yield from entries.track(file.stem, boxes, numbered(_frames(file), 1, 0))
 
 
 def _frames(file: Path) -> Path:
+    """Return the folder of the frames that a file annotates."""
     return file.parent.parent / "frames" / file.stem
 
 

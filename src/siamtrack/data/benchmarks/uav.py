@@ -12,10 +12,9 @@ from functools import partial as bind
 from pathlib import Path
 
 from siamtrack.core.files import read_rows
-from siamtrack.data.frames import Frames, NoFrames
 from siamtrack.data.layout import complete, numbered_frames
-from siamtrack.data.open import DATASETS
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, Frames, NoFrames, Sequence
+from siamtrack.data.sources import DATASETS
 from siamtrack.errors import DatasetError
 
 _LONG = """

@@ -3,7 +3,9 @@
 Paper: Kristan et al., https://arxiv.org/abs/1503.01313, and the yearly reports. `list.txt`, then
 per sequence `00000001.jpg` (since the Python toolkit `color/00000001.jpg`) and `groundtruth.txt`:
 rectangles (2013), polygons of four corners (2014 to 2019), masks (2020 to 2022), NaN where the
-target is absent (long-term). `NAME.tag` and `NAME.label` mark the frames of a challenge,
+target is absent (long-term). A mask is `m`, then left, top, width and height of its rectangle, then
+the lengths of its runs row by row, beginning with one outside the target; an empty one is an absent
+target. `NAME.tag` and `NAME.label` mark the frames of a challenge,
 `anchor.value` the starts of multi-start runs. Coordinates are 0-based, as the toolkit counts
 pixels.
 """
@@ -17,13 +19,14 @@ import numpy as np
 
 from siamtrack.core.boxes import Array, polygons_to_ltwh
 from siamtrack.core.files import read_rows, read_text
-from siamtrack.data.benchmarks.votmask import mask_boxes
-from siamtrack.data.frames import ImageFrames
 from siamtrack.data.layout import complete, frames_beside, labels, names_in
-from siamtrack.data.open import DATASETS
-from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.data.sequence import Dataset, ImageFrames, Sequence
+from siamtrack.data.sources import DATASETS
+from siamtrack.errors import DatasetError
 
 YEARS = tuple(range(2013, 2023))
+MOST_PIXELS = 1 << 26
+"""A mask that says it is larger is no annotation: it would fill the memory."""
 
 
 def open_vot(path: Path, *, name: str, partial: bool = False) -> Dataset:
@@ -58,7 +61,7 @@ def vot_sequence(folder: Path) -> Sequence:
 def _regions(file: Path) -> tuple[Array, Array | None]:
     """Return boxes (N, 4), and polygons (N, 8) if the file has them."""
     if read_text(file).lstrip().startswith("m"):
-        return mask_boxes(file), None
+        return _mask_boxes(file), None
     rows = read_rows(file, (4, 8))
     return (rows, None) if rows.shape[1] == 4 else (polygons_to_ltwh(rows), rows)
 
@@ -97,6 +100,62 @@ def anchors_every(boxes: Array, gap: int = 50) -> Array:
         frame = int(usable[np.abs(usable - wanted).argmin()])
         anchors[frame] = 1 if frame < count / 2 else -1
     return anchors
+
+
+def _mask_boxes(file: Path) -> Array:
+    """Read masks as boxes (N, 4) ltwh, NaN for empty ones.
+
+    Raises:
+        DatasetError: If a line is no mask; the message names it.
+    """
+    lines = read_text(file).split()
+    boxes = np.full((len(lines), 4), np.nan)
+    for number, line in enumerate(lines, start=1):
+        try:
+            boxes[number - 1] = mask_box(line)
+        except ValueError as reason:
+            raise DatasetError(f"{file}, line {number}: not a mask ({reason})") from reason
+    return boxes
+
+
+def mask_box(text: str) -> Array:
+    """Return the box (4,) around one encoded mask.
+
+    Raises:
+        ValueError: If the text is no mask or its runs do not fit its rectangle.
+
+    Example:
+        >>> mask_box("m10,20,4,2,1,2,2,1,2").tolist()
+        [11.0, 20.0, 2.0, 2.0]
+    """
+    if not text.startswith("m"):
+        raise ValueError(f"{text[:30]!r} does not begin with m")
+    try:
+        left, top, width, height, *runs = (int(float(word)) for word in text[1:].split(","))
+    except OverflowError as reason:
+        raise ValueError("its numbers are not finite") from reason
+    return runs_box(left, top, width, height, runs)
+
+
+def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> Array:
+    """Return the box (4,) around the mask that runs describe, NaN for an empty one.
+
+    Raises:
+        ValueError: If the rectangle is too large, or the runs are longer than it.
+    """
+    if min(width, height, *runs) < 0 or width * height > MOST_PIXELS:
+        raise ValueError(f"a rectangle of {width} x {height} with runs from {min(runs, default=0)}")
+    if sum(runs) > width * height:
+        raise ValueError(f"its runs have {sum(runs)} pixels, its rectangle {width} x {height}")
+    flat = np.repeat(np.arange(len(runs)) % 2, runs)
+    mask = np.zeros(width * height, bool)
+    mask[: len(flat)] = flat > 0
+    rows, columns = np.nonzero(mask.reshape(height, width))
+    if not len(rows):
+        return np.full(4, np.nan)
+    x, y = columns.min(), rows.min()
+    box = [left + x, top + y, columns.max() - x + 1, rows.max() - y + 1]
+    return np.array(box, np.float64)
 
 
 for _year in YEARS:

@@ -1,15 +1,14 @@
 """Trackers of others, to compare with; none of their networks comes with this package.
 
-Each is one file that registers itself; `siamtrack.evaluation.open_tracker("nanotrack-v3:FOLDER")`
+Each registers itself; `siamtrack.evaluation.open_tracker("nanotrack-v3:FOLDER")`
 makes one.
 """
 
+from siamtrack.evaluation.peers import centers as centers
 from siamtrack.evaluation.peers import fear as fear
-from siamtrack.evaluation.peers import lightfc as lightfc
 from siamtrack.evaluation.peers import nanotrack as nanotrack
 from siamtrack.evaluation.peers import opencv as opencv
 from siamtrack.evaluation.peers import trax as trax
-from siamtrack.evaluation.peers import vittrack as vittrack
 from siamtrack.evaluation.peers.base import PEERS, Seen
 
 __all__ = ["PEERS", "Seen"]

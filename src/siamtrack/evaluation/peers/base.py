@@ -10,17 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD, Image
 from siamtrack.core.registry import Registry
 from siamtrack.core.tracks import Seen as Seen
 from siamtrack.core.tracks import Tracker
-from siamtrack.data.frames import Frame
 from siamtrack.errors import WeightsError
 
 Tensor = NDArray[np.float32]
 
-IMAGENET_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
-IMAGENET_STD = np.array([58.395, 57.12, 57.375], np.float32)
-
+MEAN, STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 
 PEERS: Registry[Callable[..., Tracker]] = Registry("tracker", "siamtrack.trackers")
 """Kind of a tracker to what makes one: `maker(source, threads=0)`.
@@ -77,13 +75,13 @@ def find_model(source: str, *patterns: str) -> Path:
     return found[0]
 
 
-def mean_color(frame: Frame) -> tuple[float, ...]:
+def mean_color(frame: Image) -> tuple[float, ...]:
     """Return the mean of each channel."""
     return tuple(float(value) for value in frame.mean(axis=(0, 1)))
 
 
 def stretched(
-    frame: Frame, box: tuple[float, float, float, float], size: int, pad: tuple[float, ...]
+    frame: Image, box: tuple[float, float, float, float], size: int, pad: tuple[float, ...]
 ) -> tuple[Tensor, tuple[int, int, int, int]]:
     """Cut a rectangle of whole pixels, which may leave the frame, and stretch it to a square.
 
@@ -105,5 +103,5 @@ def stretched(
     patch[:] = np.rint(pad).astype(np.uint8)
     patch[y1 - top : y2 - top, x1 - left : x2 - left] = frame[y1:y2, x1:x2]
     square = cv2.resize(patch, (size, size)).astype(np.float32)
-    tensor = ((square - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1)[None]
+    tensor = ((square - MEAN) / STD).transpose(2, 0, 1)[None]
     return np.ascontiguousarray(tensor, np.float32), (left, top, width, height)

@@ -1,21 +1,33 @@
-"""What center-based trackers have in common: square windows, maps of center, size and offset."""
+"""Center-based trackers: `lightfc:FOLDER`, and `vittrack:FILE.onnx` or its folder.
+
+Both cut square windows and read maps of center, size and offset. LightFC has two graphs,
+`template.onnx` and `search.onnx`: Li et al., "Lightweight Full-Convolutional Siamese Tracker",
+2023, https://arxiv.org/abs/2310.05392. VitTrack is the single-file network (template and search in,
+score, size and offset out) of
+https://github.com/opencv/opencv_zoo/tree/main/models/object_tracking_vittrack
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
-from siamtrack.evaluation.peers.base import Tensor, stretched
+from siamtrack.core.images import Image
+from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, stretched
 
 CELLS, TEMPLATE, SEARCH = 16, 128, 256
+TEMPLATE_FACTOR, SEARCH_FACTOR = 2.0, 4.0
 BLACK = (0.0, 0.0, 0.0)
+
+_HANN = np.hanning(CELLS + 2)[1:-1]
+WINDOW = np.outer(_HANN, _HANN)
 
 Taken = tuple[int, int, int, int]
 
 
 def square(
-    frame: Frame, box: Array, factor: float, size: int, *, nearest: bool = True
+    frame: Image, box: Array, factor: float, size: int, *, nearest: bool = True
 ) -> tuple[Tensor, Taken]:
     """Cut the square about a box whose side is `factor` times sqrt(width * height), rounded up.
 
@@ -52,3 +64,71 @@ def box_of(size: Tensor, offset: Tensor, row: int, column: int, taken: Taken) ->
     center = np.array([left, top]) + cell / CELLS * side
     extent = size[0, :, row, column].astype(np.float64) * side
     return np.concatenate([center - extent / 2, extent]).astype(np.float64)
+
+
+@PEERS.register("lightfc")
+class LightFC:
+    """Windows of 2 and 4 times sqrt(width * height), Hann window, no smoothing.
+
+    Args:
+        source: Folder with the graphs.
+        threads: Threads of ONNX Runtime.
+    """
+
+    name, smallest = "lightfc", 2.0
+
+    def __init__(self, source: str, *, threads: int = 0) -> None:
+        self._template = Network(find_model(source, "template.onnx"), threads)
+        self._search = Network(find_model(source, "search.onnx"), threads)
+
+    def init(self, frame: Image, box: ArrayLike) -> None:
+        """Start on a box."""
+        self._box: Array = np.array(box, np.float64)
+        patch, _ = square(frame, self._box, TEMPLATE_FACTOR, TEMPLATE)
+        (self._kernel,) = self._template({"template": patch})
+
+    def update(self, frame: Image) -> Seen:
+        """Find the target."""
+        patch, taken = square(frame, self._box, SEARCH_FACTOR, SEARCH)
+        score, size, offset = self._search({"search": patch, "template_features": self._kernel})
+        row, column = divmod(int((score[0, 0] * WINDOW).argmax()), CELLS)
+        left, top, width, height = box_of(size, offset, row, column, taken).tolist()
+        rows, columns = frame.shape[:2]
+        x = np.clip([left, left + width], [0, self.smallest], [columns - self.smallest, columns])
+        y = np.clip([top, top + height], [0, self.smallest], [rows - self.smallest, rows])
+        sides = np.maximum([x[1] - x[0], y[1] - y[0]], self.smallest)
+        self._box = np.array([x[0], y[0], *sides])
+        return Seen(self._box.copy(), float(score.max()))
+
+
+@PEERS.register("vittrack")
+class VitTrack:
+    """Windows of 2 and 4 times sqrt(width * height); keeps its box where the score is below 0.2.
+
+    Args:
+        source: File or folder of the network.
+        threads: Threads of ONNX Runtime.
+    """
+
+    name, smallest, keep_below = "vittrack", 4.0, 0.2
+
+    def __init__(self, source: str, *, threads: int = 0) -> None:
+        self._network = Network(find_model(source, "*.onnx"), threads)
+
+    def init(self, frame: Image, box: ArrayLike) -> None:
+        """Start on a box."""
+        self._box: Array = np.array(box, np.float64)
+        self._template, _ = square(frame, self._box, TEMPLATE_FACTOR, TEMPLATE, nearest=False)
+
+    def update(self, frame: Image) -> Seen:
+        """Find the target."""
+        search, taken = square(frame, self._box, SEARCH_FACTOR, SEARCH, nearest=False)
+        score, size, offset = self._network({"template": self._template, "search": search})
+        weighted = score[0, 0] * WINDOW
+        row, column = divmod(int(weighted.argmax()), CELLS)
+        best = float(weighted[row, column])
+        if best >= self.keep_below:
+            found = box_of(size, offset, row, column, taken)
+            extent = np.maximum(found[2:], self.smallest)
+            self._box = np.concatenate([found[:2] + (found[2:] - extent) / 2, extent])
+        return Seen(self._box.copy(), best)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.evaluation.peers.base import (
     PEERS,
     Network,
@@ -43,14 +43,14 @@ class FearXS:
         self._template = Network(find_model(source, "template.onnx"), threads)
         self._search = Network(find_model(source, "search.onnx"), threads)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
         self._pad = mean_color(frame)
         patch, _ = stretched(frame, self._around(TEMPLATE_MARGIN), TEMPLATE, self._pad)
         (self._kernel,) = self._template({"image": patch})
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         patch, taken = stretched(frame, self._around(SEARCH_MARGIN), SEARCH, self._pad)
         distances, logits = self._search({"image": patch, "template_features": self._kernel})

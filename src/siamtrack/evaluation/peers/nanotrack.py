@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.errors import MissingExtraError
 from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, mean_color
 from siamtrack.tracking.crops import context_side
@@ -62,7 +62,7 @@ class NanoTrack:
         at = (np.arange(cells) - cells // 2) * STRIDE
         self._grid = np.stack(np.meshgrid(at, at)).reshape(2, -1)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         left, top, width, height = np.array(box, np.float64)
         self._centre: Array = np.array([left + width / 2, top + height / 2])
@@ -71,7 +71,7 @@ class NanoTrack:
         patch = self._patch(frame, context_side(width, height), TEMPLATE)
         (self._kernel,) = self._template({"input": patch})
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         side = context_side(*self._size)
         scale = TEMPLATE / side
@@ -101,7 +101,7 @@ class NanoTrack:
         shape = _change((before[0] / before[1]) / (sizes[0] / sizes[1]))
         return np.asarray(np.exp(-(area * shape - 1) * self._version.penalty), np.float64)
 
-    def _patch(self, frame: Frame, side: float, size: int) -> Tensor:
+    def _patch(self, frame: Image, side: float, size: int) -> Tensor:
         scale = size / side
         shift = size / 2 - scale * self._centre
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
-from siamtrack.data.frames import Frame
+from siamtrack.core.images import Image
 from siamtrack.errors import SiamtrackError, UnknownNameError
 from siamtrack.evaluation.peers.base import PEERS, Seen
 
@@ -47,14 +47,14 @@ class OpenCVPeer:
         if threads:
             cv2.setNumThreads(threads)
 
-    def init(self, frame: Frame, box: ArrayLike) -> None:
+    def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         self._box: Array = np.array(box, np.float64)
         self._tracker = self._create()
         whole = tuple(int(value) for value in np.rint(self._box))
         self._tracker.init(np.ascontiguousarray(frame[..., ::-1]), whole)
 
-    def update(self, frame: Frame) -> Seen:
+    def update(self, frame: Image) -> Seen:
         """Find the target."""
         good, box = self._tracker.update(np.ascontiguousarray(frame[..., ::-1]))
         if good:

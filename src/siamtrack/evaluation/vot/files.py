@@ -3,27 +3,38 @@
 `TRACKER/baseline/NAME/NAME_001.txt` of a supervised run has a line per frame: 1 for a start, 2 for
 a failure, 0 while nothing runs, else a rectangle, a polygon or a mask, of which we take the box
 around it. A run from an anchor is in `NAME_00000050.txt`, its first line 1. `*_time.value` has
-seconds per frame, `*_confidence.value` scores. `NAME_001.bin` is the same in binary.
+seconds per frame, `*_confidence.value` scores.
+
+`NAME_001.bin` has all of this in binary, little-endian numbers: a version (int16, 1), a number of
+frames (uint32), then for each frame a kind (one byte) and: 0, a code (uint32); 1, left, top, width,
+height (float32); 2, a number of corners (uint16) and their x, y (float32); 3, a mask: left, top
+(int16), width, height, number of runs (uint16) and the runs (uint16), row by row, beginning with
+one outside the target; 4, a point (float32).
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
 
 from siamtrack.core.boxes import Array
-from siamtrack.core.files import read_rows, read_text, text_of
+from siamtrack.core.files import bytes_of, read_rows, read_text, text_of
 from siamtrack.core.writing import write_text
-from siamtrack.data.benchmarks.votmask import mask_box
+from siamtrack.data.benchmarks.vot import mask_box, runs_box
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import ResultsError
-from siamtrack.evaluation.vot.binary import CODES, read_binary
 from siamtrack.evaluation.vot.multistart import AnchorRun
 from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
 
 BASELINE = "baseline"
 BINARY, CONFIDENCE = ".bin", "_confidence.value"
+VERSION = 1
+CODES = (0, 1, 2)
+"""What may stand for a region: nothing ran, a start, a failure."""
+_CODE, _RECTANGLE, _POLYGON, _MASK = range(4)
 
 
 def supervised_files(folder: Path, sequence: Sequence) -> list[Path]:
@@ -39,13 +50,17 @@ def anchor_file(folder: Path, sequence: Sequence, anchor: int) -> Path:
     return folder / sequence.name / f"{sequence.name}_{anchor:08d}.txt"
 
 
-def write_regions(path: Path, codes: Array, boxes: Array, times: Array) -> None:
+def write_run(path: Path, run: SupervisedRun | AnchorRun) -> None:
     """Write codes and boxes, and the times beside them, each file whole or not at all."""
+    if isinstance(run, SupervisedRun):
+        codes = run.codes
+    else:
+        codes = np.array([float(INIT)] + [float(RESULT)] * (len(run.boxes) - 1))
     lines = [
         ",".join(f"{value:.4f}" for value in box) if code == RESULT else f"{code:.0f}"
-        for code, box in zip(codes, boxes, strict=True)
+        for code, box in zip(codes, run.boxes, strict=True)
     ]
-    seconds = "".join(f"{value:.9f}\n" for value in times)
+    seconds = "".join(f"{value:.9f}\n" for value in run.times)
     write_text(path.with_name(f"{path.stem}_time.value"), seconds)
     write_text(path, "\n".join(lines) + "\n")
 
@@ -147,11 +162,6 @@ def read_unsupervised(
     return boxes, scores[: len(sequence)], times
 
 
-def write_supervised(path: Path, run: SupervisedRun) -> None:
-    """Write a supervised run."""
-    write_regions(path, run.codes, run.boxes, run.times)
-
-
 def read_anchor(path: Path, sequence: Sequence, anchor: int, direction: int) -> AnchorRun:
     """Read the run from an anchor.
 
@@ -166,8 +176,64 @@ def read_anchor(path: Path, sequence: Sequence, anchor: int, direction: int) -> 
     return AnchorRun(anchor, direction, boxes, times)
 
 
-def write_anchor(path: Path, run: AnchorRun) -> None:
-    """Write the run from an anchor."""
-    codes = np.full(len(run.boxes), float(RESULT))
-    codes[0] = INIT
-    write_regions(path, codes, run.boxes, run.times)
+def read_binary(path: Path) -> list[list[float]]:
+    """Return what each frame has: a code alone, a box, a polygon, or the box around a mask.
+
+    Raises:
+        ResultsError: If the file cannot be read, is cut short, or holds something else; the message
+            names the frame.
+    """
+    try:
+        data = bytes_of(path)
+    except OSError as reason:
+        raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
+    bytes_ = _Reader(data)
+    rows: list[list[float]] = []
+    try:
+        version, count = map(int, bytes_.take("hI"))
+        if version != VERSION:
+            raise ResultsError(
+                f"{path}: begins with {version}, expected {VERSION}, the version of the VOT "
+                "toolkit's trajectories; text results end in .txt"
+            )
+        for _ in range(count):
+            rows.append(_region(bytes_))
+    except (struct.error, ValueError) as reason:
+        raise ResultsError(f"{path}, frame {len(rows) + 1}: not a region ({reason})") from reason
+    if bytes_.left:
+        raise ResultsError(f"{path}: {bytes_.left} bytes too long for its {count} frames")
+    return rows
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, kinds: str) -> tuple[float, ...]:
+        values = struct.unpack_from(f"<{kinds}", self.data, self.at)
+        self.at += struct.calcsize(f"<{kinds}")
+        return values
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.at
+
+
+def _region(data: _Reader) -> list[float]:
+    (kind,) = data.take("B")
+    if kind == _CODE:
+        (code,) = data.take("I")
+        if code in CODES:
+            return [code]
+        raise ValueError(f"the code {code}, expected 0, 1 or 2")
+    if kind in (_RECTANGLE, _POLYGON):
+        corners = int(data.take("H")[0]) if kind == _POLYGON else 2
+        numbers = list(data.take(f"{2 * corners}f"))
+        if (corners > 2 or kind == _RECTANGLE) and all(map(math.isfinite, numbers)):
+            return numbers
+        raise ValueError(f"the numbers {numbers}")
+    if kind == _MASK:
+        left, top, width, height, count = map(int, data.take("hhHHH"))
+        runs = [int(run) for run in data.take(f"{count}H")]
+        return [float(value) for value in runs_box(left, top, width, height, runs)]
+    raise ValueError(f"kind {kind}, expected a code, a box, a polygon or a mask: 0 to 3")

@@ -6,7 +6,7 @@ import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { Player } from "./player.js";
 import { TargetList } from "./targets.js";
-import { Look } from "./look.js";
+import { Overlay } from "./overlay.js";
 import { Camera } from "./camera.js";
 import { Exports } from "./exports.js";
 import { showHome } from "./home.js";
@@ -35,7 +35,7 @@ const stages = [stage, second];
 const timeline = new Timeline($("timeline"), store);
 const player = new Player(store, frames);
 const list = new TargetList(store);
-const look = new Look(store);
+const overlay = new Overlay(store);
 const camera = new Camera();
 const exports = new Exports(store);
 
@@ -154,7 +154,7 @@ function update(what) {
   if (what === "rows" && following && store.job.state === "running") follow();
   if (what === "job" || what === "project") showJob();
   if (what !== "job") list.update();
-  if (what === "frame" || what === "selected" || what === "project") look.update();
+  if (what === "frame" || what === "selected" || what === "project") overlay.update();
   $("saved").textContent = store.online ? "Saved" : "The server is away; trying again …";
   $("caption-a").textContent = store.model;
   $("caption-b").textContent = store.modelB;

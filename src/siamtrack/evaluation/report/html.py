@@ -1,0 +1,139 @@
+"""The HTML page of a report: one file, no scripts, nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siamtrack.evaluation.report.plots import COLORS
+
+STYLE = """
+:root { color-scheme: light; --line: #d8dee4; --ink: #1b1f24; --soft: #57606a; }
+body { font: 15px/1.5 system-ui, "Liberation Sans", sans-serif; margin: 0 auto; max-width: 1440px;
+  padding: 0 1.4rem 4rem; color: var(--ink); background: #fff; }
+header { margin: 1.6rem 0 1rem; padding-bottom: .9rem; border-bottom: 1px solid var(--line); }
+header p { margin: 0; color: var(--soft); letter-spacing: .04em; }
+h1 { font-size: 1.6rem; margin: .1rem 0 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .7rem; }
+.notes { background: #fff8e5; border: 1px solid #eed9a0; border-radius: 6px;
+  padding: .6rem 1rem .6rem 2rem; }
+.plots, .clips { display: grid; gap: 1.2rem; margin-top: 1.2rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(310px, 100%), 1fr)); }
+svg { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 8px; }
+svg text { font: 12px system-ui, "Liberation Sans", sans-serif; fill: var(--ink); }
+svg .title { font-size: 14px; font-weight: 600; text-anchor: middle; }
+svg .x { text-anchor: middle; } svg .y { text-anchor: end; } svg .grid { stroke: #e6eaee; }
+svg polyline:hover { stroke-width: 4; }
+figure { margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
+video { display: block; width: 100%; max-height: 420px; background: #111; object-fit: contain; }
+figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: .5rem .8rem; }
+i { display: inline-block; width: .75em; height: .75em; border-radius: 2px; margin-right: .45em; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; }
+th, td { padding: .28rem .8rem; border-bottom: 1px solid var(--line); text-align: right;
+  font-variant-numeric: tabular-nums; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+thead th { border-bottom: 2px solid var(--soft); } tbody tr:hover td { background: #f3f6f9; }
+td.best { font-weight: 700; }
+@media print { video { display: none; } }
+"""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video of a sequence with the boxes of trackers.
+
+    Args:
+        sequence: Name of the sequence.
+        figures: Success of each tracker on it.
+        video: MP4 file.
+    """
+
+    sequence: str
+    figures: Mapping[str, float]
+    video: bytes
+
+
+def document(title: str, notes: Sequence[str], sections: Sequence[str]) -> str:
+    """Return a page with a title and notes, which are escaped, and sections, which are HTML."""
+    escaped = html.escape(title)
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escaped}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><header><p>siamtrack report</p><h1>{escaped}</h1>"
+        f"</header>{f'<ul class=notes>{items}</ul>' if items else ''}{''.join(sections)}"
+        "</body></html>\n"
+    )
+
+
+def section(title: str, content: str) -> str:
+    """Return HTML below a heading, which is escaped."""
+    return f"<h2>{html.escape(title)}</h2>{content}"
+
+
+def _swatch(index: int) -> str:
+    return f'<i style="background:{COLORS[index % len(COLORS)]}"></i>'
+
+
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    best: bool = False,
+    shade: bool = False,
+    swatches: bool = False,
+) -> str:
+    """Return a table; the text of its cells is escaped.
+
+    Args:
+        header: Cells of the first row.
+        rows: The others; the first cell of each is its name.
+        best: The highest figure of each row is bold.
+        shade: Figures from 0 to 1 color their cells.
+        swatches: Rows are trackers, and get the colors of the plots.
+    """
+    body = []
+    for position, row in enumerate(rows):
+        figures = [cell for cell in row[1:] if cell != "-"]
+        top = max(figures) if best and len(figures) > 1 else None
+        cells = []
+        for column, cell in enumerate(row):
+            kind = " class=best" if column and cell == top else ""
+            if shade and column and cell != "-":
+                strength = round(38 * min(max(float(cell), 0.0), 1.0))
+                kind += f' style="background:hsl(152 60% {100 - strength}%)"'
+            mark = _swatch(position) if swatches and not column else ""
+            cells.append(f"<td{kind}>{mark}{html.escape(cell)}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    marks = [""] * len(header)
+    if not swatches and (best or shade):
+        marks = ["", *(_swatch(k) for k in range(len(header) - 1))]
+    head = "".join(
+        f"<th>{mark}{html.escape(cell)}</th>" for mark, cell in zip(marks, header, strict=True)
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def video_section(videos: Sequence[Video], trackers: Sequence[str]) -> str:
+    """Return the videos with the figures of the trackers, in the colors of their ranks."""
+    if not videos:
+        return ""
+    parts = []
+    for each in videos:
+        data = base64.b64encode(each.video).decode("ascii")
+        names = "".join(
+            f"<span>{_swatch(trackers.index(name))}{html.escape(name)} {value:.3f}</span>"
+            for name, value in each.figures.items()
+        )
+        parts.append(
+            f'<figure><video controls loop muted playsinline preload="metadata" '
+            f'src="data:video/mp4;base64,{data}"></video><figcaption>'
+            f"<b>{html.escape(each.sequence)}</b>{names}</figcaption></figure>"
+        )
+    words = "<p>The true box is white; figures are success.</p>"
+    grid = f'<section class="clips">{"".join(parts)}</section>'
+    return section("Where they differ most", words + grid)

@@ -1,0 +1,242 @@
+"""The files of exports: those that sinks write, a data set for YOLO, the project as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamtrack.core.images import Image
+from siamtrack.core.tracks import Track, TrackState
+from siamtrack.sinks import open_sink
+from siamtrack.sinks.yolo import data_yaml, label_lines
+from siamtrack.studio.clip import encode
+from siamtrack.studio.project import Project
+from siamtrack.studio.timeline import NOTHING, STATES, Key, Table
+from siamtrack.video import Frame
+
+FORMATS = {
+    "csv": ("csv", ".csv", "text/csv"),
+    "jsonl": ("jsonl", ".jsonl", "application/x-ndjson"),
+    "mot": ("mot", ".txt", "text/plain"),
+    "coco": ("coco", ".json", "application/json"),
+    "cvat": ("cvat", ".xml", "application/xml"),
+    "yolo": ("", ".zip", "application/zip"),
+    "otb": ("otb", ".txt", "text/plain"),
+    "mp4": ("mp4", ".mp4", "video/mp4"),
+    "json": ("", ".json", "application/json"),
+}
+"""Name to sink, suffix and type; `json` is the project itself, `yolo` comes from `zip_pieces`."""
+STRETCHES = 10
+"""The frames are cut into so many stretches; the fifth and the last are for validation."""
+QUALITY = 95
+PIECE = 1 << 18
+"""Bytes of a zip that are sent at a time, at least."""
+
+Read = Callable[[int, bool], Image]
+Tick = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known of all targets at one moment, to be written without holding up anybody.
+
+    Attributes:
+        model: Whose tracks.
+        tables: Id of a target to what is known of it.
+        keys: Id of a target to what people said of it, in the order of the frames.
+        labels: Id of a target to its name.
+        colours: Id of a target to #rrggbb.
+        total: Number of frames.
+        size: Width and height of the frames.
+        fps: Frames per second.
+        name: How people call the clip.
+    """
+
+    model: str
+    tables: dict[int, Table]
+    keys: dict[int, list[Key]]
+    labels: dict[int, str]
+    colours: dict[int, str]
+    total: int
+    size: tuple[int, int]
+    fps: float
+    name: str
+
+
+def result_of(project: Project, model: str, fps: float, name: str = "") -> Result:
+    """Take down what is known now.
+
+    Raises:
+        ValueError: If there are no targets.
+    """
+    with project.lock:
+        targets = project.shown()
+        if not targets:
+            raise ValueError("there is nothing to export yet: draw a box first")
+        return Result(
+            model,
+            {target.id: project.known(target.id, model) for target in targets},
+            {target.id: target.ordered() for target in targets},
+            {target.id: target.name for target in targets},
+            {target.id: target.colour for target in targets},
+            project.total,
+            project.size,
+            fps,
+            name,
+        )
+
+
+def write_export(format: str, path: Path, result: Result, read: Read, tick: Tick) -> None:
+    """Write what is known of all targets.
+
+    Args:
+        format: One of `FORMATS` but `yolo`.
+        path: The file to write; it must not exist. After an exception it may be there, in part.
+        result: What to write.
+        read: Gives frames; only called where the format shows them.
+        tick: Called after each frame with the number of frames done and of all; what it raises
+            ends the export.
+
+    Raises:
+        VideoError: If a frame cannot be read, or FFmpeg cannot encode.
+    """
+    if format == "json":
+        path.write_text(json.dumps(_document(result)), encoding="utf-8")
+        return
+    width, height = result.size
+    blank = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
+    with open_sink(path, format=FORMATS[format][0], fps=result.fps) as sink:
+        sink.labels.update(result.labels)
+        for number, text in result.colours.items():
+            red, green, blue = bytes.fromhex(text[1:])
+            sink.colours[number] = (red, green, blue)
+        for index in range(result.total):
+            image = read(index, False) if format == "mp4" else blank
+            frame = Frame(index, index / result.fps, image)
+            sink.write(frame, list(tracks_at(result.tables, index)))
+            tick(index + 1, result.total)
+
+
+def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
+    """Yield what is known in a frame."""
+    for number, found in tables.items():
+        row = found.rows[index]
+        if np.isfinite(row).all():
+            state = TrackState(STATES[int(row[5])])
+            yield Track(row[:4].copy(), float(row[4]), state, number)
+
+
+def _document(result: Result) -> dict[str, Any]:
+    targets = [
+        {
+            "id": number,
+            "name": result.labels[number],
+            "colour": result.colours[number],
+            "keys": [
+                {"frame": key.frame, "box": None if key.box is None else list(key.box)}
+                for key in result.keys[number]
+            ],
+            "track": [
+                {
+                    "frame": int(frame),
+                    "box": [round(float(value), 3) for value in found.rows[frame, :4]],
+                    "score": round(float(found.rows[frame, 4]), 4),
+                    "state": STATES[int(found.rows[frame, 5])],
+                }
+                for frame in np.flatnonzero(np.isfinite(found.rows).all(axis=1))
+            ],
+        }
+        for number, found in result.tables.items()
+    ]
+    width, height = result.size
+    clip = {"name": result.name, "frames": result.total, "fps": result.fps}
+    clip |= {"width": width, "height": height}
+    facts = {"siamtrack": 1, "clip": clip, "model": result.model, "boxes": "ltwh, 0-based"}
+    return {**facts, "targets": targets}
+
+
+def split(result: Result) -> dict[int, str]:
+    """Return the frames of the data set: number to `train` or `val`.
+
+    Left out are frames of which nothing is known, and those in which a target is lost: a picture
+    without the label of what is in it would teach that it is not there. Neighbouring frames look
+    alike, so whole stretches are for validation, not single frames.
+
+    Raises:
+        ValueError: If no frame is left.
+    """
+    known, lost = np.zeros(result.total, bool), np.zeros(result.total, bool)
+    for table in result.tables.values():
+        known |= table.owner != NOTHING
+        lost |= table.rows[:, 5] == STATES.index("lost")
+    frames = np.flatnonzero(known & ~lost)
+    if len(frames) == 0:
+        raise ValueError("in each frame of which something is known a target is lost: correct some")
+    stretch = np.arange(len(frames)) * STRETCHES // len(frames)
+    val = (stretch % 5 == 4) & (len(frames) > 1)
+    if len(frames) > 1:
+        val[-1] = True  # there are fewer frames than stretches
+    return {int(frame): "val" if held else "train" for frame, held in zip(frames, val, strict=True)}
+
+
+def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
+    """Yield the zip piece by piece: `data.yaml`, `images/train`, `labels/train` and so on.
+
+    Args:
+        result: What is known.
+        read: Gives frames.
+        tick: Called after each frame with the number of frames done and of all; what it raises
+            ends the zip.
+
+    Raises:
+        ValueError: If there is no frame for it.
+        VideoError: If a frame cannot be read.
+    """
+    parts = split(result)
+    classes: dict[str, int] = {}
+    kinds = {
+        number: classes.setdefault(label, len(classes)) for number, label in result.labels.items()
+    }
+    out = _Pipe()
+    with zipfile.ZipFile(out, "w") as file:
+        val = "images/val" if "val" in parts.values() else "images/train"
+        file.writestr("data.yaml", data_yaml(classes, "images/train", val))
+        for done, (index, part) in enumerate(parts.items(), start=1):
+            name = f"{part}/frame_{index:06d}"
+            file.writestr(f"images/{name}.jpg", encode(read(index, False), quality=QUALITY))
+            lines = label_lines(tracks_at(result.tables, index), result.size, kinds.__getitem__)
+            file.writestr(f"labels/{name}.txt", lines)
+            tick(done, len(parts))
+            if out.waiting >= PIECE:
+                yield out.take()
+    yield out.take()
+
+
+class _Pipe(io.RawIOBase):
+    """A file that can only be written, and whose bytes are taken away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self.waiting = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._parts.append(bytes(data))
+        self.waiting += len(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        found = b"".join(self._parts)
+        self._parts.clear()
+        self.waiting = 0
+        return found

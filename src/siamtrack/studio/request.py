@@ -1,0 +1,267 @@
+"""What pages send, read and checked: numbers, JSON, edits of a project, orders to track."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from siamtrack.core.config import parse_json, shown
+from siamtrack.errors import SiamtrackError
+from siamtrack.studio.jobs import Order
+from siamtrack.studio.journal import LARGE
+from siamtrack.studio.library import Models, choose
+from siamtrack.studio.project import Project
+from siamtrack.studio.security import Access
+from siamtrack.studio.session import Session, Sessions
+from siamtrack.studio.timeline import Box, Step
+
+Change = Callable[[Project], Any]
+DIRECTIONS: dict[str, tuple[Step, ...]] = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
+MOST_JSON = 1 << 20
+SEND_TIMEOUT = 10.0
+"""Seconds that a page may take to accept a message; then it counts as vanished."""
+GONE = (WebSocketDisconnect, RuntimeError, KeyError, TimeoutError, asyncio.TimeoutError)
+"""What a socket raises whose page has gone away, or sends what it must not."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What pages may do, and when the studio acts by itself.
+
+    Attributes:
+        upload: Bytes of an upload at most.
+        spare: Bytes that stay free on the disk.
+        journal: Bytes from which the journal of a project is compacted.
+        stall: Seconds without a picture of a camera after which the page is told, and told again.
+    """
+
+    upload: int = 8 << 30
+    spare: int = 1 << 30
+    journal: int = LARGE
+    stall: float = 1.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the application needs to know.
+
+    Attributes:
+        limits: What pages may do.
+        access: Who may ask.
+        cameras: The server's cameras that pages may use: numbers and addresses. Pages name them by
+            their place here.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    access: Access = field(default_factory=Access)
+    cameras: tuple[int | str, ...] = (0,)
+
+
+class TooLargeError(Exception):
+    """More bytes than allowed."""
+
+
+def settings_of(request: HTTPConnection) -> Settings:
+    """Return the settings of the application."""
+    found: Settings = request.app.state.settings
+    return found
+
+
+def sessions_of(request: HTTPConnection) -> Sessions:
+    """Return the open projects."""
+    found: Sessions = request.app.state.sessions
+    return found
+
+
+def session_of(request: HTTPConnection) -> Session:
+    """Return the project that the address names, opened if need be.
+
+    Raises:
+        LookupError: If there is none.
+        ProjectError: If it is damaged or open elsewhere.
+    """
+    return sessions_of(request).get(request.path_params["project"])
+
+
+def model_of(request: HTTPConnection, session: Session) -> str:
+    """Return the name of the model that the query names, or the first.
+
+    Raises:
+        ValueError: If there is no such model.
+    """
+    return choose(request.query_params.get("model"), session.models.names)
+
+
+def frame_of(request: HTTPConnection) -> int:
+    """Return the frame that the address names.
+
+    Raises:
+        LookupError: If no clip has so many.
+    """
+    index = int(request.path_params["frame"])
+    if not 0 <= index < 1 << 31:
+        raise LookupError("no such frame")
+    return index
+
+
+def number_of(request: HTTPConnection, name: str, default: int | None = None) -> int:
+    """Return a whole number of the query.
+
+    Raises:
+        ValueError: If it is none, or there is none and no default.
+    """
+    text = request.query_params.get(name)
+    if text is None and default is not None:
+        return default
+    if text is None or not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError(f"{name} {shown(text)}: expected a whole number from 0")
+    return int(text)
+
+
+async def json_of(request: Request) -> dict[str, Any]:
+    """Read a JSON object; other types of content, which forms can send, are refused.
+
+    Raises:
+        ValueError: If it is something else.
+        TooLargeError: If it is too long.
+    """
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        raise ValueError("expected the content type application/json")
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MOST_JSON:
+            raise TooLargeError(f"more than {MOST_JSON} bytes of JSON")
+    value = parse_json(data)
+    if not isinstance(value, dict):
+        raise ValueError("expected a JSON object")
+    return value
+
+
+async def accepted_session(socket: WebSocket) -> Session | None:
+    """Accept a socket and return its project; close it and return None where there is none."""
+    try:
+        session = await run_in_threadpool(session_of, socket)
+    except (LookupError, SiamtrackError):
+        await socket.close(1008)
+        return None
+    await socket.accept()
+    return session
+
+
+async def send(socket: WebSocket, message: dict[str, Any] | bytes) -> None:
+    """Send bytes, or anything else as JSON.
+
+    Raises:
+        WebSocketDisconnect: Or another of `GONE`, if the page does not take it.
+    """
+    if isinstance(message, bytes):
+        sending = socket.send_bytes(message)
+    else:
+        sending = socket.send_text(json.dumps(message))
+    await asyncio.wait_for(sending, SEND_TIMEOUT)
+
+
+async def until_gone(socket: WebSocket) -> None:
+    """Wait until the page goes away; what it sends is ignored."""
+    with contextlib.suppress(*GONE):
+        while True:
+            await socket.receive_text()
+
+
+def change_of(values: Mapping[str, Any]) -> Change:
+    """Return the change that a page asks for.
+
+    Raises:
+        ValueError: If it is none, or something of it is missing or of another type.
+
+    Example:
+        >>> project = Project(10, (64, 48))
+        >>> change_of({"do": "draw", "frame": 3, "box": [1, 2, 30, 20]})(project)
+        0
+        >>> project.targets[0].keys[3].box
+        (1.0, 2.0, 30.0, 20.0)
+    """
+    kind = values.get("do")
+    if kind == "undo":
+        return lambda project: project.undo()
+    if kind == "redo":
+        return lambda project: project.redo()
+    if kind == "draw":
+        frame, box = _whole(values, "frame"), _box(values)
+        name = _text(values, "name") or ""
+        return lambda project: project.draw(frame, box, name)
+    number = _whole(values, "target")
+    if kind == "remove":
+        return lambda project: project.remove(number)
+    if kind == "rename":
+        new, colour = _text(values, "name"), _text(values, "colour")
+        return lambda project: project.rename(number, new, colour)
+    frame = _whole(values, "frame")
+    if kind in ("key", "absent"):
+        place = _box(values) if kind == "key" else None
+        return lambda project: project.set_key(number, frame, place)
+    if kind == "unkey":
+        return lambda project: project.remove_key(number, frame)
+    raise ValueError(f"do {shown(kind)}: no edit is called so")
+
+
+def order_of(values: Mapping[str, Any], models: Models) -> Order:
+    """Return the order that a page gives.
+
+    Raises:
+        ValueError: If something of it is missing or of another type.
+    """
+    direction = values.get("direction", "forward")
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
+        raise ValueError(f"direction {shown(direction)}: expected {', '.join(DIRECTIONS)}")
+    model = choose(values.get("model"), models.names)
+    frame, targets = _whole(values, "frame"), values.get("targets")
+    if targets is not None and not (isinstance(targets, list) and all(map(_is_whole, targets))):
+        raise ValueError("targets: expected a list of numbers, or null for all")
+    chosen = None if targets is None else tuple(targets)
+    bounds: dict[Step, tuple[int, int]] | None = None
+    if values.get("count") is not None:
+        many = _whole(values, "count")
+        bounds = {1: (frame + 1, frame + many), -1: (frame - many, frame - 1)}
+    redetect = values.get("redetect", True) is True
+    return Order(DIRECTIONS[direction], frame, model, chosen, bounds, redetect)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 31
+
+
+def _whole(values: Mapping[str, Any], name: str) -> int:
+    value: Any = values.get(name)
+    if not _is_whole(value):
+        raise ValueError(f"{name} {shown(value)}: expected a whole number from 0")
+    return int(value)
+
+
+def _text(values: Mapping[str, Any], name: str) -> str | None:
+    value = values.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} {shown(value)}: expected text")
+    return value
+
+
+def _box(values: Mapping[str, Any]) -> Box:
+    value = values.get("box")
+    if not (isinstance(value, list) and len(value) == 4 and all(map(_is_side, value))):
+        raise ValueError(f"box {shown(value)}: expected left, top, width, height")
+    left, top, width, height = (float(each) for each in value)
+    return left, top, width, height
+
+
+def _is_side(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e6  # NaN is not
