@@ -17,7 +17,8 @@ import numpy as np
 
 import siamtrack
 from siamtrack.core.boxes import Array, centres
-from siamtrack.packages.card import load_model, model_folder, write_card
+from siamtrack.packages.card import load_model, model_folder
+from siamtrack.packages.write import write_card
 from siamtrack.tracking.target import Target
 
 

@@ -29,7 +29,7 @@ from siamtrack.data.cache import ImageCache
 from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.packages.card import Model, read_card, read_graphs
-from siamtrack.packages.quantize import _feed, _static_int8
+from siamtrack.packages.quantize import feed_of, static_int8
 from siamtrack.runtimes.base import Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
 from siamtrack.tracking.tracker import SiamTracker
@@ -82,8 +82,8 @@ def legs(given: argparse.Namespace, frames: np.ndarray, box: np.ndarray) -> dict
         Pool(read_all(given.data)), PairConfig(template=127, search=255), 0, ImageCache()
     )
     plain = OnnxRuntime(graphs)
-    feeds = (_feed(plain, sampler.draw(index), 127, 255) for index in range(32))
-    small = Graphs(graphs.template, _static_int8(graphs.search, feeds), graphs.folder, "int8")
+    feeds = (feed_of(plain, sampler.draw(index), 127, 255) for index in range(32))
+    small = Graphs(graphs.template, static_int8(graphs.search, feeds), graphs.folder, "int8")
     for precision, graph in (("float32", graphs), ("int8", small)):
         runtime = OnnxRuntime(graph, given.threads)
         for every in (1, 3, 6):

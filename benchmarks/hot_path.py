@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.benchmark.clip import open_clip, write_generated
+from siamtrack.benchmark.footage import open_footage, write_generated
 from siamtrack.packages.card import DEFAULT, load_model
 from siamtrack.tracking.online import cells
 from siamtrack.tracking.target import Target
@@ -80,7 +80,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "clip.mp4"
-        clip = open_clip(str(file), write_generated(file, 60))
+        clip = open_footage(str(file), write_generated(file, 60))
     model = load_model(given.model, threads=given.threads)
     tracker = SiamTracker(model)
     tracker.init(clip.frames[0], clip.box)

@@ -31,7 +31,6 @@ from siamtrack.data.manifest import Pool
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import TrainConfig, checkpoint, preset, train
 from siamtrack.training.monitor import excerpt, live_model, track_sequences
-from siamtrack.training.objectives import build_network
 
 ROOT = Path(__file__).parent.parent
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -84,7 +83,7 @@ def run_cell(
         sampler = PairSampler(pool, config.pairs, config.seed, cache)
         path = train(config, sampler, out, resume=True)
     trained = time.perf_counter() - began
-    network = build_network(config)
+    network = config.network()
     network.load_state_dict(checkpoint.read(path)["average"])
     model, scores = live_model(network), {}
     for sequence in excerpt(open_dataset(given.otb, partial=True), given.sequences, given.frames):

@@ -33,7 +33,6 @@ from siamtrack.training import TrainConfig, Watch, preset, train
 from siamtrack.training.batches import collate
 from siamtrack.training.config import trained_stages
 from siamtrack.training.loop import set_trained
-from siamtrack.training.objectives import build_network, objective
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,9 +51,9 @@ class Pairs(Dataset[Pair]):
 def plain(config: TrainConfig, sampler: PairSampler) -> dict[str, float]:
     """What one writes first: a DataLoader, a model, an optimiser."""
     torch.manual_seed(config.seed)
-    model = build_network(config)
+    model = config.network()
     set_trained(model, model.backbone.stages(), trained_stages(0, config), config.norms)
-    learn = objective(model, config)
+    learn = model.objective(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.decay)
     loader = DataLoader(
         Pairs(sampler, config.steps * config.batch), config.batch, collate_fn=collate

@@ -14,15 +14,14 @@ from siamtrack.data.objects import ObjectViews, generated_views, manifest_views
 from siamtrack.evaluation.verification import plot_distances, roc_auc
 from siamtrack.losses import ContrastiveLoss, TripletLoss
 from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.embedding import Embedder
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Embedder, Network
 
 
 def images(views: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(views).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train(model: Siamese, objects: ObjectViews, loss: str, steps: int, seed: int) -> None:
+def train(model: Network, objects: ObjectViews, loss: str, steps: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     contrastive, triplet = ContrastiveLoss(margin=1.0), TripletLoss(margin=0.2, mining="hard")
@@ -42,7 +41,7 @@ def train(model: Siamese, objects: ObjectViews, loss: str, steps: int, seed: int
 
 
 @torch.no_grad()
-def distances(model: Siamese, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def distances(model: Network, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     chunks = [slice(i, i + 50) for i in range(0, len(first), 50)]
     return torch.cat([model.distance(images(first[c]), images(second[c])) for c in chunks]).numpy()
 
@@ -51,7 +50,7 @@ def verify(objects: ObjectViews, loss: str, steps: int, seed: int, out: str | No
     torch.manual_seed(seed)
     seen, unseen = objects.split(share=0.3)
     first, second, dissimilar = unseen.pairs(1000, np.random.default_rng(0))
-    model = Siamese(Embedder(BACKBONES["ciresnet16"](width=0.25))).eval()
+    model = Network(Embedder(BACKBONES["ciresnet16"](width=0.25))).eval()
     found = {"raw pixels": np.sqrt(((first / 255.0 - second / 255.0) ** 2).mean((1, 2, 3)))}
     found["untrained"] = distances(model, first, second)
     train(model, seen, loss, steps, seed)

@@ -18,7 +18,6 @@ import torch
 
 from siamtrack.core.config import to_dict
 from siamtrack.training import checkpoint
-from siamtrack.training.objectives import build_network
 
 
 def widened(
@@ -51,7 +50,7 @@ def main() -> None:
     config = checkpoint.config_of(state)
     weights = widened(state["average"], given.times, given.noise, given.seed)
     model = replace(config.model, width=config.model.width * given.times)
-    build_network(replace(config, model=model)).load_state_dict(weights)  # or says what differs
+    replace(config, model=model).network().load_state_dict(weights)  # or says what differs
     values = to_dict(config) | {"model": to_dict(model)}
     optimiser = {"state": {}, "param_groups": []}
     changed = {"config": json.dumps(values), "model": weights, "average": weights}

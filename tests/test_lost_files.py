@@ -20,7 +20,8 @@ from siamtrack.data.annotations import read_training
 from siamtrack.data.manifest import read_manifest
 from siamtrack.data.prepare import prepare
 from siamtrack.errors import FolderBusyError, StaleResultsError
-from siamtrack.packages.card import model_folder, read_card, write_card
+from siamtrack.packages.card import model_folder, read_card
+from siamtrack.packages.write import write_card
 from siamtrack.sinks import open_sink
 from siamtrack.tracking.batch import SharedModel, find_videos, track_videos
 from tests.data.annotations.trees import got10k

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from siamtrack.cli.demo import START
-from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
+from siamtrack.models.network import Network, SiamFCConfig, build_network
 from siamtrack.packages.card import model_folder
 from siamtrack.tracking.crops import cut, square_window
 
@@ -27,9 +27,9 @@ SHIFTS = range(-REACH, REACH + 1, STRIDE)
 OBJECTS = 48
 
 
-def network(padded: bool) -> SiamFCTracker:
+def network(padded: bool) -> Network:
     """`ciresnet22-slim` with the weights of its ONNX graph, in which batch norms are folded."""
-    made = SiamFCTracker(SiamFCConfig(width=0.25, padded=padded)).eval()
+    made = build_network(SiamFCConfig(width=0.25, padded=padded)).eval()
     graph = onnx.load(str(model_folder("ciresnet22-slim") / "template.onnx")).graph
     values = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     folded = [node for node in graph.node if node.op_type == "Conv"]
@@ -78,13 +78,13 @@ def another_view(square: Picture, rng: np.random.Generator) -> Picture:
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def kernel(model: SiamFCTracker, square: Picture) -> torch.Tensor:
+def kernel(model: Network, square: Picture) -> torch.Tensor:
     first = (SIDE - TEMPLATE) // 2
     return model.embed(tensor(square[first : first + TEMPLATE, first : first + TEMPLATE]))
 
 
 @torch.no_grad()
-def measure(model: SiamFCTracker, given: list[Picture]) -> dict[str, np.ndarray]:
+def measure(model: Network, given: list[Picture]) -> dict[str, np.ndarray]:
     """Response maps to shifted targets, to shifted other views, and to squares of other places."""
     rng = np.random.default_rng(1)
     same, other, strange = [], [], []

@@ -1,9 +1,8 @@
 import pytest
 
 import siamtrack
-from siamtrack.benchmark.alternate import WARM_UP, one_pass, relative, take_turns
 from siamtrack.benchmark.figures import Latency, Round
-from siamtrack.benchmark.stages import STAGES
+from siamtrack.benchmark.latency import STAGES, WARM_UP, one_pass, relative, take_turns
 from tests.benchmark.toys import SEARCH_SECONDS, Notes, model, toy_clip
 
 

@@ -2,7 +2,7 @@ import cv2
 import pytest
 
 import siamtrack
-from siamtrack.benchmark.choose import OPENCV, PEERS, choose
+from siamtrack.benchmark.run import OPENCV, PEERS, choose
 from siamtrack.errors import SiamtrackError, UnknownNameError
 
 

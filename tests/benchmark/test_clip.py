@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.benchmark.clip import decoding, open_clip, write_generated
+from siamtrack.benchmark.footage import decoding, open_footage, write_generated
 from siamtrack.core.boxes import iou
 from siamtrack.errors import DatasetError, VideoError
 from tests.helpers import clip, write_video
@@ -26,7 +26,7 @@ def folder(path, frames=5, boxes=1):
 def test_generated_clip_is_the_same_every_time(tmp_path):
     first = write_generated(tmp_path / "a.mp4", 8)
     write_generated(tmp_path / "b.mp4", 8)
-    one, two = (open_clip(str(tmp_path / name), first) for name in ("a.mp4", "b.mp4"))
+    one, two = (open_footage(str(tmp_path / name), first) for name in ("a.mp4", "b.mp4"))
     assert one.size == (640, 480)
     assert np.array_equal(one.frames, two.frames)
     # the target stands out from what was there before, and from one frame to the next it moves
@@ -36,7 +36,7 @@ def test_generated_clip_is_the_same_every_time(tmp_path):
 
 
 def test_video_with_a_box(video):
-    found = open_clip(str(video), (60, 70, 40, 40), 10)
+    found = open_footage(str(video), (60, 70, 40, 40), 10)
     assert (found.name, len(found.frames), found.size) == ("video.mp4", 10, (256, 192))
     assert np.array_equal(list(found.read()), found.frames)
     times = decoding(found)
@@ -45,7 +45,7 @@ def test_video_with_a_box(video):
 
 
 def test_folder_with_boxes(tmp_path):
-    found = open_clip(str(folder(tmp_path / "walk")))
+    found = open_footage(str(folder(tmp_path / "walk")))
     assert found.name == "walk"
     assert iou(found.box, [60, 70, 40, 40]) == 1
     assert len(found.frames) == 5
@@ -53,26 +53,26 @@ def test_folder_with_boxes(tmp_path):
 
 def test_bad_sources(tmp_path, video):
     with pytest.raises(ValueError, match=r"video.mp4: give .* --box LEFT TOP WIDTH HEIGHT"):
-        open_clip(str(video))
+        open_footage(str(video))
     with pytest.raises(VideoError, match="does not exist"):
-        open_clip(str(tmp_path / "absent.mp4"), (0, 0, 5, 5))
+        open_footage(str(tmp_path / "absent.mp4"), (0, 0, 5, 5))
     with pytest.raises(DatasetError, match="does not exist"):
-        open_clip(str(tmp_path / "absent"))
+        open_footage(str(tmp_path / "absent"))
     with pytest.raises(DatasetError, match=r"2 targets \(walk-1, walk\): give the folder of one"):
-        open_clip(str(folder(tmp_path / "walk", boxes=2)))
+        open_footage(str(folder(tmp_path / "walk", boxes=2)))
     with pytest.raises(ValueError, match="lies outside the frame"):
-        open_clip(str(video), (900, 0, 5, 5))
+        open_footage(str(video), (900, 0, 5, 5))
 
 
 @pytest.mark.parametrize("count", [-1, 0, 2])
 def test_numbers_of_frames_that_are_too_small(video, count):
     with pytest.raises(ValueError, match=f"frames {count}: expected 3 or more"):
-        open_clip(str(video), (60, 70, 40, 40), count)
+        open_footage(str(video), (60, 70, 40, 40), count)
 
 
 def test_sources_that_are_too_short(tmp_path, video):
     with pytest.raises(ValueError, match=r"has 12 frames .* 50 are needed: .* or --frames 12"):
-        open_clip(str(video), (60, 70, 40, 40), 50)
+        open_footage(str(video), (60, 70, 40, 40), 50)
     short = write_video(tmp_path / "short.mp4", clip(2)[0])
     with pytest.raises(ValueError, match=r"has 2 frames .* 3 are needed: give a longer one"):
-        open_clip(str(short), (60, 70, 40, 40))
+        open_footage(str(short), (60, 70, 40, 40))

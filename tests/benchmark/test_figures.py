@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from siamtrack.benchmark.figures import (
-    Entry,
+    Benchmark,
     Fresh,
     Latency,
     Many,
-    Report,
+    Measured,
     Round,
     Settings,
     middle,
     read_report,
+    table,
 )
 from siamtrack.benchmark.machine import Machine, this_machine, usable_cores
-from siamtrack.benchmark.table import table
 
 MACHINE = Machine(
     "A processor", 4, 2, {"L2 unified": "1024K"}, ("avx2", "avx512_vnni"), "an OS",
@@ -25,16 +25,16 @@ OURS = Round(
     Latency(7.0, 9.0), 140.0, 12.0, 30.0,
     {"crop": Latency(0.2, 0.3), "network": Latency(6.0, 8.0), "post": Latency(0.8, 1.0)}, 0.14,
 )  # fmt: skip
-REPORT = Report(
+REPORT = Benchmark(
     settings=Settings("", ("lite", "opencv:mil"), 40, 2, 2, (1, 4)),
     machine=MACHINE,
     clip="generated clip",
     size=(640, 480),
     decode=(Latency(1.0, 2.0), Latency(1.5, 2.0)),
     trackers=(
-        Entry("lite", (OURS, replace(OURS, fps=150.0)), 1.0,
+        Measured("lite", (OURS, replace(OURS, fps=150.0)), 1.0,
               (Fresh(250.0, 200.0, 90.0, 700.0, 190.5, 0.25, 100, 5),)),
-        Entry("opencv-mil", (Round(Latency(21.0, 30.0), 44.0, 25.0, 8.0),) * 2, 3.0,
+        Measured("opencv-mil", (Round(Latency(21.0, 30.0), 44.0, 25.0, 8.0),) * 2, 3.0,
               (Fresh(250.0, 0.5, 60.0, 350.0, None, None, 100, None),)),
     ),
     many=(Many(1, (8.0, 8.2), (8.0, 8.2), 1.0), Many(4, (30.0, 31.0), (33.0, 32.0), 0.94)),

@@ -2,8 +2,7 @@ import sys
 
 import pytest
 
-from siamtrack.benchmark import memory
-from siamtrack.benchmark.fresh import measure
+from siamtrack.benchmark.fresh import measure, peak, resident, threads
 from siamtrack.errors import SiamtrackError
 from tests.benchmark import still
 from tests.benchmark.toys import toy_clip
@@ -33,9 +32,9 @@ def test_a_process_that_fails(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
 def test_memory_of_this_process():
-    before = memory.resident()
+    before = resident()
     block = bytearray(80_000_000)
     block[::4096] = b"x" * len(block[::4096])
-    assert 60 < memory.resident() - before < 100
-    assert memory.peak() >= memory.resident() - 1
-    assert memory.threads() >= 1
+    assert 60 < resident() - before < 100
+    assert peak() >= resident() - 1
+    assert threads() >= 1

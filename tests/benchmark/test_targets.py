@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.benchmark.targets import many_targets, spread
+from siamtrack.benchmark.latency import many_targets, spread
 from tests.benchmark.toys import SEARCH_SECONDS, model, toy_clip
 
 

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from siamtrack.benchmark.clip import Clip
+from siamtrack.benchmark.footage import Footage
 from siamtrack.packages.card import Card, Model
 from siamtrack.runtimes import Response
 from tests.helpers import clip as pictures
@@ -37,9 +37,9 @@ def model():
     return Model(card, Scripted())
 
 
-def toy_clip(frames: int = 6) -> Clip:
+def toy_clip(frames: int = 6) -> Footage:
     shown, boxes = pictures(frames)
-    return Clip("toy", boxes[0], shown, lambda: iter(shown))
+    return Footage("toy", boxes[0], shown, lambda: iter(shown))
 
 
 class Notes:

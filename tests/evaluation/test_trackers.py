@@ -21,7 +21,8 @@ from siamtrack.evaluation.peers import PEERS, opencv
 from siamtrack.evaluation.peers.base import stretched
 from siamtrack.evaluation.peers.trax import Message, TraxPeer, parse
 from siamtrack.evaluation.trax_server import serve
-from siamtrack.packages.card import read_card, write_card
+from siamtrack.packages.card import read_card
+from siamtrack.packages.write import write_card
 from tests.evaluation.toys import Still, toys
 from tests.helpers import clip
 

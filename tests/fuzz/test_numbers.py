@@ -20,7 +20,7 @@ from siamtrack.errors import DatasetError, SiamtrackError, WeightsError
 from siamtrack.packages.card import Card, Model, read_card
 from siamtrack.studio.project import Project
 from siamtrack.studio.request import change_of, order_of
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video.source import Span
 from tests.data.annotations.own_trees import OWN
@@ -40,8 +40,7 @@ def numeric(kind):
 
 
 def configs():
-    from siamtrack.models.siamfc import SiamFCConfig
-    from siamtrack.models.tracking import BoxTrackerConfig
+    from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
     from siamtrack.training import TrainConfig
 
     return [TrainConfig(), SiamFCConfig(), BoxTrackerConfig(), PairConfig(), CropConfig(),
@@ -98,9 +97,9 @@ def test_cards_that_are_used(tmp_path):
 def test_safetensors_headers():
     pytest.importorskip("torch")
     from siamtrack.models import saved
-    from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
+    from siamtrack.models.network import SiamFCConfig, build_network
 
-    data = saved.to_bytes(SiamFCTracker(SiamFCConfig(width=0.0625, search=191)))
+    data = saved.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
     (length,) = struct.unpack("<Q", data[:8])
     head, body = data[8 : 8 + length], data[8 + length :]
     values = json.loads(head)

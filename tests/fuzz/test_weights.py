@@ -19,7 +19,7 @@ from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError  
 from siamtrack.models import saved  # noqa: E402
 from siamtrack.models.convert import convert  # noqa: E402
 from siamtrack.models.convert.read import read_tensors  # noqa: E402
-from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker  # noqa: E402
+from siamtrack.models.network import SiamFCConfig, build_network  # noqa: E402
 from siamtrack.packages.card import load_model, model_folder, read_card  # noqa: E402
 from siamtrack.runtimes import RUNTIMES, Graphs  # noqa: E402
 from siamtrack.training import TrainConfig, checkpoint  # noqa: E402
@@ -49,7 +49,7 @@ def _read_checkpoint(path):
 
 
 def _saved(_):
-    return saved.to_bytes(SiamFCTracker(SiamFCConfig(width=0.0625, search=191)))
+    return saved.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
 
 
 READERS = {
@@ -119,7 +119,7 @@ def test_one_changed_bit_of_a_graph_is_always_noticed(tmp_path):
 def small(tmp_path_factory):
     """Template and search graph of a small SiamFC, and patches for both."""
     folder = tmp_path_factory.mktemp("small")
-    network = SiamFCTracker(SiamFCConfig(width=0.0625, search=191))
+    network = build_network(SiamFCConfig(width=0.0625, search=191))
     config = TrainConfig(model=network.config, pairs=PairConfig(127, 191))
     content = {"step": 0, "config": json.dumps(to_dict(config)), "model": network.state_dict()}
     torch.save(content | {"average": network.state_dict()}, folder / "a.pt")

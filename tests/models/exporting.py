@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import torch
 
-from siamtrack.packages.graph_file import write_graph
+from siamtrack.models.graphs import write_graph
 
 
 def export(module, inputs):

@@ -5,8 +5,7 @@ import torch
 
 from siamtrack.losses import LOSSES
 from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.embedding import Embedder
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Embedder, Network
 
 torch.set_num_threads(1)
 
@@ -26,7 +25,7 @@ def test_vectors_have_unit_length(embedder):
 
 @pytest.mark.parametrize("loss", ["contrastive", "triplet"])
 def test_both_losses_reach_the_first_layer(embedder, loss):
-    model = Siamese(embedder).train()
+    model = Network(embedder).train()
     images = torch.randn(4, 3, 63, 63)
     if loss == "contrastive":
         cost = LOSSES[loss]()(model.distance(images[:2], images[2:]), torch.tensor([0, 1]))

@@ -4,7 +4,7 @@ import torch
 from siamtrack.losses import LOSSES
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 torch.set_num_threads(1)
 
@@ -12,7 +12,7 @@ torch.set_num_threads(1)
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return Siamese(BACKBONES["ciresnet22"](width=0.125), SiamFCHead()).eval()
+    return Network(BACKBONES["ciresnet22"](width=0.125), SiamFCHead()).eval()
 
 
 @torch.no_grad()
@@ -73,7 +73,7 @@ def test_bad_input(model):
     with pytest.raises(ValueError, match="one shape"):
         model.distance(good, good[..., :-1])
     with pytest.raises(ValueError, match="no head"):
-        Siamese(model.backbone).respond(kernel, good)
+        Network(model.backbone).respond(kernel, good)
     with pytest.raises(ValueError, match="one template for each"):
         model.respond(kernel.repeat(2, 1, 1, 1), good)
     with pytest.raises(ValueError, match="larger than"):

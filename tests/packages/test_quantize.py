@@ -10,8 +10,8 @@ from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import INT8, choose_precision, load_model, read_card
-from siamtrack.packages.quantize import quantise
-from siamtrack.runtimes import exact_int8
+from siamtrack.packages.quantize import quantize
+from siamtrack.runtimes.onnx import PROBE, int8_is_exact
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training import train
 from siamtrack.training.export import export
@@ -36,7 +36,7 @@ def model(request, tmp_path_factory):
     checkpoints.save(folder / "checkpoint.pt", state)
     export(folder / "checkpoint.pt", folder / "both")
     before = (folder / "both" / "search.onnx").read_bytes()
-    found = quantise(folder / "both", sampler.draw, pairs=4, compare=6)
+    found = quantize(folder / "both", sampler.draw, pairs=4, compare=6)
     assert (folder / "both" / "search.onnx").read_bytes() == before
     return folder / "both", sampler, found
 
@@ -69,12 +69,11 @@ def test_the_first_convolution_reads_the_pixels(model):
     assert (pixels.op_type, readers[pixels.output[0]].op_type) == ("Transpose", "DequantizeLinear")
 
 
-def test_choice(model, monkeypatch):
+def test_choice(model):
     card = read_card(model[0])
-    for exact, chosen in ((True, "int8"), (False, "float32")):
-        monkeypatch.setattr("siamtrack.packages.card.int8_is_exact", lambda exact=exact: exact)
-        assert choose_precision(card, "auto", "onnx") == chosen
-        assert load_model(model[0]).precision == chosen
+    assert choose_precision(card, "auto", "onnx", lambda: True) == "int8"
+    assert choose_precision(card, "auto", "onnx", lambda: False) == "float32"
+    assert load_model(model[0]).precision == choose_precision(card, "auto", "onnx")
     assert choose_precision(card, "auto", "another") == "float32"
     assert choose_precision(card, "float32", "onnx") == "float32"
     with pytest.raises(ValueError, match="precision 'int4': expected one of"):
@@ -96,16 +95,16 @@ def test_a_full_disk_leaves_what_was_there(model, tmp_path, monkeypatch):
     def full(folder, card):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("siamtrack.packages.quantize.write_card", full)
+    monkeypatch.setattr("siamtrack.packages.write.write_card", full)
     with pytest.raises(OSError, match="what it held stays: make room"):
-        quantise(tmp_path / "both", model[1].draw, pairs=4, compare=6)
+        quantize(tmp_path / "both", model[1].draw, pairs=4, compare=6)
     assert {file.name: file.read_bytes() for file in (tmp_path / "both").iterdir()} == before
 
 
 def test_pairs_of_other_sides(model):
     other = PairSampler(model[1].pool, type(model[1].config)(template=33, search=65))
     with pytest.raises(ValueError, match="pairs of 33 and 65 pixels for a model of"):
-        quantise(model[0], other.draw, pairs=1)
+        quantize(model[0], other.draw, pairs=1)
 
 
 def test_a_model_that_int8_would_ruin(tmp_path):
@@ -128,12 +127,12 @@ def test_a_model_that_int8_would_ruin(tmp_path):
         load_model(tmp_path / "model", precision="int8")
     card = (tmp_path / "model" / "card.json").read_bytes()
     with pytest.raises(WeightsError, match=r"int8 would ruin .*: .* keep float32"):
-        quantise(tmp_path / "model", sampler.draw, pairs=4, compare=6)
+        quantize(tmp_path / "model", sampler.draw, pairs=4, compare=6)
     assert (tmp_path / "model" / "card.json").read_bytes() == card
     assert not (tmp_path / "model" / f"{INT8}.onnx").exists()
 
 
 def test_probe_convolves_in_8_bits():
-    graph = onnx.load_from_string(base64.b64decode(exact_int8.PROBE)).graph
+    graph = onnx.load_from_string(base64.b64decode(PROBE)).graph
     assert [node.op_type for node in graph.node] == ["ConstantOfShape", "QLinearConv"]
-    assert isinstance(exact_int8.int8_is_exact(), bool)
+    assert isinstance(int8_is_exact(), bool)

@@ -11,12 +11,9 @@ from siamtrack.data.pairs import PairConfig
 from siamtrack.errors import MissingExtraError
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.siamese import Siamese
-from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, Network, SiamFCConfig
 from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training import TrainConfig
-from siamtrack.training.objectives import build_network
 
 STRUCTURES = {
     "box": BoxTrackerConfig(template=65, search=129, head_width=16, head_depth=1),
@@ -39,12 +36,12 @@ def write_checkpoint(path, kind, seed=0):
     siamfc-pytorch saves it."""
     torch.manual_seed(seed)
     if kind == "foreign":
-        network = Siamese(AlexNet(width=0.25), SiamFCHead(scale=1e-3))
+        network = Network(AlexNet(width=0.25), SiamFCHead(scale=1e-3))
         content = {k: v for k, v in network.state_dict().items() if k.startswith("backbone")}
     else:
         model = STRUCTURES[kind]
         config = TrainConfig(model=model, pairs=PairConfig(model.template, model.search))
-        network = build_network(config)
+        network = config.network()
         content = {"step": 0, "config": json.dumps(to_dict(config))}
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

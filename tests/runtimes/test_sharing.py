@@ -10,7 +10,7 @@ import pytest
 
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, model_folder
-from siamtrack.runtimes.sharing import shared
+from siamtrack.runtimes.choose import shared
 
 
 class Engine:

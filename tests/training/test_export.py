@@ -8,7 +8,7 @@ from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import train
@@ -40,8 +40,8 @@ def test_graphs_give_what_torch_gives(checkpoint, tmp_path, count):
     with torch.no_grad():
         logits, distances, presence = model(
             torch.from_numpy(template).permute(0, 3, 1, 2).float(),
-            torch.from_numpy(size),
             torch.from_numpy(search).permute(0, 3, 1, 2).float(),
+            torch.from_numpy(size),
         )
     np.testing.assert_allclose(found.score, logits[:, 0].sigmoid().numpy(), atol=1e-4)
     np.testing.assert_allclose(found.distances, distances.numpy(), rtol=1e-3, atol=1e-3)
@@ -103,7 +103,7 @@ def test_network_in_training_tracks_as_its_export(siamfc, checkpoint, tmp_path):
 
 def test_siamfc_of_another_project_is_exported(tmp_path):
     torch.manual_seed(0)
-    original = Siamese(AlexNet(width=0.25), SiamFCHead(scale=1e-3)).eval()
+    original = Network(AlexNet(width=0.25), SiamFCHead(scale=1e-3)).eval()
     weights = {k: v for k, v in original.state_dict().items() if k.startswith("backbone")}
     torch.save(weights, tmp_path / "other.pth")
     card = export(tmp_path / "other.pth", tmp_path / "model")

@@ -7,7 +7,6 @@ from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import checkpoint, train
 from siamtrack.training.loop import set_trained
-from siamtrack.training.objectives import build_network
 from siamtrack.training.speed import FrozenFront, features
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL
@@ -18,7 +17,7 @@ from tests.training.test_resume import TINY
 @pytest.mark.parametrize("trained", [0, 2])
 def test_features_and_gradients_are_those_of_torch(config, trained):
     torch.manual_seed(0)
-    network = build_network(config)
+    network = config.network()
     stages = list(network.backbone.stages())
     set_trained(network, stages, trained, "frozen")
     front = FrozenFront(network)
@@ -38,7 +37,7 @@ def test_features_and_gradients_are_those_of_torch(config, trained):
 
 
 def test_frozen_stages_stay_in_float32_under_autocast():
-    network = build_network(SMALL)
+    network = SMALL.network()
     stages = list(network.backbone.stages())
     set_trained(network, stages, 2, "frozen")
     front = FrozenFront(network)
@@ -64,4 +63,4 @@ def test_a_run_with_stages_that_unfreeze(tmp_path):
 def test_backbones_that_are_no_sequence_are_refused():
     config = replace(TINY, model=replace(TINY.model, backbone="mobilenetv2", width=0.1))
     with pytest.raises(ValueError, match="is not the sequence of its stages"):
-        FrozenFront(build_network(config))
+        FrozenFront(config.network())

@@ -7,8 +7,7 @@ import torch
 
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
 from siamtrack.training import TrainConfig, train
 from siamtrack.training.config import rate_factor
 from tests.training.manifest import write_manifest

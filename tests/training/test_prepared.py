@@ -12,14 +12,13 @@ from onnx import TensorProto, helper
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import TrainConfig, Watch, checkpoint, train
 from siamtrack.training.batches import batches, uses
 from siamtrack.training.distributed import Ranks
 from siamtrack.training.export import export
-from siamtrack.training.objectives import build_network
 from siamtrack.training.speed import Preparation
 from siamtrack.training.teacher import TrackingTeacher
 from tests.helpers import clip
@@ -94,7 +93,7 @@ def test_each_pair_is_used_as_often_as_asked_and_first_in_order():
 
 
 def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
-    network = build_network(CONFIG).eval()
+    network = CONFIG.network().eval()
     stages = list(network.backbone.stages())
     prepare = Preparation(network, len(stages) - 6, None, 1)
     source = batches(sampler(pool), 2, 0, 1, prepare=prepare, repeats=2, block=4, seed=0)
@@ -114,7 +113,7 @@ def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
 
 
 def test_the_same_pairs_however_many_loaders(pool):
-    network = build_network(CONFIG).eval()
+    network = CONFIG.network().eval()
     found = []
     for loaders in (1, 3):
         prepare = Preparation(network, 6, None, loaders)
@@ -127,7 +126,7 @@ def test_the_same_pairs_however_many_loaders(pool):
 
 @pytest.mark.parametrize("repeats", [1, 2])
 def test_the_parts_of_all_processes_are_the_batch(pool, repeats):
-    prepare = Preparation(build_network(CONFIG).eval(), 6, None, 1)
+    prepare = Preparation(CONFIG.network().eval(), 6, None, 1)
     found = []
     for ranks in (Ranks(), Ranks(0, 2), Ranks(1, 2)):
         source = batches(

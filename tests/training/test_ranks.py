@@ -14,8 +14,7 @@ from torch import nn
 from siamtrack.core.config import to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
 from siamtrack.training import TrainConfig
 from siamtrack.training.batches import batches
 from siamtrack.training.distributed import Ranks, SyncedBatchNorm2d, join, sync_norms
@@ -68,7 +67,7 @@ def test_the_parts_of_all_processes_are_the_batch(data):
     for loaders in (0, 2):
         whole = next(batches(sampler, 6, 3, loaders))
         parts = [next(batches(sampler, 6, 3, loaders, Ranks(k, 3))) for k in range(3)]
-        for name in whole._fields:
+        for name in ("template", "size", "search", "boxes", "present"):
             together = torch.cat([getattr(part, name) for part in parts])
             assert torch.equal(together, getattr(whole, name))
 

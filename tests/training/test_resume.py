@@ -12,7 +12,7 @@ import torch
 from siamtrack.core.config import to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.models.siamfc import SiamFCConfig
+from siamtrack.models.network import SiamFCConfig
 from siamtrack.training import TrainConfig, train
 from tests.training.manifest import write_manifest
 

@@ -10,11 +10,10 @@ from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import UnknownNameError
 from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
+from siamtrack.models.network import SiamFCConfig, build_network
 from siamtrack.training import PRESETS, TrainConfig, checkpoint, preset, train
 from siamtrack.training.config import SIAMDW_UNFREEZING, rate_factor, trained_stages
 from siamtrack.training.loop import build_optimiser, set_trained, start
-from siamtrack.training.objectives import objective
 from tests.training.manifest import write_manifest
 from tests.training.test_resume import TINY
 
@@ -56,7 +55,7 @@ def test_unfreezing_keeps_frozen_stages_and_the_state_of_the_optimiser(optimiser
     config = replace(TINY, optimiser=optimiser, decay=0.1, rate=0.01)
     model, _ = start(config)
     learner = build_optimiser(config, model, None)
-    learn, stages = objective(model, config), list(model.backbone.stages())
+    learn, stages = model.objective(config), list(model.backbone.stages())
     generator = torch.Generator().manual_seed(0)
 
     def step(count, norms):
@@ -159,19 +158,19 @@ def test_bad_settings(bad, message):
 
 
 def test_padded_form():
-    plain = SiamFCTracker(SiamFCConfig(width=0.125, padded=True)).eval()
+    plain = build_network(SiamFCConfig(width=0.125, padded=True)).eval()
     assert not plain.backbone.padding_free
     with torch.no_grad():
         found = plain(torch.zeros(1, 3, 127, 127), torch.zeros(1, 3, 255, 255))
     assert found.shape == (1, 1, 17, 17)
     with pytest.raises(ValueError, match="no padded form"):
-        SiamFCTracker(SiamFCConfig(backbone="alexnet", padded=True))
+        build_network(SiamFCConfig(backbone="alexnet", padded=True))
 
 
 @pytest.mark.parametrize("network", [{"backbone": "alexnet"}, {}, {"padded": True}])
 def test_responses_start_where_losses_learn(network):
     torch.manual_seed(0)
-    model = SiamFCTracker(SiamFCConfig(width=0.125, **network))
+    model = build_network(SiamFCConfig(width=0.125, **network))
     found = model(torch.rand(2, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255)
     assert 0 < found.abs().max() < 20
     assert not model.head.scale.requires_grad

@@ -14,13 +14,13 @@ pytest.importorskip("optuna")
 import optuna
 
 from siamtrack.errors import SiamtrackError
-from siamtrack.tuning.storage import open_storage
+from siamtrack.tuning.optimizer import open_storage
 from tests.processes import environment
 from tests.tuning.clips import write_dataset
 
 MANY = """
 import sys, time
-from siamtrack.tuning.storage import open_storage
+from siamtrack.tuning.optimizer import open_storage
 import optuna
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 optuna.create_study(storage=open_storage(sys.argv[1]), study_name="s", load_if_exists=True)
@@ -117,7 +117,6 @@ def test_a_search_that_was_killed_goes_on(tmp_path, tune):
 
 
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:////no/such/folder/study.db", "nodb://x/y"])
-def test_storages_that_cannot_be_used(url, monkeypatch):
-    monkeypatch.setattr("siamtrack.tuning.storage.TRIES", 2)
+def test_storages_that_cannot_be_used(url):
     with pytest.raises(SiamtrackError, match=r"storage .* cannot be used"):
-        open_storage(url)
+        open_storage(url, tries=2)

@@ -10,7 +10,7 @@ from siamtrack.cli import main
 from siamtrack.errors import UnknownNameError
 from siamtrack.packages.card import load_model
 from siamtrack.tuning import Plan, Range, Replay, ResponseStore, clips_of, split, tune
-from siamtrack.tuning.searching import PRUNERS, SAMPLERS
+from siamtrack.tuning.optimizer import PRUNERS, SAMPLERS
 from tests.tuning.clips import dataset, write_dataset
 
 SPACE = {"window": Range(0.0, 0.6), "size_rate": Range(0.1, 0.9)}

@@ -1,10 +1,10 @@
-"""The figures of a benchmark, and the shape in which they go to JSON and come back."""
+"""The figures of a benchmark: their shape, their JSON and their table."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,15 @@ import numpy as np
 from siamtrack.benchmark.machine import Machine
 from siamtrack.core.config import from_dict, parse_json, to_dict
 from siamtrack.core.files import text_of
+from siamtrack.evaluation.report.text import aligned
+
+STAGES = ("crop", "network", "post")
+"""From the frame to the patches; the search graph; from its response to the track, with the online
+classifier."""
+HEAD = (
+    "", "p50 ms", "p95 ms", "share", "ratio", "frames/s", "cpu ms", "start ms", "memory MB",
+    "growth MB", "threads",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class Fresh:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Measured:
     """A tracker: its rounds, and the median over them of p50 relative to the first tracker's."""
 
     name: str
@@ -152,7 +161,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Report:
+class Benchmark:
     """Everything that was measured, and on what.
 
     Attributes:
@@ -171,7 +180,7 @@ class Report:
     clip: str
     size: tuple[int, int]
     decode: tuple[Latency, ...]
-    trackers: tuple[Entry, ...]
+    trackers: tuple[Measured, ...]
     many: tuple[Many, ...] = ()
     skipped: tuple[str, ...] = ()
 
@@ -180,14 +189,89 @@ class Report:
         return json.dumps(to_dict(self), indent=1) + "\n"
 
 
-def read_report(path: Path) -> Report:
-    """Read what `Report.to_json` wrote.
+def read_report(path: Path) -> Benchmark:
+    """Read what `Benchmark.to_json` wrote.
 
     Raises:
         ValueError: If the file is no report.
         OSError: If it cannot be read.
     """
     try:
-        return from_dict(Report, parse_json(text_of(path)))
+        return from_dict(Benchmark, parse_json(text_of(path)))
     except (TypeError, LookupError, ValueError) as reason:
         raise ValueError(f"{path} is no report of siamtrack bench ({reason})") from reason
+
+
+def table(report: Benchmark) -> str:
+    """Return what was measured on one line, one table, and what to know about it."""
+    rows = [list(HEAD)]
+    for entry in report.trackers:
+        rows += [_tracker(entry), *_stages(entry)]
+    rows.append(_row("decode", middle(report.decode)))
+    return "\n".join([_title(report), aligned(rows), *_many(report), *_notes(report)])
+
+
+def _title(report: Benchmark) -> str:
+    settings, machine = report.settings, report.machine
+    width, height = report.size
+    return (
+        f"{report.clip}: {settings.frames} frames of {width}x{height}, rounds in turn: "
+        f"{settings.rounds}, threads: {settings.threads}; {machine.processor}, cores: "
+        f"{machine.cores}"
+    )
+
+
+def _tracker(entry: Measured) -> list[str]:
+    peak, growth, threads = (entry.median(name) for name in ("peak_mb", "growth_mb", "threads"))
+    total, fps, cpu = (entry.median(name) for name in ("total_ms", "fps", "processor_ms"))
+    return _cells(
+        entry.name, f"{entry.update.p50:.2f}", f"{entry.update.p95:.2f}", "", f"{entry.ratio:.2f}",
+        _text(fps, ".0f"), _text(cpu, ".1f"), _text(total, ".0f"), _text(peak, ".0f"),
+        _text(growth, "+.1f"), _text(threads, ".0f"),
+    )  # fmt: skip
+
+
+def _stages(entry: Measured) -> Iterator[list[str]]:
+    outside = entry.median("outside")
+    if outside is None:
+        return
+    for name in STAGES:
+        latency = entry.stage(name)
+        yield _row(f"  {name}", latency, f"{latency.p50 / entry.update.p50:.1%}")
+    yield _cells("  outside the network", share=f"{outside:.1%}")
+
+
+def _many(report: Benchmark) -> Iterator[str]:
+    if not report.many:
+        return
+    rows = [["targets at once", "one tracker, ms", "as many trackers, ms", "ratio"]]
+    for each in report.many:
+        times = (f"{statistics.median(ms):.2f}" for ms in (each.together_ms, each.apart_ms))
+        rows.append([str(each.targets), *times, f"{each.ratio:.2f}"])
+    yield aligned(rows)
+
+
+def _row(name: str, latency: Latency, share: str = "") -> list[str]:
+    return _cells(name, f"{latency.p50:.2f}", f"{latency.p95:.2f}", share)
+
+
+def _cells(
+    name: str, p50: str = "", p95: str = "", share: str = "", ratio: str = "", *rest: str
+) -> list[str]:
+    cells = [name, p50, p95, share, ratio, *rest]
+    return cells + [""] * (len(HEAD) - len(cells))
+
+
+def _text(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _notes(report: Benchmark) -> Iterator[str]:
+    if report.machine.busy:
+        yield (
+            f"note: a load of {report.machine.load:g} on {report.machine.cores} cores before the "
+            "start: milliseconds are too long, and with a thread for each core ratios are off as "
+            "well; measure again on a quiet machine"
+        )
+    for line in report.skipped:
+        yield f"skipped {line}"

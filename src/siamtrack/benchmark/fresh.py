@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from siamtrack.benchmark.clip import Clip
     from siamtrack.benchmark.figures import Fresh
+    from siamtrack.benchmark.footage import Footage
 
 FRAMES, UPDATES, SETTLE = 16, 100, 20
 """Frames that the child gets and goes through to and fro; updates over which growth is measured;
 updates before those."""
+MB = 1e6
 CHILD = "from siamtrack.benchmark.fresh import main; main()"
 
 
-def measure(spec: str, clip: Clip, threads: int, updates: int = UPDATES) -> Fresh:
+def measure(spec: str, footage: Footage, threads: int, updates: int = UPDATES) -> Fresh:
     """Start a process for a tracker and read its figures.
 
     Args:
         spec: As `siamtrack.evaluation.open_tracker` takes it.
-        clip: Its first frames are used.
+        footage: Its first frames are used.
         threads: Threads of the tracker's engine.
         updates: Updates over which the growth of memory is measured.
 
@@ -44,10 +45,10 @@ def measure(spec: str, clip: Clip, threads: int, updates: int = UPDATES) -> Fres
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "frames.npy"
-        np.save(file, np.stack(clip.frames[:FRAMES]))
+        np.save(file, np.stack(footage.frames[:FRAMES]))
         order = {
             "spec": spec, "threads": threads, "updates": updates,
-            "frames": str(file), "box": clip.box.tolist(),
+            "frames": str(file), "box": footage.box.tolist(),
         }  # fmt: skip
         clock = time.perf_counter()
         with (
@@ -84,8 +85,6 @@ def main() -> None:
     import cv2
     import numpy as np
 
-    from siamtrack.benchmark import memory
-
     cv2.setNumThreads(order["threads"])
     frames = np.load(order["frames"])
     ready = time.perf_counter()
@@ -95,17 +94,17 @@ def main() -> None:
     sys.stdout.write("\n")
     sys.stdout.flush()
     _follow(tracker, frames, SETTLE)
-    before = memory.resident()
+    before = resident()
     _follow(tracker, frames, order["updates"])
-    after, most = memory.resident(), memory.peak()
+    after, most = resident(), peak()
     found = {
         "import_ms": round((imported - begun) * 1000, 2),
         "load_ms": round((loaded - imported) * 1000, 2),
         "first_box_ms": round((first - ready) * 1000, 4),
-        "peak_mb": None if most is None else round(most - frames.nbytes / memory.MB, 2),
+        "peak_mb": None if most is None else round(most - frames.nbytes / MB, 2),
         "growth_mb": None if before is None or after is None else round(after - before, 2),
         "updates": order["updates"],
-        "threads": memory.threads(),
+        "threads": threads(),
     }
     sys.stdout.write(json.dumps(found))
 
@@ -115,3 +114,36 @@ def _follow(tracker: Any, frames: Any, updates: int) -> None:
     last = len(frames) - 1
     for index in range(updates):
         tracker.update(frames[last - abs(last - index % (2 * last))])
+
+
+def resident() -> float | None:
+    """Memory of this process that is in use, in MB (Linux)."""
+    kilobytes = _status("VmRSS")
+    return None if kilobytes is None else kilobytes * 1024 / MB
+
+
+def peak() -> float | None:
+    """The most that was resident since the process started, in MB (Linux and macOS)."""
+    kilobytes = _status("VmHWM")
+    if kilobytes is not None:
+        return kilobytes * 1024 / MB
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / MB if sys.platform == "darwin" else most * 1024 / MB
+
+
+def threads() -> int | None:
+    """Threads of this process (Linux)."""
+    return _status("Threads")
+
+
+def _status(name: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    values = (line.split()[1] for line in lines if line.startswith(f"{name}:"))
+    return int(next(values, 0)) or None

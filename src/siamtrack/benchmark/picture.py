@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from siamtrack.benchmark.figures import Report
-from siamtrack.benchmark.stages import STAGES
+from siamtrack.benchmark.figures import STAGES, Benchmark
 from siamtrack.core.config import parse_json
 from siamtrack.core.files import text_of
 from siamtrack.errors import MissingExtraError
 
-COLOURS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
+COLORS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
 INK, SOFT = "#1b1f24", "#57606a"
 
 
@@ -40,7 +39,7 @@ def read_accuracy(path: Path) -> dict[str, float]:
         ) from reason
 
 
-def draw(report: Report, path: Path, accuracy: Mapping[str, float] | None = None) -> None:
+def draw(report: Benchmark, path: Path, accuracy: Mapping[str, float] | None = None) -> None:
     """Write a PNG, SVG or PDF.
 
     Args:
@@ -73,18 +72,18 @@ def draw(report: Report, path: Path, accuracy: Mapping[str, float] | None = None
     figure.savefig(path, dpi=160)
 
 
-def _bars(axes: Any, report: Report) -> None:
-    """One bar a tracker, the quickest on top: in three colours where the stages are known."""
+def _bars(axes: Any, report: Benchmark) -> None:
+    """One bar a tracker, the quickest on top: in three colors where the stages are known."""
     entries = sorted(report.trackers, key=lambda each: -each.update.p50)
     for row, entry in enumerate(entries):
         stages = STAGES if entry.rounds[0].stages else ()
         left = 0.0
         for name in stages:
             width = entry.stage(name).p50
-            axes.barh(row, width, left=left, height=0.62, color=COLOURS[name], edgecolor="white")
+            axes.barh(row, width, left=left, height=0.62, color=COLORS[name], edgecolor="white")
             left += width
         if not stages:
-            axes.barh(row, entry.update.p50, height=0.62, color=COLOURS[""])
+            axes.barh(row, entry.update.p50, height=0.62, color=COLORS[""])
         axes.annotate(
             f"{entry.update.p50:.1f}", (max(left, entry.update.p50), row), (4, 0),
             textcoords="offset points", va="center", fontsize=9, color=INK,
@@ -94,17 +93,17 @@ def _bars(axes: Any, report: Report) -> None:
     axes.margins(x=0.1)
     _plain(axes, "x")
     if any(entry.rounds[0].stages for entry in entries):
-        handles = [axes.barh(0, 0, color=COLOURS[name]) for name in STAGES]
+        handles = [axes.barh(0, 0, color=COLORS[name]) for name in STAGES]
         axes.legend(handles, STAGES, fontsize=9, frameon=False, loc="upper right")
 
 
-def _points(axes: Any, report: Report, accuracy: Mapping[str, float]) -> None:
+def _points(axes: Any, report: Benchmark, accuracy: Mapping[str, float]) -> None:
     for entry in report.trackers:
         if entry.name not in accuracy:
             continue
         fps, ours = entry.median("fps") or 0.0, bool(entry.rounds[0].stages)
-        colour = COLOURS["network" if ours else ""]
-        axes.plot(fps, accuracy[entry.name], "o", markersize=9, color=colour)
+        color = COLORS["network" if ours else ""]
+        axes.plot(fps, accuracy[entry.name], "o", markersize=9, color=color)
         axes.annotate(
             entry.name, (fps, accuracy[entry.name]), (8, 5), textcoords="offset points",
             fontsize=9, color=INK, weight="bold" if ours else "normal",

@@ -5,23 +5,42 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 from numpy.typing import ArrayLike
 
-from siamtrack.benchmark.alternate import relative, take_turns
-from siamtrack.benchmark.choose import choose
-from siamtrack.benchmark.clip import FEWEST, USUAL, Clip, decoding, open_clip, write_generated
-from siamtrack.benchmark.figures import Entry, Fresh, Latency, Report, Settings
+from siamtrack.benchmark.figures import Benchmark, Fresh, Latency, Many, Measured, Settings
+from siamtrack.benchmark.footage import (
+    FEWEST,
+    USUAL,
+    Footage,
+    decoding,
+    open_footage,
+    write_generated,
+)
 from siamtrack.benchmark.fresh import UPDATES, measure
+from siamtrack.benchmark.latency import many_targets, relative, take_turns
 from siamtrack.benchmark.machine import this_machine, usable_cores
-from siamtrack.benchmark.targets import many_targets
+from siamtrack.core.tracks import Tracker
+from siamtrack.errors import SiamtrackError
+from siamtrack.evaluation import open_tracker
+from siamtrack.packages.card import packaged_names
 from siamtrack.tracking.tracker import SiamTracker
 
 STARTS = 3
 """Processes that are started for each tracker, fewer where there are fewer rounds."""
+
+OPENCV = ("opencv:kcf", "opencv:csrt", "opencv:mil")
+PEERS = {
+    "nanotrack-v2": "nanotrack_v2",
+    "nanotrack-v3": "nanotrack_v3",
+    "fear-xs": "fear_xs",
+    "lightfc": "lightfc",
+    "vittrack": "vittrack",
+}
+"""Tracker to the folder in which its ONNX files are looked for."""
 
 
 def run_benchmark(
@@ -35,13 +54,13 @@ def run_benchmark(
     frames: int | None = None,
     targets: Sequence[int] = (),
     done: Callable[[str], None] = lambda _: None,
-) -> Report:
+) -> Benchmark:
     """Measure trackers on this machine.
 
     Args:
         source: Video with `box`, or folder of frames with a file of boxes; empty: a generated clip.
         box: The target in the first frame, ltwh in pixels.
-        trackers: See `siamtrack.benchmark.choose.choose`; the first is the reference.
+        trackers: See `choose`; the first is the reference.
         peers: Folder with the ONNX files of other trackers.
         threads: Threads of each tracker's engine and of OpenCV; 0: one for each core.
         rounds: Passes of each tracker.
@@ -58,41 +77,85 @@ def run_benchmark(
     machine = this_machine()
     threads = threads or usable_cores()
     with contextlib.ExitStack() as stack:
-        clip = stack.enter_context(_clip(source, box, frames))
+        # Open the frames and make the trackers.
+        footage = stack.enter_context(_footage(source, box, frames))
         stack.enter_context(_opencv_threads(threads))
         chosen = choose(trackers, peers, threads)
         ours = [each for each in chosen.trackers.values() if isinstance(each, SiamTracker)]
         if targets and not ours:
             raise ValueError("--targets: none of the trackers is a model of siamtrack; add one")
-        decode = [Latency.of(decoding(clip)) for _ in range(rounds)]
+        # Time the decoder, then each tracker in new processes.
+        decode = [Latency.of(decoding(footage)) for _ in range(rounds)]
         fresh: dict[str, list[Fresh]] = {name: [] for name in chosen.trackers}
-        updates = min(UPDATES, 10 * len(clip.frames))
+        updates = min(UPDATES, 10 * len(footage.frames))
         for _ in range(min(rounds, STARTS)):
             for name, spec in chosen.specs.items():
-                fresh[name].append(measure(spec, clip, threads, updates))
+                fresh[name].append(measure(spec, footage, threads, updates))
                 done(f"{name} started")
-        found = take_turns(chosen.trackers, clip, rounds, lambda: done("pass"))
-        reference = next(iter(found.values()))
-        many = (
-            many_targets(ours[0].model, clip, targets, rounds, lambda: done("targets"))
-            if targets
-            else ()
-        )
-    return Report(
-        settings=Settings(
-            source, tuple(chosen.specs.values()), len(clip.frames), rounds, threads, tuple(targets)
-        ),
+        # Let all trackers take turns here, and one model follow many targets.
+        found = take_turns(chosen.trackers, footage, rounds, lambda: done("pass"))
+        many: tuple[Many, ...] = ()
+        if targets:
+            many = many_targets(ours[0].model, footage, targets, rounds, lambda: done("targets"))
+    specs, reference = tuple(chosen.specs.values()), next(iter(found.values()))
+    settings = Settings(source, specs, len(footage.frames), rounds, threads, tuple(targets))
+    return Benchmark(
+        settings=settings,
         machine=machine,
-        clip=clip.name,
-        size=clip.size,
+        clip=footage.name,
+        size=footage.size,
         decode=tuple(decode),
         trackers=tuple(
-            Entry(name, tuple(each), relative(each, reference), tuple(fresh[name]))
+            Measured(name, tuple(each), relative(each, reference), tuple(fresh[name]))
             for name, each in found.items()
         ),
         many=many,
         skipped=chosen.skipped,
     )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Trackers by name, how each is called on the command line, and what is missing."""
+
+    trackers: dict[str, Tracker]
+    specs: dict[str, str]
+    skipped: tuple[str, ...]
+
+
+def choose(asked: Sequence[str], peers: Path | None, threads: int) -> Chosen:
+    """Make the trackers.
+
+    Args:
+        asked: As `siamtrack eval --tracker` takes them. If empty: the models in the package, and
+            those of OpenCV's trackers that are installed.
+        peers: Folder with the ONNX files of other trackers, each in a folder of its own.
+        threads: Threads of each tracker's engine.
+
+    Raises:
+        UnknownNameError: If no tracker has a name that was asked for.
+        SiamtrackError: If one that was asked for lacks a file or package.
+        ValueError: If two have the same name.
+    """
+    trackers: dict[str, Tracker] = {}
+    specs: dict[str, str] = {}
+    skipped = []
+    optional = [] if asked else list(OPENCV)
+    if peers is not None:
+        if not peers.is_dir():
+            raise ValueError(f"{peers}: no such folder; it holds {', '.join(PEERS.values())}")
+        optional += [f"{kind}:{peers / folder}" for kind, folder in PEERS.items()]
+    for spec in [*(asked or packaged_names()), *optional]:
+        name, make = open_tracker(spec, threads=threads)
+        if name in trackers:
+            raise ValueError(f"two trackers are called {name!r}: put NAME= in front of one")
+        try:
+            trackers[name], specs[name] = make(), spec
+        except SiamtrackError as reason:
+            if spec not in optional:
+                raise
+            skipped.append(f"{spec}: {reason}")
+    return Chosen(trackers, specs, tuple(skipped))
 
 
 def _check(threads: int, rounds: int, targets: Sequence[int]) -> None:
@@ -109,16 +172,16 @@ def _check(threads: int, rounds: int, targets: Sequence[int]) -> None:
 
 
 @contextlib.contextmanager
-def _clip(source: str, box: ArrayLike | None, frames: int | None) -> Iterator[Clip]:
+def _footage(source: str, box: ArrayLike | None, frames: int | None) -> Iterator[Footage]:
     if source:
-        yield open_clip(source, box, frames)
+        yield open_footage(source, box, frames)
         return
     if box is not None:
         raise ValueError("a box, but no video that it belongs to: give one, or leave out the box")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "clip.mp4"
         first = write_generated(file, max(frames or USUAL, FEWEST))
-        yield replace(open_clip(str(file), first, frames), name="generated clip")
+        yield replace(open_footage(str(file), first, frames), name="generated clip")
 
 
 @contextlib.contextmanager

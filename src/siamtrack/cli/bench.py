@@ -54,9 +54,9 @@ class Bench:
 
     def run(self) -> None:
         """Measure, write the files and print the table."""
+        from siamtrack.benchmark.figures import table
         from siamtrack.benchmark.picture import check_plots, draw, read_accuracy
         from siamtrack.benchmark.run import run_benchmark
-        from siamtrack.benchmark.table import table
 
         self._check_files()
         if self.picture is not None:

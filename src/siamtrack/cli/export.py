@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from siamtrack.core.writing import refuse_existing, write_together
+from siamtrack.core.writing import refuse_existing
 from siamtrack.packages.card import (
+    CARD,
     Card,
     folder_title,
     model_files,
     model_folder,
     read_card,
-    read_graphs,
-    write_card,
 )
-from siamtrack.packages.formats import Source, add_formats, check_formats
+from siamtrack.packages.formats import Source, check_formats, write_formats
+from siamtrack.packages.write import writing
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,9 @@ class Export:
     """Export the second head that a run trained beside the first (`companion` in its config)."""
     batch: int | None = None
     """The only batch size that the graphs take, for engines that want to know; by default any."""
+    license: str | None = None
+    """License of the weights, for the card, such as MIT; a copy keeps that of its model, and for
+    weights of your own it is left open."""
     overwrite: bool = False
     """Replace a model that is there."""
 
@@ -62,21 +64,24 @@ class Export:
             from siamtrack.training.export import export
 
             card = export(
-                self.checkpoint, self.out, name=self.name, formats=self.format, batch=self.batch,
-                companion=self.companion, overwrite=self.overwrite,
-            )  # fmt: skip
+                self.checkpoint,
+                self.out,
+                name=self.name,
+                formats=self.format,
+                batch=self.batch,
+                companion=self.companion,
+                license=self.license,
+                overwrite=self.overwrite,
+            )
         elif self.batch is not None:
             raise ValueError(
                 f"--batch {self.batch}: the graphs of {self.checkpoint} are made already; give the "
                 "checkpoint, or fix their batch with a tool of docs/runtimes.md"
             )
         else:
-            source = model_folder(self.checkpoint)
-            check_formats(self.format, network=False)
-            copy_model(source, self.out, self.name, self.overwrite)
-            card = add_formats(Source(self.out), self.format)
+            card = self._copy(model_folder(self.checkpoint))
         if self.int8:
-            self._quantise(card)
+            self._quantize(card)
         if self.half:
             from siamtrack.packages.half import halve
 
@@ -84,35 +89,28 @@ class Export:
         files = ", ".join(model_files(read_card(self.out)))
         print(f"wrote {self.out} ({files}): load it with --model {self.out}")
 
-    def _quantise(self, card: Card) -> None:
+    def _copy(self, source: Path) -> Card:
+        """Copy a model's folder and add formats."""
+        check_formats(self.format, network=False)
+        refuse_existing(self.out / CARD, self.overwrite, f"{self.out} holds a model", "folder")
+        card = read_card(source)
+        licence = card.licence if self.license is None else self.license
+        card = replace(card, name=self.name or folder_title(self.out), licence=licence)
+        with writing(self.out, card, source) as draft:
+            draft.add(*write_formats(Source(draft.folder), self.format))
+        return draft.card
+
+    def _quantize(self, card: Card) -> None:
         from siamtrack.data.annotations import read_all
         from siamtrack.data.cache import ImageCache
         from siamtrack.data.manifest import Pool
         from siamtrack.data.pairs import PairConfig, PairSampler
-        from siamtrack.packages.quantize import quantise
+        from siamtrack.packages.quantize import quantize
 
         config = PairConfig(template=card.template, search=card.search, area=card.tracker.area)
         sampler = PairSampler(Pool(read_all(self.int8)), config, 0, ImageCache())
-        found = quantise(self.out, sampler.draw)
+        found = quantize(self.out, sampler.draw)
         print(
             f"int8: scores correlate to {found.correlation:.4f} with float32 on {found.pairs} "
             f"pairs, {found.same_peak:.0%} of the peaks stay"
         )
-
-
-def copy_model(source: Path, out: Path, name: str | None, overwrite: bool) -> Card:
-    """Copy a model's folder under another name and return its card.
-
-    Raises:
-        FileExistsError: If `out` holds a model and `overwrite` is not set.
-        WeightsError: If `source` is no whole model.
-    """
-    card = read_card(source)
-    read_graphs(source, card)
-    refuse_existing(out / "card.json", overwrite, f"{out} holds a model", "folder")
-    card = replace(card, name=name or folder_title(out))
-    with write_together(out, "card.json") as folder:
-        for file in model_files(card):
-            shutil.copyfile(source / file, folder / file)
-        write_card(folder, card)
-    return card

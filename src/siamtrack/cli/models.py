@@ -50,9 +50,8 @@ class Models:
         for name, card, size in entries:
             mark = " (default)" if name == DEFAULT else ""
             print(f"{name}{mark}: {card.summary}")
-            print(
-                f"  {size / 1e6:.1f} MB, {card.licence}, patches {card.template}/{card.search} px"
-            )
+            licence = card.licence or "license not stated"
+            print(f"  {size / 1e6:.1f} MB, {licence}, patches {card.template}/{card.search} px")
             print(f"  trained on {card.trained_on}")
             for what, value in card.scores.items():
                 print(f"  {what}: {value:g}")

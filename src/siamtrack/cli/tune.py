@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
 from siamtrack.errors import StaleResultsError
 from siamtrack.evaluation.run import sequence_made
-from siamtrack.packages.card import Model, load_model, model_folder, model_made, write_card
+from siamtrack.packages.card import Model, load_model, model_folder, model_made
+from siamtrack.packages.write import writing
 from siamtrack.tuning import (
     Grid,
     Plan,
@@ -159,16 +159,17 @@ class Tune:
         if self.worker > 0:
             print(f"worker {self.worker} is done; worker 0 judges what was found")
             return
-        from siamtrack.tuning.plots import draw, importance
+        from siamtrack.tuning.optimizer import draw, importance
 
         figures = to_dict(tuned) | {"importance": importance(study), "plan": to_dict(plan)}
         text = json.dumps(figures, indent=1)
         write_text(self.out / "tuned.json", text + "\n", "the study stays")
         draw(study, self.out / "study.png")
         folder = self.out / "model"
-        shutil.copytree(model_folder(self.model), folder, dirs_exist_ok=True)
         name = model.card.name.removesuffix(TUNED) + TUNED
-        write_card(folder, dataclasses.replace(model.card, name=name, tracker=tuned.settings))
+        card = dataclasses.replace(model.card, name=name, tracker=tuned.settings)
+        with writing(folder, card, source=model_folder(self.model)):
+            pass  # the files are those of the model, with another card
         print(text if self.json else as_text(tuned, folder))
 
 

@@ -55,7 +55,7 @@ class ContrastiveLoss(Loss):
         """Return the mean cost of the pairs, shape ().
 
         Args:
-            prediction: Distances D of the pairs, (N,), not negative; see `Siamese.distance`.
+            prediction: Distances D of the pairs, (N,), not negative; see `Network.distance`.
             target: Labels Y of the pairs, (N,), of any dtype: 0 = similar, 1 = dissimilar.
 
         Raises:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from siamtrack.models.tracing import is_traced
+from siamtrack.models.units import is_traced
 
 Form = Literal["auto", "grouped", "matmul"]
 

@@ -16,34 +16,34 @@ from torch import Tensor
 from siamtrack.core.config import from_dict, parse_json, to_dict
 from siamtrack.errors import WeightsError
 from siamtrack.models.convert import convert
-from siamtrack.models.export_graphs import Trackable
-from siamtrack.models.siamese import Siamese
-from siamtrack.models.siamfc import SiamFCConfig, SiamFCTracker
-from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, Network, SiamFCConfig, build_network
 
 STRUCTURE = "structure"
 """Key of the JSON in the file's metadata. Files without it are of another project."""
 
 
-def to_bytes(network: Trackable, original: Mapping[str, Tensor] | None = None) -> bytes:
+def to_bytes(network: Network, original: Mapping[str, Tensor] | None = None) -> bytes:
     """Return the file of a network.
 
     Args:
         network: The network.
-        original: For a `Siamese`, the tensors that it was converted from, which tell its structure.
+        original: For a network of another project, the tensors that it was converted from, which
+            tell its structure.
 
     Raises:
-        ValueError: If a `Siamese` comes without them.
+        ValueError: If such a network comes without them.
     """
-    if isinstance(network, Siamese):
+    if network.config is None:
         if original is None:
-            raise ValueError("a Siamese: expected the tensors that it was converted from")
+            raise ValueError(
+                "a network of another project: expected the tensors that it was converted from"
+            )
         return bytes(save({name: value.contiguous() for name, value in original.items()}))
     weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     return bytes(save(weights, {STRUCTURE: json.dumps(to_dict(network.config))}))
 
 
-def from_bytes(data: bytes, where: str) -> Trackable:
+def from_bytes(data: bytes, where: str) -> Network:
     """Build the network of a file, in eval mode.
 
     Args:
@@ -72,9 +72,8 @@ def _metadata(data: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _build(structure: Any) -> BoxTracker | SiamFCTracker:
+def _build(structure: Any) -> Network:
     if not isinstance(structure, Mapping):
         raise TypeError(f"its structure is {type(structure).__name__}, not an object")
-    if structure.get("kind") == "siamfc":
-        return SiamFCTracker(from_dict(SiamFCConfig, structure))
-    return BoxTracker(from_dict(BoxTrackerConfig, structure))
+    form = SiamFCConfig if structure.get("kind") == "siamfc" else BoxTrackerConfig
+    return build_network(from_dict(form, structure))

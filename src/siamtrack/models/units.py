@@ -6,13 +6,45 @@ the shortcut, and then crops the border cells, which are those that saw the padd
 padding is left out and the shortcut cropped instead: the same cells with the same values, for less
 arithmetic, and batch statistics that never see a padded cell. `crop=False` gives the padded
 units, for comparison.
+
+Below that, what all networks use: channel counts, cropping, initialisation, and whether a network
+is being exported, for then sizes are symbols and no check may look at them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+_tracing = False  # a plain variable, which torch.compile can read
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """Export within this, unless it is to ONNX, which says so itself."""
+    global _tracing
+    before, _tracing = _tracing, True
+    try:
+        yield
+    finally:
+        _tracing = before
+
+
+def is_traced() -> bool:
+    """Return whether a network is being exported.
+
+    Example:
+        >>> with traced():
+        ...     is_traced()
+        True
+        >>> is_traced()
+        False
+    """
+    return _tracing or torch.onnx.is_in_onnx_export()
 
 
 def scaled(channels: int, width: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -12,16 +12,16 @@ from typing import Any, Literal, get_args
 
 from siamtrack.core.config import check_numbers, from_dict, parse_json, to_dict
 from siamtrack.core.files import bytes_of, text_of
-from siamtrack.core.plugins import Plugin, plugins
+from siamtrack.core.registry import Plugin, plugins
 from siamtrack.core.settings import TrackerSettings
-from siamtrack.core.writing import write_whole
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
-from siamtrack.runtimes.exact_int8 import int8_is_exact
-from siamtrack.runtimes.sharing import shared
+from siamtrack.runtimes.choose import shared
+from siamtrack.runtimes.onnx import int8_is_exact
 
 PACKAGED = Path(__file__).parents[1] / "pretrained"
 DEFAULT = "lite"
+CARD = "card.json"
 GRAPHS = ("template", "search")
 INT8 = "search.int8"
 """Name of the search graph in int8, which a model may have beside the one in float32."""
@@ -46,7 +46,7 @@ class Card:
             `template` and `search`, perhaps `search.int8`, and those of further formats, such as
             `search.xml`.
         tracker: Settings chosen for this model.
-        licence: Licence of the weights.
+        licence: Licence of the weights; empty where nobody has said.
         trained_on: Data, and for how long.
         version: Name of these weights, such as `lite-2`: `lite` means the newest in the package,
             a version always the same ones.
@@ -61,7 +61,7 @@ class Card:
     stride: int
     sha256: dict[str, str]
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
-    licence: str = "Apache-2.0"
+    licence: str = ""
     trained_on: str = ""
     version: str = ""
     scores: dict[str, float] = field(default_factory=dict)
@@ -94,7 +94,7 @@ def model_names() -> list[str]:
 
 def packaged_names() -> list[str]:
     """Return the names of the models in the package, the default one first."""
-    names = [path.parent.name for path in PACKAGED.glob("*/card.json")]
+    names = [path.parent.name for path in PACKAGED.glob(f"*/{CARD}")]
     return sorted(names, key=lambda name: (name != DEFAULT, name))
 
 
@@ -112,9 +112,9 @@ def model_folder(name: str | Path) -> Path:
         PluginError: If the model is another package's, and cannot be loaded.
     """
     path = Path(name)
-    if isinstance(name, str) and (PACKAGED / name / "card.json").is_file() and name == path.name:
+    if isinstance(name, str) and (PACKAGED / name / CARD).is_file() and name == path.name:
         return PACKAGED / name
-    if (path / "card.json").is_file():
+    if (path / CARD).is_file():
         return path
     for packaged in packaged_names():
         if read_card(PACKAGED / packaged).version == name:
@@ -134,7 +134,7 @@ def model_folder(name: str | Path) -> Path:
     if plugin is None:
         raise UnknownNameError("model", str(name), model_names())
     folder = plugin.load()
-    if not isinstance(folder, str | PathLike) or not (Path(folder) / "card.json").is_file():
+    if not isinstance(folder, str | PathLike) or not (Path(folder) / CARD).is_file():
         raise PluginError(
             f"model {name!r} of the package {plugin.package} is {folder!r}: expected the path of a "
             "folder with card.json, template.onnx and search.onnx"
@@ -148,18 +148,12 @@ def read_card(folder: Path) -> Card:
     Raises:
         WeightsError: If it is missing or damaged.
     """
-    path = folder / "card.json"
+    path = folder / CARD
     try:
         values: Mapping[str, Any] = parse_json(text_of(path))
         return from_dict(Card, values)
     except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
         raise WeightsError(f"{path} is no model card ({error}); export the model again") from error
-
-
-def write_card(folder: Path, card: Card) -> None:
-    """Write `card.json` into a model's folder."""
-    text = json.dumps(to_dict(card), indent=2) + "\n"
-    write_whole(folder / "card.json", text.encode())
 
 
 def model_files(card: Card) -> list[str]:
@@ -172,6 +166,16 @@ def model_files(card: Card) -> list[str]:
     return [name if name.endswith(OTHERS) else f"{name}.onnx" for name in card.sha256]
 
 
+def file_key(name: str) -> str:
+    """Return what a card calls a file of its model, the inverse of `model_files`.
+
+    Example:
+        >>> file_key("search.onnx"), file_key("search.xml")
+        ('search', 'search.xml')
+    """
+    return name.removesuffix(".onnx")
+
+
 def model_paths(name: str | Path) -> list[Path]:
     """Return the files of a model: its card, and those that the card names.
 
@@ -180,7 +184,7 @@ def model_paths(name: str | Path) -> list[Path]:
         UnknownNameError: As `model_folder`.
     """
     folder = model_folder(name)
-    return [folder / file for file in ("card.json", *model_files(read_card(folder)))]
+    return [folder / file for file in (CARD, *model_files(read_card(folder)))]
 
 
 def folder_title(folder: Path) -> str:
@@ -205,18 +209,23 @@ def read_graphs(
         WeightsError: If a graph is missing or not the one that the card describes.
     """
     template, search = (
-        _read(folder / f"{name}.onnx", card.sha256.get(name))
+        read_file(folder, card, f"{name}.onnx")
         for name in (GRAPHS[0], INT8 if precision == "int8" else GRAPHS[1])
     )
 
     def more(name: str) -> bytes | None:
-        return _read(folder / name, card.sha256[name]) if name in card.sha256 else None
+        return read_file(folder, card, name) if name in card.sha256 else None
 
     return Graphs(template, search, folder, precision, more)
 
 
-def _read(path: Path, sha256: str | None) -> bytes:
-    """Read a file of a model and verify it."""
+def read_file(folder: Path, card: Card, name: str) -> bytes:
+    """Read a file of a model and verify it.
+
+    Raises:
+        WeightsError: If it is missing, or not the one that the card describes.
+    """
+    path, sha256 = folder / name, card.sha256.get(file_key(name))
     try:
         data = bytes_of(path)
     except OSError as error:
@@ -230,11 +239,22 @@ def _read(path: Path, sha256: str | None) -> bytes:
     return data
 
 
-def choose_precision(card: Card, precision: Precision, runtime: str) -> Literal["float32", "int8"]:
+def choose_precision(
+    card: Card,
+    precision: Precision,
+    runtime: str,
+    exact: Callable[[], bool] = int8_is_exact,
+) -> Literal["float32", "int8"]:
     """Return the precision to load.
 
     `auto` takes int8 where the model has it, ONNX Runtime runs it and the processor adds 8-bit
     products exactly; float32 otherwise.
+
+    Args:
+        card: The card of the model.
+        precision: What is asked for.
+        runtime: Registered name of the runtime.
+        exact: Tells whether the processor adds 8-bit products exactly.
 
     Raises:
         WeightsError: If int8 is asked for and the model has none.
@@ -248,7 +268,7 @@ def choose_precision(card: Card, precision: Precision, runtime: str) -> Literal[
             "with `siamtrack export --int8`"
         )
     if precision == "auto":
-        good = INT8 in card.sha256 and runtime == "onnx" and int8_is_exact()
+        good = INT8 in card.sha256 and runtime == "onnx" and exact()
         return "int8" if good else "float32"
     return precision
 

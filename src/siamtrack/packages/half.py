@@ -6,15 +6,13 @@ long as before; the weights themselves are rounded to eleven bits.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from siamtrack.core.writing import write_together
 from siamtrack.errors import MissingExtraError
-from siamtrack.packages.card import GRAPHS, Card, read_card, read_graphs, write_card
+from siamtrack.packages.card import GRAPHS, Card, read_card, read_graphs
+from siamtrack.packages.write import writing
 
 try:
     import onnx
@@ -40,14 +38,10 @@ def halve(folder: str | Path) -> Card:
     folder = Path(folder)
     card = read_card(folder)
     graphs = read_graphs(folder, card)
-    stored = {name: half_weights(getattr(graphs, name)) for name in GRAPHS}
-    digests = {name: hashlib.sha256(graph).hexdigest() for name, graph in stored.items()}
-    card = replace(card, sha256=card.sha256 | digests)
-    with write_together(folder, "card.json") as part:  # graphs and hashes belong together
-        for name, graph in stored.items():
-            (part / f"{name}.onnx").write_bytes(graph)
-        write_card(part, card)
-    return card
+    with writing(folder, card, source=folder) as draft:
+        for name in GRAPHS:
+            draft.put(f"{name}.onnx", half_weights(getattr(graphs, name)))
+    return draft.card
 
 
 def half_weights(graph: bytes) -> bytes:

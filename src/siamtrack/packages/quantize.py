@@ -8,24 +8,22 @@ https://arxiv.org/abs/1712.05877). The template graph runs once a target and sta
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from siamtrack.core.writing import write_together
+from siamtrack.core.images import Image
 from siamtrack.errors import MissingExtraError, WeightsError
-from siamtrack.packages.card import INT8, read_card, read_graphs, write_card
+from siamtrack.packages.card import INT8, read_card, read_graphs
+from siamtrack.packages.write import writing
 from siamtrack.runtimes.base import Floats, Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
-
-if TYPE_CHECKING:
-    from siamtrack.data.pairs import Pair
 
 try:
     import onnx
@@ -38,6 +36,17 @@ LEAST_SAME_PEAK = 0.8
 """Least share of responses whose peak stays within one cell of where it is in float32."""
 LEAST_CORRELATION = 0.9
 """Least correlation between the scores of int8 and float32."""
+
+
+class Pair(Protocol):
+    """What is used of a pair of training data, see `siamtrack.data.pairs.Pair`."""
+
+    @property
+    def template(self) -> Image: ...  # noqa: D102
+    @property
+    def size(self) -> NDArray[Any]: ...  # noqa: D102
+    @property
+    def search(self) -> Image: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Agreement:
     presence: float
 
 
-def quantise(
+def quantize(
     folder: str | Path, draw: Callable[[int], Pair], pairs: int = 96, compare: int = 64
 ) -> Agreement:
     """Add `search.int8.onnx` to a model's folder and name it in the card.
@@ -76,8 +85,8 @@ def quantise(
     card = read_card(folder)
     plain = read_graphs(folder, card)
     runtime = OnnxRuntime(plain)
-    feeds = (_feed(runtime, draw(index), card.template, card.search) for index in range(pairs))
-    graph = _static_int8(plain.search, feeds)
+    feeds = (feed_of(runtime, draw(index), card.template, card.search) for index in range(pairs))
+    graph = static_int8(plain.search, feeds)
     small = OnnxRuntime(Graphs(plain.template, graph, folder))
     others = (draw(pairs + index) for index in range(compare))
     agreement = _compare(runtime, small, others, card.template, card.search)
@@ -87,15 +96,18 @@ def quantise(
             f"{agreement.correlation:.3f} with float32 and {agreement.same_peak:.0%} of the peaks "
             f"stay (at least {LEAST_CORRELATION} and {LEAST_SAME_PEAK:.0%} expected); keep float32"
         )
-    digest = hashlib.sha256(graph).hexdigest()
-    with write_together(folder, "card.json") as part:  # a graph and its hash belong together
-        (part / f"{INT8}.onnx").write_bytes(graph)
-        write_card(part, replace(card, sha256=card.sha256 | {INT8: digest}))
+    with writing(folder, card, source=folder) as draft:
+        draft.put(f"{INT8}.onnx", graph)
     logging.getLogger(__name__).info("int8 of %s: %s", card.name, asdict(agreement))
     return agreement
 
 
-def _feed(runtime: OnnxRuntime, pair: Pair, template: int, search: int) -> dict[str, Any]:
+def feed_of(runtime: OnnxRuntime, pair: Pair, template: int, search: int) -> dict[str, Any]:
+    """Return what the search graph of a model gets for a pair.
+
+    Raises:
+        ValueError: If the sides of the pair are not these.
+    """
     sides = (pair.template.shape[0], pair.search.shape[0])
     if sides != (template, search):
         raise ValueError(
@@ -105,7 +117,9 @@ def _feed(runtime: OnnxRuntime, pair: Pair, template: int, search: int) -> dict[
     return {"kernel": runtime.embed(pair.template[None], size), "search": pair.search[None]}
 
 
-def _static_int8(graph: bytes, feeds: Iterator[dict[str, Any]]) -> bytes:
+def static_int8(graph: bytes, feeds: Iterator[dict[str, Any]]) -> bytes:
+    """Return an ONNX graph in int8, calibrated on what it is fed."""
+
     class Feeds(quantization.CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
             return next(feeds, None)
@@ -117,16 +131,19 @@ def _static_int8(graph: bytes, feeds: Iterator[dict[str, Any]]) -> bytes:
         model = onnx.load(str(prepared))
         constants = {item.name for item in model.graph.initializer}
         # a correlation with the target's kernel is a convolution too, but has no fixed weights
-        dynamic = [
-            node.name for node in model.graph.node
-            if node.op_type == "Conv" and node.input[1] not in constants
-        ]  # fmt: skip
+        convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+        dynamic = [node.name for node in convolutions if node.input[1] not in constants]
         quantization.quantize_static(
-            str(prepared), str(small), Feeds(), quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Clip", "Relu", "Add", "MaxPool"], per_channel=True,
-            activation_type=quantization.QuantType.QUInt8, nodes_to_exclude=dynamic,
+            str(prepared),
+            str(small),
+            Feeds(),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Clip", "Relu", "Add", "MaxPool"],
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
-        )  # fmt: skip
+            nodes_to_exclude=dynamic,
+        )
         model = onnx.load(str(small))
     _take_pixels_as_they_are(model)
     return bytes(model.SerializeToString())
@@ -136,7 +153,7 @@ def _take_pixels_as_they_are(model: Any) -> None:
     """Let the first convolution read the uint8 pixels, in place.
 
     (pixel - mean) / deviation is what DequantizeLinear computes with deviation and mean as scale
-    and zero point, so casting, subtracting, dividing and quantising again are not needed. Graphs
+    and zero point, so casting, subtracting, dividing and quantizing again are not needed. Graphs
     that do something else with their pixels are left as they are.
     """
     graph = model.graph
@@ -194,7 +211,7 @@ def _compare(
     scores: tuple[list[Floats], list[Floats]] = ([], [])
     peaks, presences = [], []
     for pair in pairs:
-        feed = _feed(plain, pair, template, search)
+        feed = feed_of(plain, pair, template, search)
         one, other = (runtime.respond(feed["kernel"], feed["search"]) for runtime in (plain, small))
         scores[0].append(one.score.ravel())
         scores[1].append(other.score.ravel())
@@ -206,9 +223,11 @@ def _compare(
     # a graph that lost everything says the same everywhere
     alive = wide.std() > 0 and narrow.std() > 0
     return Agreement(
-        len(peaks), float(np.corrcoef(wide, narrow)[0, 1]) if alive else 0.0,
-        float(np.mean(peaks)), float(np.mean(presences)) if presences else 0.0,
-    )  # fmt: skip
+        pairs=len(peaks),
+        correlation=float(np.corrcoef(wide, narrow)[0, 1]) if alive else 0.0,
+        same_peak=float(np.mean(peaks)),
+        presence=float(np.mean(presences)) if presences else 0.0,
+    )
 
 
 def _peak(score: Floats) -> tuple[int, int]:

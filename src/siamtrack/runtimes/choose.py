@@ -1,18 +1,21 @@
-"""Which runtime, and how many threads."""
+"""Which runtime, how many threads, and one network for all trackers of a process."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Hashable
+from weakref import WeakValueDictionary
 
 from siamtrack.core.config import shown
-from siamtrack.runtimes.base import RUNTIMES
+from siamtrack.runtimes.base import RUNTIMES, Runtime
 
 AUTO = "auto"
 MOST_THREADS = 4096
 """No processor has more; engines end the process over numbers that are absurd."""
 
 logger = logging.getLogger(__name__)
+_alive: WeakValueDictionary[Hashable, Runtime] = WeakValueDictionary()
 
 
 def runtime_names() -> list[str]:
@@ -67,5 +70,31 @@ def check_threads(threads: int) -> None:
     if threads > cores():
         logger.warning(
             "%d threads, but this process may use %d core(s): that is slower than %d thread(s); "
-            "give fewer, or 0 to let the runtime choose", threads, cores(), cores(),
-        )  # fmt: skip
+            "give fewer, or 0 to let the runtime choose",
+            threads,
+            cores(),
+            cores(),
+        )
+
+
+def shared(key: Hashable, make: Callable[[], Runtime]) -> Runtime:
+    """Return the runtime that is in use under `key`, or a new one.
+
+    Sixteen trackers with a network each take six times the memory of sixteen that share one, and
+    several times as long: the waiting threads of one engine hold the cores that the next one needs.
+
+    It lives as long as a tracker that uses it. Only runtimes that say they may be called from many
+    threads at once, with an attribute `shareable`, are shared. A forked process makes its own: the
+    threads of an engine do not come along. Two threads that load at the same time may get one each.
+
+    Args:
+        key: All that the runtime depends on: engine, threads, hashes of its files.
+        make: Returns a new one.
+    """
+    place = (os.getpid(), key)
+    runtime = _alive.get(place)
+    if runtime is None:
+        runtime = make()
+        if getattr(runtime, "shareable", False):
+            _alive[place] = runtime
+    return runtime

@@ -20,7 +20,8 @@ from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
 from siamtrack.runtimes.graph import Feed, GraphRuntime, Input
 
 if TYPE_CHECKING:
-    from siamtrack.models.export_graphs import Half, Trackable
+    from siamtrack.models.graphs import Half
+    from siamtrack.models.network import Network
 
 FILE = "network.safetensors"
 
@@ -42,14 +43,14 @@ class TorchRuntime(GraphRuntime):
 
     def __init__(
         self,
-        network: Trackable,
+        network: Network,
         threads: int = 0,
         *,
         compiled: bool = False,
         bfloat16: bool = False,
         where: Path | str = "the network",
     ) -> None:
-        from siamtrack.models.export_graphs import split
+        from siamtrack.models.graphs import split
 
         halves = [_Module(half, threads, compiled, bfloat16) for half in split(network)]
         super().__init__(halves[0], halves[1], where)

@@ -10,8 +10,7 @@ from typing import Any, Literal
 from siamtrack.core.config import check_numbers, from_dict, to_dict
 from siamtrack.core.registry import Registry
 from siamtrack.data.pairs import PairConfig
-from siamtrack.models.siamfc import SiamFCConfig
-from siamtrack.models.tracking import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, Network, SiamFCConfig, build_network
 
 
 @dataclass(frozen=True)
@@ -178,6 +177,15 @@ class TrainConfig:
                 f"pairs of {sides[0]} and {sides[1]} pixels for a model of {self.model.template} "
                 f"and {self.model.search}: give pairs.template and pairs.search those of the model"
             )
+
+    def network(self) -> Network:
+        """Build the network of the run, with random weights.
+
+        Raises:
+            UnknownNameError: If there is no such backbone or head.
+            ValueError: If the backbone does not fit the structure.
+        """
+        return build_network(self.model, self.companion)
 
 
 def rate_factor(step: int, config: TrainConfig) -> float:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from siamtrack.core.boundary import surface
 from siamtrack.core.settings import TrackerSettings
-from siamtrack.core.writing import refuse_existing, write_together
+from siamtrack.core.writing import refuse_existing
 from siamtrack.errors import MissingExtraError, WeightsError
-from siamtrack.packages.card import GRAPHS, Card, folder_title, write_card
-from siamtrack.packages.formats import Source, add_formats, check_formats
+from siamtrack.packages.card import CARD, GRAPHS, Card, folder_title
+from siamtrack.packages.formats import Source, check_formats, write_formats
+from siamtrack.packages.write import card_of, writing
 
 try:
     import torch
@@ -20,15 +20,13 @@ try:
 except ImportError as error:  # pragma: no cover
     raise MissingExtraError("export", "torch", "train") from error
 
-from siamtrack.models.export_graphs import Trackable, sides_of, split
-from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.siamese import Siamese
-from siamtrack.models.tracking import BoxTracker, parted
-from siamtrack.packages.graph_file import write_graph
+from siamtrack.models.graphs import split, write_graph
+from siamtrack.models.network import Network, parted
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
-from siamtrack.training.monitor import default_settings
-from siamtrack.training.objectives import Network, build_network
+
+FOREIGN_LICENCE = "that of its project"
+"""What the card of another project's weights says where nobody knows better."""
 
 
 def read_checkpoint(path: Path) -> tuple[Network, TrainConfig]:
@@ -43,7 +41,7 @@ def read_checkpoint(path: Path) -> tuple[Network, TrainConfig]:
     state = checkpoints.read(path)
     config = checkpoints.config_of(state)
     try:
-        model = build_network(config)
+        model = config.network()
         model.load_state_dict(state["average"])
     except (LookupError, RuntimeError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} is no whole checkpoint of siamtrack ({error})") from error
@@ -62,6 +60,7 @@ def export(
     formats: Sequence[str] = (),
     batch: int | None = None,
     companion: bool = False,
+    license: str | None = None,
     overwrite: bool = False,
 ) -> Card:
     """Write the model folder of a checkpoint.
@@ -76,9 +75,10 @@ def export(
         trained_on: Data and time, for the card.
         tracker: Settings of the tracker; those that this kind of model starts from otherwise.
         formats: Names in `siamtrack.packages.formats.FORMATS` to write beside ONNX.
-        companion: Export the second head, which the run trained beside the first.
         batch: The only batch size that the graphs take, for engines that want to know; any
             otherwise.
+        companion: Export the second head, which the run trained beside the first.
+        license: Licence of the weights, for the card; left open otherwise.
         overwrite: Whether an existing card may be replaced.
 
     Raises:
@@ -93,47 +93,48 @@ def export(
     check_formats(formats, network=True)
     if batch is not None and batch < 1:
         raise ValueError(f"batch {batch}: expected a number from 1, or none for any")
-    refuse_existing(out / "card.json", overwrite, f"{out} holds a model", "folder")
-    model: Trackable
+    refuse_existing(out / CARD, overwrite, f"{out} holds a model", "folder")
+
+    # read the network: of a run of ours, or of another project
     original: dict[str, Tensor] | None = None
     try:
         checkpoints.read(Path(checkpoint))
     except WeightsError as error:
         model, original = _foreign(Path(checkpoint), error)
-        trained, licence = "", "that of its project"
+        trained, known = "", FOREIGN_LICENCE
     else:
         model, config = read_checkpoint(Path(checkpoint))
         if companion:
-            if config.companion is None or not isinstance(model, BoxTracker):
+            if config.companion is None:
                 raise ValueError(f"{checkpoint} was trained without a companion head")
             model = parted(model, config.companion)
-        tracker = tracker or replace(default_settings(model), area=config.pairs.area)
-        trained = f"{config.steps} steps of {config.batch} pairs"
-        licence = "Apache-2.0"
-    template, search = sides_of(model)
-    with write_together(out, "card.json") as folder:
-        _write_graphs(model, folder, batch)
-        sha256 = {
-            which: hashlib.sha256((folder / f"{which}.onnx").read_bytes()).hexdigest()
-            for which in GRAPHS
-        }
-        card = Card(
-            name=name or folder_title(out),
-            summary=summary,
-            kind="box" if isinstance(model, BoxTracker) else "response",
-            template=template,
-            search=search,
-            stride=model.backbone.stride,
-            sha256=sha256,
-            tracker=tracker or default_settings(model),
-            licence=licence,
-            trained_on=trained_on or trained,
-        )
-        write_card(folder, card)
-        return add_formats(Source(folder, model, original, batch), formats)
+        tracker = tracker or replace(model.own_head.settings, area=config.pairs.area)
+        trained, known = f"{config.steps} steps of {config.batch} pairs", ""
+
+    # write its graphs, further formats and the card
+    card = replace(
+        card_of(model, name or folder_title(out), tracker),
+        summary=summary,
+        licence=known if license is None else license,
+        trained_on=trained_on or trained,
+    )
+    with writing(out, card) as draft:
+        for graph, half in zip(GRAPHS, split(model), strict=True):
+            names = [*half.inputs, *half.outputs]
+            write_graph(
+                half.module,
+                tuple(torch.cat([part] * (batch or 1)) for part in half.example),
+                draft.folder / f"{graph}.onnx",
+                inputs=half.inputs,
+                outputs=half.outputs,
+                free=None if batch else {each: {0: "batch"} for each in names},
+            )
+            draft.add(f"{graph}.onnx")
+        draft.add(*write_formats(Source(draft.folder, model, original, batch), formats))
+    return draft.card
 
 
-def _foreign(path: Path, reason: WeightsError) -> tuple[Siamese, dict[str, Tensor]]:
+def _foreign(path: Path, reason: WeightsError) -> tuple[Network, dict[str, Tensor]]:
     """Convert a SiamFC of another project, and return its own tensors as well."""
     from siamtrack.models.convert import convert, read_tensors
 
@@ -141,20 +142,4 @@ def _foreign(path: Path, reason: WeightsError) -> tuple[Siamese, dict[str, Tenso
         model, _ = convert(path)
     except WeightsError as error:
         raise WeightsError(f"{reason}; and of no other project: {error}") from error
-    if not isinstance(model.head, SiamFCHead):
-        raise WeightsError(
-            f"{path} is a {type(model.head).__name__} of another project: trackers here read the "
-            "box head and SiamFC's response, so that only SiamFC can be exported"
-        )
     return model, read_tensors(path)
-
-
-def _write_graphs(network: Trackable, out: Path, batch: int | None) -> None:
-    """Export both halves; batch statistics are folded into the convolutions."""
-    for name, half in zip(GRAPHS, split(network), strict=True):
-        names = [*half.inputs, *half.outputs]
-        write_graph(
-            half.module, tuple(torch.cat([part] * (batch or 1)) for part in half.example),
-            out / f"{name}.onnx", inputs=half.inputs, outputs=half.outputs,
-            free=None if batch else {name: {0: "batch"} for name in names},
-        )  # fmt: skip

@@ -26,7 +26,6 @@ from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.loop import train
 from siamtrack.training.monitor import Watch, live_model, track_sequences
-from siamtrack.training.objectives import build_network
 
 SHORTEST = 5
 """Frames that a held-out part needs; shorter videos are trained on whole."""
@@ -119,7 +118,7 @@ def fine_tune_config(
     300 steps of 16 pairs at a tenth of the rate, most of them from videos; the last third of the
     backbone's stages trains, and batch statistics stay frozen.
     """
-    stages = len(build_network(before).backbone.stages())
+    stages = len(before.network().backbone.stages())
     # own videos are few: more of their pairs, and no teacher
     config = replace(
         before, initial=initial, teacher="", pretrained="", steps=300, batch=16,
@@ -214,7 +213,7 @@ def fine_tune(
     config = fine_tune_config(checkpoints.config_of(state), str(checkpoint), changes)
     rest, ends = hold_out(entries, share)
     _check_frames(ends)
-    network = build_network(config)
+    network = config.network()
     network.load_state_dict(state["average"])
     before = _scores(live_model(network), ends)
     path = train(config, PairSampler(Pool(rest), config.pairs, config.seed), out, watch=watch)

@@ -22,13 +22,12 @@ from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.ciresnet import CIResNet
 from siamtrack.models.backbones.imagenet import load_resnet50
 from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
-from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig, fold_norms
+from siamtrack.models.network import Network, build_network, fold_norms
 from siamtrack.training import checkpoint
 from siamtrack.training.batches import Batch, batches, collate
 from siamtrack.training.config import TrainConfig, rate_factor, trained_stages
 from siamtrack.training.distributed import Ranks, join, sync_norms
 from siamtrack.training.monitor import Log, Watch, live_model
-from siamtrack.training.objectives import Network, build_network, objective
 from siamtrack.training.speed import (
     FrozenFront,
     Preparation,
@@ -99,7 +98,7 @@ def _train(
     stages = list(model.backbone.stages())
     average = copy_of(model)
     optimiser = build_optimiser(config, model, teacher)
-    learn = objective(model, config)
+    learn = model.objective(config)
 
     # Resume: the state that an earlier part of this run has saved
     first = 0
@@ -145,7 +144,7 @@ def _train(
             if lesson is None:
                 template, search = template.float(), search.float()
             with nullcontext() if lesson is None else half, ranks.counts_of_the_batch():
-                parts = learn(template, search, batch)
+                parts = learn(template, search, batch, lesson)
             loss = parts["loss"]
             if teacher is not None:
                 seen = given if lesson is None else lesson
@@ -200,7 +199,7 @@ def start(config: TrainConfig) -> tuple[Network, Learned | None]:
     Raises:
         WeightsError: If these do not fit.
     """
-    model = build_network(config)
+    model = config.network()
     teacher: Learned | None = None
     if config.teacher and config.prepare:
         teacher = Learned(model.backbone.channels, TAUGHT_CHANNELS)
@@ -218,7 +217,7 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
     Raises:
         WeightsError: If the weights do not fit.
     """
-    folded = getattr(config.model, "folded", False)
+    folded = config.model.folded
     if config.initial:
         before = checkpoint.read(Path(config.initial))
         if not config.backbone_only:
@@ -232,14 +231,13 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
             if teacher is not None and before.get("teacher"):
                 teacher.load_state_dict(before["teacher"])
             return
-        other = build_network(checkpoint.config_of(before))
+        other = checkpoint.config_of(before).network()
         other.load_state_dict(before["average"])
         backbone = other.backbone
     elif config.pretrained or config.imagenet:
         # Those weights are of a backbone whose norms have not been folded
-        backbone = model.backbone
-        if isinstance(config.model, BoxTrackerConfig) and folded:
-            backbone = BoxTracker(replace(config.model, folded=False)).backbone
+        plain = build_network(replace(config.model, folded=False)) if folded else model
+        backbone = plain.backbone
         if config.pretrained and not isinstance(backbone, CIResNet):
             raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
         if isinstance(backbone, CIResNet) and config.pretrained:

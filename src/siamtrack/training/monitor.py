@@ -13,23 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from siamtrack.core.images import Image
-from siamtrack.core.settings import SIAMFC, TrackerSettings
 from siamtrack.core.writing import append, naming, write_whole
 from siamtrack.data.sequence import Dataset, Frames, Sequence
 from siamtrack.errors import MissingExtraError
 from siamtrack.evaluation.run import run_tracker
 from siamtrack.evaluation.scores import score_sequence
-from siamtrack.models.tracking import BoxTracker
-from siamtrack.packages.card import Card, Model
+from siamtrack.models.network import Network
+from siamtrack.packages.card import Model
+from siamtrack.packages.write import card_of
 from siamtrack.runtimes.torch import TorchRuntime
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training.batches import Batch
 from siamtrack.training.config import TrainConfig
-from siamtrack.training.objectives import Network
 from siamtrack.training.pictures import answers, write_picture
 
 logger = logging.getLogger(__name__)
@@ -220,11 +219,6 @@ def _board(out: Path) -> Any:
     return SummaryWriter(str(out))
 
 
-def default_settings(network: nn.Module) -> TrackerSettings:
-    """Return the tracker settings that a kind of network starts from."""
-    return TrackerSettings() if isinstance(network, BoxTracker) else SIAMFC
-
-
 def live_model(network: Network, weights: Mapping[str, Tensor] | None = None) -> Model:
     """Return a model that `SiamTracker` takes, from a network that need not be exported.
 
@@ -236,17 +230,7 @@ def live_model(network: Network, weights: Mapping[str, Tensor] | None = None) ->
     if weights is not None:
         twin.load_state_dict(dict(weights))
     twin.eval()
-    card = Card(
-        name="training",
-        summary="",
-        kind="box" if isinstance(twin, BoxTracker) else "response",
-        template=twin.config.template,
-        search=twin.config.search,
-        stride=twin.backbone.stride,
-        sha256={},
-        tracker=default_settings(twin),
-    )
-    return Model(card, TorchRuntime(twin))
+    return Model(card_of(twin, "training"), TorchRuntime(twin))
 
 
 class FirstFrames:

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from siamtrack.core.files import bytes_of
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import MissingExtraError
-from siamtrack.packages.graph_file import write_graph
+from siamtrack.models.graphs import write_graph
+from siamtrack.models.network import Network
 from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training.batches import Batch, Prepared
-from siamtrack.training.objectives import Network
 
 Floats = NDArray[np.float32]
 
@@ -102,7 +102,7 @@ class FrozenFront:
             raise ValueError("frozen stages run in ONNX Runtime on the CPU: set frozen to 'torch'")
         was = network.training
         network.eval()
-        side = network.config.template
+        side = network.sides[0]
         probe = torch.rand(1, 3, side, side) * 255
         everything = len(list(network.backbone.stages()))
         with torch.no_grad():
@@ -110,7 +110,7 @@ class FrozenFront:
         network.train(was)
         if whole.shape != parts.shape or not torch.allclose(whole, parts, rtol=1e-4, atol=1e-5):
             raise ValueError(
-                f"backbone {type(network.backbone).__name__} is not the sequence of its stages, so "
+                f"{type(network.backbone).__name__} is not the sequence of its stages, so "
                 "that a part of it cannot run elsewhere: set frozen to 'torch'"
             )
 
@@ -208,7 +208,7 @@ class Preparation:
     ) -> None:
         self._frozen, self._teacher, self._fronts = frozen, teacher, list[Engine]()
         with tempfile.TemporaryDirectory() as folder:
-            for side in (network.config.template, network.config.search):
+            for side in network.sides:
                 file = Path(folder) / f"front{side}.onnx"
                 picture = torch.zeros(1, side, side, 3, dtype=torch.uint8)
                 front = Front(network, frozen).eval()

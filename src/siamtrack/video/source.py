@@ -114,6 +114,7 @@ class VideoSource:
         fps: Frames per second of the source, before the stride; None if unknown.
         size: Width and height of the frames in pixels, upright; None if unknown before the first.
         live: Whether it is a camera or a live stream.
+        span: The frames that are taken of it.
     """
 
     def __init__(self, reader: Reader, span: Span | None = None, *, latest: bool = False) -> None:
@@ -127,7 +128,7 @@ class VideoSource:
         self.size = reader.size
         self.live = reader.live
         self._reader = reader
-        self._span = span or Span()
+        self.span = span or Span()
         self._latest = latest
         self._dropped = 0
         self._newest: Newest[Frame] | None = None
@@ -141,7 +142,7 @@ class VideoSource:
         Where a file does not state it (Matroska, WebM), it is estimated from the duration.
         """
         total = self._reader.total
-        return None if total is None else self._span.count(total)
+        return None if total is None else self.span.count(total)
 
     @property
     def dropped(self) -> int:
@@ -175,14 +176,14 @@ class VideoSource:
 
     def _all_frames(self) -> Generator[Frame, None, None]:
         empty = True
-        for frame in self._reader.frames(self._span):
+        for frame in self._reader.frames(self.span):
             empty = False
             yield frame
         if empty:
             raise VideoError(
-                f"{self.name} has no frame {self._span.start}: it ended before; "
+                f"{self.name} has no frame {self.span.start}: it ended before; "
                 "choose an earlier start"
-                if self._span.start
+                if self.span.start
                 else f"{self.name} gives no frame: expected at least one"
             )
 

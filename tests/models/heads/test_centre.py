@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.models.heads.centre import CentreHead
+from siamtrack.models.heads.box import CenterHead
 
 from ..exporting import export, run
 
@@ -16,7 +16,7 @@ CHANNELS, TEMPLATE, STRIDE, WIDTH = 6, 5, 16, 8
 
 def build(depth=2, dtype=torch.float32):
     torch.manual_seed(0)
-    head = CentreHead(CHANNELS, TEMPLATE, STRIDE, WIDTH, depth)
+    head = CenterHead(CHANNELS, TEMPLATE, STRIDE, WIDTH, depth)
     for module in head.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean, std=0.1)

@@ -5,7 +5,7 @@ import torch
 
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.heads import HEADS, MultiRPNHead
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 from ..exporting import export, run
 
@@ -71,7 +71,7 @@ def test_it_serves_a_siamese_network():
     torch.manual_seed(0)
     backbone = BACKBONES["mobilenetv2"](width=0.25)
     head = HEADS["siamrpn_multi"](backbone.channels, 15, 8, splits=backbone.splits, hidden=8)
-    scores, _ = Siamese(backbone, head).eval()(
+    scores, _ = Network(backbone, head).eval()(
         torch.randn(2, 3, 127, 127), torch.randn(2, 3, 255, 255)
     )
     assert scores.shape == (2, 2, 5, 25, 25)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.heads import HEADS, DepthwiseRPNHead, UpChannelRPNHead
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 from ..exporting import export, run
 
@@ -141,7 +141,7 @@ def test_registered_heads_serve_a_siamese_network(name):
     backbone = BACKBONES["ciresnet22"](width=0.125)
     options = {} if name == "siamfc" else {"hidden": 8}
     head = HEADS[name](backbone.channels, 5, backbone.stride, **options)
-    model = Siamese(backbone, head).eval()
+    model = Network(backbone, head).eval()
     template, search = torch.randn(2, 3, 127, 127), torch.randn(2, 3, 255, 255)
     results = model(template, search)
     again = model.respond(model.kernel(template), search)
@@ -149,4 +149,4 @@ def test_registered_heads_serve_a_siamese_network(name):
         assert result.shape[-2:] == (17, 17)
         assert torch.equal(result, same)
     with pytest.raises(ValueError, match="no head"):
-        Siamese(backbone).kernel(template)
+        Network(backbone).kernel(template)

@@ -14,7 +14,7 @@ from siamtrack.models.backbones import (
     mobile,
     mobilenetv2,
 )
-from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone
 
 __all__ = [
     "BACKBONES",

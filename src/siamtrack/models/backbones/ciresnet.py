@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from siamtrack.models.backbones.base import BACKBONES, Backbone, layer_arithmetic
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arithmetic
 from siamtrack.models.units import CIRUnit, Stem, initialise, scaled
 
 

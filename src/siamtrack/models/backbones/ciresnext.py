@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from siamtrack.models.backbones.base import BACKBONES, Backbone, layer_arithmetic
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arithmetic
 from siamtrack.models.units import CIRNeXtUnit, Stem, initialise, scaled
 
 

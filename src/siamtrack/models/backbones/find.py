@@ -9,7 +9,7 @@ from types import ModuleType
 
 from torch import nn
 
-from siamtrack.models.backbones.base import BACKBONES
+from siamtrack.models.backbones.backbone import BACKBONES
 
 
 def build_backbone(name: str, width: float = 1.0) -> nn.Module:

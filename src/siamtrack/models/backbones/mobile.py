@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.errors import MissingExtraError, WeightsError
-from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone
 from siamtrack.models.units import crop_border, scaled
 
 # (expansion, kernel, stride, output channels, repeats) of EfficientNet-Lite0, first five stages

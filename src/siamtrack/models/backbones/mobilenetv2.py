@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from siamtrack.models.backbones.base import BACKBONES, Backbone
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone
 
 # (expansion, channels, blocks, stride, dilation of the first block, dilation of the others)
 STAGES = (

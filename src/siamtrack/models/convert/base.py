@@ -12,7 +12,7 @@ from siamtrack.core.registry import Registry
 from siamtrack.errors import WeightsError
 from siamtrack.models.convert.matching import Report, match
 from siamtrack.models.convert.read import read_tensors, state_of
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 State = Mapping[str, Tensor]
 
@@ -35,7 +35,7 @@ class Layout:
         """Say whether a state dict is of this layout."""
         raise NotImplementedError
 
-    def build(self, state: State) -> Siamese:
+    def build(self, state: State) -> Network:
         """Build the network that the shapes in the state dict tell of, with any weights.
 
         Raises:
@@ -54,7 +54,7 @@ LAYOUTS: Registry[Layout] = Registry("checkpoint layout")
 
 def convert(
     checkpoint: str | Path | Mapping[str, Any], layout: str | None = None, strict: bool = True
-) -> tuple[Siamese, Report]:
+) -> tuple[Network, Report]:
     """Turn a checkpoint of another project into a network of ours.
 
     Args:

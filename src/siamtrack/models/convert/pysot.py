@@ -12,7 +12,7 @@ from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.backbones.mobilenetv2 import MobileNetV2
 from siamtrack.models.convert.base import LAYOUTS, Layout, State
 from siamtrack.models.heads import DepthwiseRPNHead, MultiRPNHead
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 LEGACY = {0: (1, 0), 1: (1, 1), 4: (2, 0), 5: (2, 1), 8: (3, 0), 9: (3, 1), 11: (4, 0), 12: (4, 1),
           14: (5, 0), 15: (5, 1)}  # fmt: skip
@@ -33,14 +33,14 @@ class AlexNetLayout(Layout):
         """Know it by its first convolution."""
         return self._first(state) is not None
 
-    def build(self, state: State) -> Siamese:
+    def build(self, state: State) -> Network:
         """Read width and hidden channels from the shapes."""
         first = self._first(state)
         if first is None:
             raise KeyError("backbone.features.0.weight")
         backbone = AlexNet(state[first].shape[0] / 96, groups=1, last_norm=True, eps=1e-5)
         hidden = state["rpn_head.cls.conv_kernel.0.weight"].shape[0]
-        return Siamese(backbone, DepthwiseRPNHead(backbone.channels, 6, 8, hidden=hidden))
+        return Network(backbone, DepthwiseRPNHead(backbone.channels, 6, 8, hidden=hidden))
 
     def rename(self, name: str) -> str | None:
         """Give our names for the layers of AlexNet and the head."""
@@ -67,12 +67,12 @@ class MobileLayout(Layout):
         """Know it by its inverted residuals."""
         return "backbone.layer1.0.conv.0.weight" in state
 
-    def build(self, state: State) -> Siamese:
+    def build(self, state: State) -> Network:
         """Read the width from the last stage, and the hidden channels."""
         backbone = MobileNetV2(state["backbone.layer7.0.conv.6.weight"].shape[0] / 320)
         hidden = state["neck.downsample2.downsample.0.weight"].shape[0]
         head = MultiRPNHead(backbone.channels, 15, 8, splits=backbone.splits, hidden=hidden)
-        return Siamese(backbone, head)
+        return Network(backbone, head)
 
     def rename(self, name: str) -> str | None:
         """Give our names for the stages, the necks and the heads."""

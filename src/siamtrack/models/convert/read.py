@@ -1,16 +1,18 @@
-"""Read tensors, and nothing but tensors, from a checkpoint file."""
+"""Read tensors, and nothing but tensors, from a checkpoint file: nothing in it is ever run."""
 
 from __future__ import annotations
 
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from siamtrack.errors import WeightsError
-from siamtrack.models.reading import load_tensors
 
 INSIDE = ("state_dict", "model_state_dict", "model")  # where checkpoints keep their weights
 PREFIX = "module."  # put before every name by torch's wrappers for several GPUs
@@ -80,3 +82,27 @@ def state_of(content: Any, where: str = "the checkpoint") -> dict[str, Tensor]:
     if all(name.startswith(PREFIX) for name in state):
         state = {name[len(PREFIX) :]: value for name, value in state.items()}
     return state
+
+
+def load_tensors(path: Path) -> Any:
+    """Return the tensors, numbers and containers in a file of `torch.save`, on the CPU.
+
+    `torch.save` stores and never compresses, so that nothing in a file is larger than the file; a
+    file with compressed parts is of another hand and could fill the memory.
+
+    Raises:
+        UnpicklingError: If the file holds other objects, which loading would run as code.
+        ValueError: If parts of it are compressed.
+        Exception: Whatever torch raises on damaged files.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for part in archive.infolist():
+                if part.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(
+                        f"{part.filename} is compressed, as torch.save never writes it"
+                    )
+    with warnings.catch_warnings():
+        # what it cannot read it refuses, so that there is nothing to warn of
+        warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True)

@@ -15,7 +15,7 @@ from siamtrack.models.backbones.ciresnext import CIResNeXt
 from siamtrack.models.convert.base import LAYOUTS, Layout, State
 from siamtrack.models.heads import SiamFCHead, UpChannelRPNHead
 from siamtrack.models.heads.anchors import RATIOS
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 BODY, HEAD = "features.features.", "connect_model."
 STEM = {"conv1": "conv1", "bn1": "bn1", "conv0": "conv1", "bn0": "bn1"}
@@ -56,11 +56,11 @@ class SiamDW(Layout):
         """Know it by the doubled prefix."""
         return any(name.startswith(BODY) for name in state)
 
-    def build(self, state: State) -> Siamese:
+    def build(self, state: State) -> Network:
         """Read the backbone, its depth and the head from names and shapes."""
         backbone = _backbone(state)
         if not any(name.startswith(HEAD) for name in state):
-            return Siamese(backbone, SiamFCHead(scale=0.1))
+            return Network(backbone, SiamFCHead(scale=0.1))
         hidden = state[HEAD + "search_cls.weight"].shape[0]
         scores = state[HEAD + "template_cls.weight"].shape[0] // hidden
         classes, rest = divmod(scores, len(RATIOS))
@@ -72,7 +72,7 @@ class SiamDW(Layout):
         head = UpChannelRPNHead(
             backbone.channels, 5, backbone.stride, hidden=hidden, classes=classes
         )
-        return Siamese(backbone, head)
+        return Network(backbone, head)
 
     def rename(self, name: str) -> str | None:
         """Count units without the max-pool, and give their layers our names."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.convert.base import LAYOUTS, Layout, State
 from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.siamese import Siamese
+from siamtrack.models.network import Network
 
 
 class SiamFCPytorch(Layout):
@@ -21,7 +21,7 @@ class SiamFCPytorch(Layout):
         """Know it by the first convolution."""
         return "backbone.conv1.0.weight" in state
 
-    def build(self, state: State) -> Siamese:
+    def build(self, state: State) -> Network:
         """Read width, groups and the last norm from the shapes."""
         first, second = state["backbone.conv1.0.weight"], state["backbone.conv2.0.weight"]
         backbone = AlexNet(
@@ -30,7 +30,7 @@ class SiamFCPytorch(Layout):
             last_norm="backbone.conv5.1.weight" in state,
             eps=1e-6,
         )
-        return Siamese(backbone, SiamFCHead(scale=1e-3))
+        return Network(backbone, SiamFCHead(scale=1e-3))
 
     def rename(self, name: str) -> str | None:
         """Keep the name."""

@@ -1,26 +1,27 @@
 """Heads, one file per idea; `HEADS` names them all.
 
 >>> sorted(HEADS)
-['centre', 'region', 'siamfc', 'siamrpn', 'siamrpn_dw', 'siamrpn_multi']
+['center', 'centre', 'region', 'siamfc', 'siamrpn', 'siamrpn_dw', 'siamrpn_multi']
 """
 
-from siamtrack.models.heads.base import HEADS, Head
-from siamtrack.models.heads.centre import CentreHead
-from siamtrack.models.heads.multirpn import MultiRPNHead
-from siamtrack.models.heads.region import RegionHead
-from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.heads.siamrpn import DepthwiseRPNHead, UpChannelRPNHead
+from siamtrack.models.heads.box import BoxHead, CenterHead, RegionHead
+from siamtrack.models.heads.head import HEADS, Head
+from siamtrack.models.heads.siamfc import ResponseHead, SiamFCHead
+from siamtrack.models.heads.siamrpn import DepthwiseRPNHead, MultiRPNHead, UpChannelRPNHead
 
-HEADS.register("centre")(CentreHead)
-HEADS.register("region")(RegionHead)
+CentreHead = CenterHead
+"""What version 0.1 called it."""
 
 __all__ = [
     "HEADS",
+    "BoxHead",
+    "CenterHead",
     "CentreHead",
     "DepthwiseRPNHead",
     "Head",
     "MultiRPNHead",
     "RegionHead",
+    "ResponseHead",
     "SiamFCHead",
     "UpChannelRPNHead",
 ]

@@ -1,4 +1,4 @@
-"""The head of SiamFC: cross-correlation, scaled and shifted.
+"""Heads that answer with a response map, and SiamFC's: cross-correlation, scaled and shifted.
 
 Fully-Convolutional Siamese Networks for Object Tracking, Bertinetto et al., 2016, equation 2,
 https://arxiv.org/abs/1606.09549
@@ -9,12 +9,52 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from siamtrack.core.settings import SIAMFC
+from siamtrack.losses import LOSSES, Loss
+from siamtrack.losses.counts import shared_count
+from siamtrack.losses.labels import response_labels
 from siamtrack.models.correlation import cross_correlation
-from siamtrack.models.heads.base import HEADS, Head
+from siamtrack.models.heads.head import HEADS, Head, Lesson, Objective, Pairs, Parts, Recipe
+
+SHORT = {"contrastive": "contrastive_dense", "triplet": "triplet_dense"}
+"""What the names of losses of pairs stand for where maps are compared."""
 
 
-class SiamFCHead(Head):
-    """response = scale * (kernel cross-correlated with search) + bias, with both numbers trained.
+class ResponseHead(Head):
+    """A head whose call returns response maps (B, 1, H, W), unbounded.
+
+    Cell (j, i) stands for a target whose centre is at the patch pixel (stride * i + offset, stride
+    * j + offset), with the offset that centres the grid in the patch.
+    """
+
+    kind = "response"
+    settings = SIAMFC
+
+    def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
+        """Return the response (B, H, W)."""
+        return (self(kernel, search)[:, 0],)
+
+    def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
+        """Return what learns maps that are high within `radius` of the target's centre.
+
+        Parts are `loss` and `hit`, the share of the maps with a target whose highest cell is on it.
+        """
+        loss = response_loss(recipe.loss)
+
+        def learn(
+            template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
+        ) -> Parts:
+            found = self(self.kernel(template, pairs.size), search)
+            labels = response_labels(
+                pairs.boxes, pairs.present, found.shape[-1], stride, patch, recipe.radius
+            )
+            return {"loss": loss(found, labels), "hit": hits(found, labels)}
+
+        return learn
+
+
+class SiamFCHead(ResponseHead):
+    """response = scale * (kernel cross-correlated with search) + bias.
 
     Args:
         scale: Start of the scale; brings a sum over thousands of products into the range in which
@@ -41,5 +81,36 @@ class SiamFCHead(Head):
 
 @HEADS.register("siamfc")
 def siamfc(channels: int, template_cells: int, stride: int) -> SiamFCHead:
-    """The head of SiamFC, which has the same two parameters for any backbone."""
-    return SiamFCHead()
+    """The head of SiamFC, whose response is the mean of the products in one correlation.
+
+    The scale is one over their number, whatever backbone and width, so that responses start at a
+    few units, where every loss learns. Only the bias is trained: the gradient of the scale is a sum
+    over thousands of products, and one step could multiply the scale by hundreds.
+    """
+    head = SiamFCHead(scale=1 / (channels * template_cells**2))
+    head.scale.requires_grad_(False)
+    return head
+
+
+def response_loss(name: str) -> Loss:
+    """Return a loss of response maps by name; `contrastive` and `triplet` are the dense ones.
+
+    Raises:
+        UnknownNameError: If there is no such loss.
+    """
+    loss = LOSSES[SHORT.get(name, name)]()
+    LOSSES.check_made(name, loss, "__call__")
+    return loss
+
+
+def hits(response: Tensor, labels: Tensor) -> Tensor:
+    """Share of the maps with a target whose highest cell is on it, shape ().
+
+    Args:
+        response: (B, 1, H, W).
+        labels: (B, 1, H, W): 1 on the target.
+    """
+    best = response.detach().flatten(1).argmax(1)
+    hit = labels.flatten(1).gather(1, best[:, None])[:, 0] == 1
+    there = (labels == 1).flatten(1).any(1)
+    return (hit & there).sum() / shared_count(there.sum(), response)

@@ -7,7 +7,7 @@ outputs, with about a tenth of the parameters.
 
 Li et al., "High Performance Visual Tracking with Siamese Region Proposal Network", CVPR 2018,
 https://doi.org/10.1109/CVPR.2018.00935; Li et al., "SiamRPN++", CVPR 2019,
-https://arxiv.org/abs/1812.11703
+https://arxiv.org/abs/1812.11703, whose section 3.3 averages heads on features of several depths.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from siamtrack.models.correlation import depthwise_correlation, up_channel_correlation
 from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes
-from siamtrack.models.heads.base import HEADS, Head, check_feature
+from siamtrack.models.heads.head import HEADS, Head, check_feature
 
 
 class RPNHead(Head):
@@ -100,7 +100,7 @@ class UpChannelRPNHead(RPNHead):
         self.box_search = nn.Conv2d(channels, hidden, 3)
         self.box_adjust = nn.Conv2d(offsets, offsets, 1)
 
-    def kernel(self, template: Tensor) -> Tensor:
+    def kernel(self, template: Tensor, size: Tensor | None = None) -> Tensor:
         """Map (B, channels, h, w) to the kernels (B, (classes + 4) K hidden, h - 2, w - 2).
 
         Raises:
@@ -155,7 +155,7 @@ class DepthwiseRPNHead(RPNHead):
         self.box_search = _conv_norm(channels, hidden, 3)
         self.box = _reader(hidden, 4 * len(self.shapes))
 
-    def kernel(self, template: Tensor) -> Tensor:
+    def kernel(self, template: Tensor, size: Tensor | None = None) -> Tensor:
         """Map (B, channels, h, w) to the two kernels (B, 2 hidden, h - 2, w - 2).
 
         Raises:
@@ -175,6 +175,77 @@ class DepthwiseRPNHead(RPNHead):
         matched = depthwise_correlation(kernel, features)
         scores, offsets = matched.chunk(2, 1)
         return self._split(self.score(scores), self.box(offsets))
+
+
+class MultiRPNHead(RPNHead):
+    """Necks that bring each depth to the same channels, then a `DepthwiseRPNHead` for each.
+
+    Args:
+        channels: Channels of all depths together.
+        template_cells: Cells along a side of the template feature, at least `centre`.
+        stride: Stride of the backbone in pixels.
+        splits: Channels of each depth, which lie side by side in the features; one depth if empty.
+        hidden: Channels of the necks and in which template and search are matched.
+        centre: Cells in the middle of the template feature that become the kernel.
+        ratios: Height by width of the anchors.
+        scales: Sides of the anchors in strides.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        template_cells: int,
+        stride: int,
+        splits: Sequence[int] = (),
+        hidden: int = 256,
+        centre: int = 7,
+        ratios: Sequence[float] = RATIOS,
+        scales: Sequence[float] = (8.0,),
+    ) -> None:
+        super().__init__(stride, ratios, scales, classes=2)
+        self.channels = channels
+        self.splits = list(splits) or [channels]
+        if sum(self.splits) != channels:
+            raise ValueError(f"splits {self.splits} do not add up to {channels} channels")
+        if not 3 <= centre <= template_cells:
+            raise ValueError(f"centre {centre}: expected 3 <= centre <= {template_cells} cells")
+        self.centre = centre
+        self.necks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden))
+            for inputs in self.splits
+        )
+        self.heads = nn.ModuleList(
+            DepthwiseRPNHead(hidden, centre, stride, hidden, ratios, scales) for _ in self.splits
+        )
+
+    def kernel(self, template: Tensor, size: Tensor | None = None) -> Tensor:
+        """Map (B, channels, h, w) to kernels (B, depths * 2 hidden, centre - 2, centre - 2).
+
+        Raises:
+            ValueError: If the features have other channels or less cells than `centre`.
+        """
+        check_feature(template, self.channels, self.centre)
+        y, x = ((side - self.centre) // 2 for side in template.shape[2:])
+        features = self._necks(template[..., y : y + self.centre, x : x + self.centre])
+        # a ModuleList does not say what it holds
+        kernels = [head.kernel(f) for head, f in zip(self.heads, features, strict=True)]  # type: ignore[operator]
+        return torch.cat(kernels, 1)
+
+    def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Match kernels with search features (B, channels, H, W); see `RPNHead`.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        check_feature(search, self.channels, self.centre)
+        features, kernels = self._necks(search), kernel.chunk(len(self.heads), 1)
+        outputs = [h(k, f) for h, k, f in zip(self.heads, kernels, features, strict=True)]
+        scores, offsets = zip(*outputs, strict=True)
+        return torch.stack(scores).mean(0), torch.stack(offsets).mean(0)
+
+    def _necks(self, features: Tensor) -> list[Tensor]:
+        parts = torch.split(features, self.splits, dim=1)
+        return [neck(part) for neck, part in zip(self.necks, parts, strict=True)]
 
 
 def _check_cells(template_cells: int) -> None:
@@ -197,3 +268,4 @@ def _reader(hidden: int, outputs: int) -> nn.Sequential:
 
 HEADS.register("siamrpn")(UpChannelRPNHead)
 HEADS.register("siamrpn_dw")(DepthwiseRPNHead)
+HEADS.register("siamrpn_multi")(MultiRPNHead)

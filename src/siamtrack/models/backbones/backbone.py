@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from siamtrack.core.registry import Registry
-from siamtrack.models.tracing import is_traced
+from siamtrack.models.units import is_traced
 
 
 class Backbone(nn.Module):

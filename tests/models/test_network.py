@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from siamtrack.losses.tracking import cell_centres
-from siamtrack.models.tracking import BoxTracker, BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, build_network
 
 from .exporting import export, run
 
@@ -15,7 +15,7 @@ SMALL = {"width": 0.25, "head_width": 16, "head_depth": 1}
 
 def build(**settings):
     torch.manual_seed(0)
-    return BoxTracker(BoxTrackerConfig(**{**SMALL, **settings})).eval()
+    return build_network(BoxTrackerConfig(**{**SMALL, **settings})).eval()
 
 
 def inputs(model, batch=2):
@@ -25,6 +25,11 @@ def inputs(model, batch=2):
         torch.randint(0, 256, (batch, 3, side, side), generator=generator).float() for side in sides
     )
     return template, torch.rand(batch, 2, generator=generator) * 0.3 + 0.3, search
+
+
+def answers(model, batch=2):
+    template, size, search = inputs(model, batch)
+    return model(template, search, size)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_shapes(settings, cells, template_cells):
     assert distances.shape == (2, 4, cells, cells)
     assert presence.shape == (2, 1)
     assert (distances > 0).all()
-    for a, b in zip((logits, distances, presence), model(template, size, search), strict=True):
+    for a, b in zip((logits, distances, presence), model(template, search, size), strict=True):
         assert torch.equal(a, b)
 
 
@@ -57,7 +62,7 @@ def test_pixels_are_normalised_inside():
     assert model.normalise(torch.tensor([0.0, 127, 255])).tolist() == [-127 / 128, 0, 1]
     seen = []
     model.backbone.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
-    model(template, size, search)
+    model(template, search, size)
     assert torch.equal(seen[0], (template - 127) / 128)
     assert torch.equal(seen[1], (search - 127) / 128)
 
@@ -119,13 +124,13 @@ def test_both_halves_export_with_a_free_batch():
         (kernel,) = run(embed, [template, size])
         torch.testing.assert_close(kernel, model.embed(template, size), atol=1e-4, rtol=1e-4)
         results = run(respond, [kernel, search])
-        for result, expected in zip(results, model(template, size, search), strict=True):
+        for result, expected in zip(results, model(template, search, size), strict=True):
             torch.testing.assert_close(result, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_gradients_reach_every_parameter():
     model = build().train()
-    sum(x.square().mean() for x in model(*inputs(model))).backward()
+    sum(x.square().mean() for x in answers(model)).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name

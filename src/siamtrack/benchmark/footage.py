@@ -25,7 +25,7 @@ HEIGHT, WIDTH, TARGET = 480, 640, (72, 56)
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class Footage:
     """Frames in memory, and the way to read them again.
 
     Attributes:
@@ -47,7 +47,7 @@ class Clip:
         return width, height
 
 
-def open_clip(source: str, box: ArrayLike | None = None, count: int | None = None) -> Clip:
+def open_footage(source: str, box: ArrayLike | None = None, count: int | None = None) -> Footage:
     """Read frames and the first box.
 
     Args:
@@ -83,12 +83,13 @@ def open_clip(source: str, box: ArrayLike | None = None, count: int | None = Non
             )
         )
     height, width = frames[0].shape[:2]
-    return Clip(name, check_box(start, width, height), frames, lambda: islice(read(), len(frames)))
+    begin = check_box(start, width, height)
+    return Footage(name, begin, frames, lambda: islice(read(), len(frames)))
 
 
-def decoding(clip: Clip) -> list[float]:
+def decoding(footage: Footage) -> list[float]:
     """Return the seconds that each frame but the first, which opens the file, takes to read."""
-    seconds, frames = [], clip.read()
+    seconds, frames = [], footage.read()
     clock = time.perf_counter()
     for _ in frames:
         seconds.append(time.perf_counter() - clock)

@@ -1,0 +1,117 @@
+"""Writing model folders: graphs, their hashes and the card together, or nothing of them.
+
+Every folder with a card is written here, by `writing`: exports, copies, and what is added to a
+model, such as a graph in int8 or a further format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from siamtrack.core.config import to_dict
+from siamtrack.core.settings import TrackerSettings
+from siamtrack.core.writing import write_together, write_whole
+from siamtrack.errors import WeightsError
+from siamtrack.packages.card import CARD, Card, file_key, model_files, read_file
+
+if TYPE_CHECKING:
+    from siamtrack.models.network import Network
+
+
+@dataclass
+class Draft:
+    """A model's folder while it is written.
+
+    Attributes:
+        folder: Where its files are meanwhile.
+        card: What its card will say, but for the hashes; with these after `writing` has ended.
+        files: Names of the files, in the order of the card.
+    """
+
+    folder: Path
+    card: Card
+    files: dict[str, None] = field(default_factory=dict)
+
+    def add(self, *names: str) -> None:
+        """Take files that were written into the folder as files of the model."""
+        self.files.update(dict.fromkeys(names))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file of the model, in place of one that is there.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        (self.folder / name).write_bytes(data)
+        self.add(name)
+
+
+@contextmanager
+def writing(out: str | Path, card: Card, source: Path | None = None) -> Iterator[Draft]:
+    """Give the draft of a model's folder; after the block it is at `out` as a whole.
+
+    If the block fails, or the disk is full, `out` stays what it was.
+
+    Args:
+        out: The folder; made if necessary. Files there that the draft does not have are kept.
+        card: What the card says; its hashes are made of the files.
+        source: Folder of a model whose files the draft begins with, those that `card` names.
+
+    Raises:
+        OSError: If a file cannot be written.
+        WeightsError: If a file of `source` is missing or altered.
+    """
+    with write_together(Path(out), CARD) as folder:
+        draft = Draft(folder, card)
+        if source is not None:
+            for name in model_files(card):
+                draft.put(name, read_file(source, card, name))
+        yield draft
+        hashes = {
+            file_key(name): hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in draft.files
+        }
+        draft.card = replace(draft.card, sha256=hashes)
+        write_card(folder, draft.card)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json` into a model's folder; its files stay as they are."""
+    text = json.dumps(to_dict(card), indent=2) + "\n"
+    write_whole(folder / CARD, text.encode())
+
+
+def card_of(network: Network, name: str, tracker: TrackerSettings | None = None) -> Card:
+    """Return the card of a network, without files.
+
+    Args:
+        network: The network.
+        name: What the model is called.
+        tracker: Settings of the tracker; those that the head starts from otherwise.
+
+    Raises:
+        WeightsError: If no tracker here reads what the head answers.
+    """
+    head = network.own_head
+    if not head.kind:
+        raise WeightsError(
+            f"a network with {type(head).__name__}: trackers here read boxes and response maps, so "
+            "that only networks with such a head can be exported"
+        )
+    template, search = network.sides
+    return Card(
+        name=name,
+        summary="",
+        kind=head.kind,
+        template=template,
+        search=search,
+        stride=network.backbone.stride,
+        sha256={},
+        tracker=tracker or head.settings,
+    )
