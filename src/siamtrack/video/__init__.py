@@ -41,7 +41,7 @@ def open_video(
             that name), or an iterable of arrays that `siamtrack.core.images.as_rgb` takes. What was
             opened before is returned as it is; it has its span already.
         start: First frame to take, from 0.
-        end: Frame to stop before; None: go on to the end.
+        end: Frame to stop before; None: continue to the end.
         stride: Take every n-th frame.
         latest: Drop frames that nobody took in time; for cameras and live streams only.
 
@@ -116,7 +116,7 @@ def _path_reader(path: Path) -> Reader:
             raise VideoError(f"folder {name} holds no images: expected files ending in {endings}")
         return ImageReader(files, name)
     if path.exists():
-        if not path.is_file():  # a pipe would wait for ever
+        if not path.is_file():  # a pipe would wait indefinitely
             raise VideoError(f"{name} is no ordinary file: cameras go by their number")
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return ImageReader([path], name)

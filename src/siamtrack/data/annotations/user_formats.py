@@ -51,6 +51,26 @@ class Pictures:
             path.stem.startswith("frame_") for path in self.files
         )
 
+    @classmethod
+    def beside(cls, path: Path, *places: str, deep: bool = True) -> Pictures:
+        """Return the images near annotations: in the first of `places` that has any.
+
+        Args:
+            path: The folder of the annotations.
+            places: Folders relative to it; by default `images`, then the folder itself.
+            deep: Whether images of the folders in these count.
+
+        Raises:
+            DatasetError: If there are none.
+        """
+        for place in places or ("images", "."):
+            if (path / place).is_dir() and (pictures := cls(path / place, deep=deep)).files:
+                return pictures
+        raise DatasetError(
+            f"{path}: no images beside the annotations; expected them in {path / 'images'}, or "
+            "give their folder or the video with --images"
+        )
+
     def named(self, name: str) -> str | None:
         """Return the image called `name`, with or without its folders."""
         clean = name.replace("\\", "/")
@@ -115,7 +135,12 @@ class UserReader(Protocol):
     def __call__(
         self, path: Path, found: Findings, images: Pictures | None = None
     ) -> Iterator[Entry]:
-        """Yield the objects; without `images`, they are looked for where the tool puts them.
+        """Yield the objects.
+
+        Args:
+            path: The annotations: a file, or the folder that the tool wrote.
+            found: Where what cannot be used, and is left out, is added.
+            images: The images; by default they are looked for where the tool puts them.
 
         Raises:
             DatasetError: If the annotations do not have the form, or the images are not there.
@@ -135,28 +160,6 @@ def user_format(name: str) -> Callable[[UserReader], UserReader]:
         return reader
 
     return add
-
-
-def pictures_beside(path: Path, *places: str, deep: bool = True) -> Pictures:
-    """Return the images near annotations: in the first of `places` that has any.
-
-    Args:
-        path: The folder of the annotations.
-        places: Folders relative to it; by default `images`, then the folder itself.
-        deep: Whether images of the folders in these count.
-
-    Raises:
-        DatasetError: If there are none.
-    """
-    for place in places or ("images", "."):
-        if (path / place).is_dir():
-            pictures = Pictures(path / place, deep=deep)
-            if pictures.files:
-                return pictures
-    raise DatasetError(
-        f"{path}: no images beside the annotations; expected them in {path / 'images'}, or give "
-        "their folder or the video with --images"
-    )
 
 
 def user_name(path: Path) -> str:
