@@ -97,9 +97,25 @@ MODULES = {
     "frames": "core.images",
     "halving": "packages.half",
     "images": "core.images",
+    "losses.center": "losses.tracking",
+    "losses.contrastive": "losses.metric",
+    "losses.counts": "losses.base",
+    "losses.distance": "losses.metric",
+    "losses.focal": "losses.response",
+    "losses.labels": "losses.response",
+    "losses.logistic": "losses.response",
+    "losses.regression": "losses.boxes",
+    "losses.rpn": "losses.boxes",
+    "losses.triplet": "losses.metric",
     "made": "core.provenance",
     "models.backbones.base": "models.backbones.backbone",
-    "models.embedding": "models.network",
+    "models.backbones.ciresincep": "models.backbones.ciresnet",
+    "models.backbones.ciresnext": "models.backbones.ciresnet",
+    "models.backbones.cirmobile": "models.backbones.mobile",
+    "models.backbones.find": "models.backbones.backbone",
+    "models.convert.base": "models.convert.layout",
+    "models.convert.matching": "models.convert.layout",
+    "models.embedding": "models.backbones.backbone",
     "models.graph_file": "models.graphs",
     "models.halves": "models.graphs",
     "models.heads.base": "models.heads.head",
@@ -194,6 +210,7 @@ NAMES: dict[str, str] = {
     "evaluation.report.videos.Clip": "evaluation.report.html.Video",
     "evaluation.report.videos.comparison_clips": "evaluation.report.videos.comparison_videos",
     "evaluation.run.Runnable": "core.tracks.Runnable",
+    "losses.tracking.cell_centres": "losses.tracking.cell_centers",
     "models.heads.box.CentreHead": "models.heads.box.CenterHead",
     "models.network.BoxTracker": "models.network.build_network",
     "models.network.SiamFCTracker": "models.network.build_network",
@@ -216,12 +233,35 @@ NAMES: dict[str, str] = {
     "training.speed.uses": "training.batches.uses",
     "tracking.crops.mean_colour": "tracking.crops.mean_color",
     "tracking.decode.Found": "tracking.decode.Detection",
+    "tracking.decode.MOTIONS": "_moved.MOTIONS",
+    "tracking.decode.best_box": "_moved.best_box",
+    "tracking.decode.best_scale": "_moved.best_scale",
     "tracking.decode.cell_centres": "tracking.decode.cell_centers",
     "tracking.decode.grid_centres": "tracking.decode.grid_centers",
     "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
     "tracking.tracker.Tracker": "core.tracks.Tracker",
 }
 """Names that have left their module, after that has moved, to where they are now."""
+
+
+def best_box(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read a box as `siamtrack.tracking.decode.BoxDecoder` does."""
+    return (
+        import_module("siamtrack.tracking.decode").BoxDecoder(card).decode(last, windows, response)
+    )
+
+
+def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read a box as `siamtrack.tracking.decode.ResponseDecoder` does."""
+    return (
+        import_module("siamtrack.tracking.decode")
+        .ResponseDecoder(card)
+        .decode(last, windows, response)
+    )
+
+
+MOTIONS = {"box": best_box, "response": best_scale}
+"""The functions of `siamtrack.motion` by the kind of a model, now `DECODERS`."""
 
 
 def new_place(name: str) -> str | None:
