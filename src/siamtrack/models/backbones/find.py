@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 from torch import nn
 
+from siamtrack.core.plugins import run_file
 from siamtrack.models.backbones.backbone import BACKBONES
 
 
@@ -54,13 +53,6 @@ def build_backbone(name: str, width: float = 1.0) -> nn.Module:
 
 def _module(place: str) -> ModuleType:
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        if spec is None or spec.loader is None:
-            raise ImportError("not a file that Python can import")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        return run_file(place) if place.endswith(".py") else importlib.import_module(place)
     except Exception as error:  # anything can go wrong in a file of the user's
         raise ValueError(f"cannot import {place}: {type(error).__name__}: {error}") from error
-    return module
