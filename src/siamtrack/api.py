@@ -67,14 +67,14 @@ def track(
     """Follow one target through a video.
 
     Args:
-        source: Anything that `open_video` takes, or what it returned.
+        source: Anything that `open_video` takes; what it returned has its span already.
         box: The target in the first frame taken: left, top, width, height in pixels, 0-based.
         boxes: Index of a frame to the target's box in it: the tracker starts again there. The
-            frame `start` needs one, here or as `box`.
+            first frame taken needs one, here or as `box`.
         tracker: From `load`; the default model otherwise.
         start: First frame to take, from 0.
         end: Frame to stop before.
-        stride: Take every so manieth frame.
+        stride: Take every n-th frame.
 
     Returns:
         Iterator over every frame taken and the target in it; the first has the box given.
@@ -89,11 +89,12 @@ def track(
         >>> [frame.index for frame, track in track(video, box=(40, 30, 20, 25))]
         [0, 1, 2]
     """
+    first = source.span.start if isinstance(source, VideoSource) else start
     starts = {index: {0: given} for index, given in (boxes or {}).items()}
     if box is not None:
-        starts[start] = {0: box}
-    if start not in starts:
-        raise ValueError(f"no box for frame {start}: give box=(left, top, width, height)")
+        starts[first] = {0: box}
+    if first not in starts:
+        raise ValueError(f"no box for frame {first}: give box=(left, top, width, height)")
     tracker = tracker or load()
     tracker.clear()
     frames = follow(source, starts, tracker, start=start, end=end, stride=stride)

@@ -13,7 +13,7 @@ import pytest
 
 from siamtrack.cli import main
 from siamtrack.core.boxes import iou
-from siamtrack.sinks.csv import CsvSink
+from siamtrack.sinks.text import CsvSink
 from tests.helpers import clip, write_video
 from tests.processes import siamtrack, started
 

@@ -28,7 +28,7 @@ from siamtrack.errors import (
     WeightsError,
 )
 from siamtrack.packages.card import load_model, model_folder, read_card
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 
 ABSURD = [math.nan, math.inf, -math.inf, 10**400, -(10**400), 10**5000, 2.0**80, 1e308]

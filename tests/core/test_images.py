@@ -17,7 +17,7 @@ from siamtrack.data.cache import read_image as read_training_image
 from siamtrack.data.sequence import read_image as read_frame
 from siamtrack.errors import DatasetError, VideoError
 from siamtrack.studio.library import _has_images
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.video.images import read_image as read_video_image
 
 Image = pytest.importorskip("PIL.Image")

@@ -10,8 +10,7 @@ import pytest
 
 import siamtrack
 from siamtrack.cli import main
-from siamtrack.core.plugins import GROUPS, plugins
-from siamtrack.core.registry import Registry
+from siamtrack.core.registry import GROUPS, Registry, plugins
 from siamtrack.data.annotations import TRAINING
 from siamtrack.errors import PluginError, UnknownNameError
 from siamtrack.evaluation import open_tracker

@@ -46,7 +46,7 @@ def test_gray_has_equal_channels(picture):
     np.testing.assert_array_equal(plain[..., 0], plain[..., 2])
 
 
-@pytest.mark.parametrize("change", [augment.colour, augment.blur, augment.low_resolution])
+@pytest.mark.parametrize("change", [augment.color, augment.blur, augment.low_resolution])
 def test_changes_keep_shape_type_and_most_of_the_picture(change, picture):
     for seed in range(8):
         changed = change(picture, np.random.default_rng(seed))

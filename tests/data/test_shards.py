@@ -158,6 +158,6 @@ def test_shards_are_not_packed_over_themselves(tmp_path, entries):
 
 
 def test_without_the_extra(tmp_path, entries, monkeypatch):
-    monkeypatch.setitem(sys.modules, "webdataset.cache", None)
+    monkeypatch.setitem(sys.modules, "webdataset.writer", None)
     with pytest.raises(MissingExtraError, match=r"siamtrack\[shards\]"):
         pack(entries, tmp_path / "out")

@@ -4,8 +4,7 @@ import pytest
 
 pytest.importorskip("ray")
 
-from siamtrack.core.parallel import run_jobs
-from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.parallel import RayCluster, run_jobs
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import evaluate
 from tests.evaluation.test_evaluate import figures

@@ -20,7 +20,7 @@ from siamtrack.errors import DatasetError, SiamtrackError, WeightsError
 from siamtrack.packages.card import Card, Model, read_card
 from siamtrack.studio.project import Project
 from siamtrack.studio.request import change_of, order_of
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video.source import Span
 from tests.data.annotations.own_trees import OWN

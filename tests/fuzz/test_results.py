@@ -17,7 +17,7 @@ from siamtrack.errors import DatasetError, ResultsError, SiamtrackError
 from siamtrack.evaluation.peers.trax import Message, parse
 from siamtrack.evaluation.results import read_results, read_times
 from siamtrack.evaluation.vot.files import read_regions
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.training import TrainConfig
 from tests.benchmark.test_figures import REPORT
 from tests.fuzz.harness import CHANGES, case, changed, fuzz, slow_fuzz

@@ -11,8 +11,7 @@ with warnings.catch_warnings():
 
 from siamtrack.studio.app import make_app
 from siamtrack.studio.library import Library, Models
-from siamtrack.studio.request import Limits, Settings
-from siamtrack.studio.security import Access
+from siamtrack.studio.request import Settings
 from tests.helpers import clip, write_video
 
 BASE = "http://127.0.0.1:8765"
@@ -61,13 +60,10 @@ def serve(tmp_path, models):
     """Return a function that opens folders and gives a client as a browser on the page is one."""
     clients = []
 
-    def start(*roots, limits=None, access=None, home=None, cameras=()):
+    def start(*roots, home=None, **settings):
         library = Library(roots, home or tmp_path / "projects")
-        settings = Settings(limits or Limits(), access or Access(), cameras=tuple(cameras))
-        client = TestClient(
-            make_app(library, models, settings), base_url=BASE, raise_server_exceptions=False,
-            headers={"origin": BASE},
-        )  # fmt: skip
+        app = make_app(library, models, Settings(**{"cameras": (), **settings}))
+        client = TestClient(app, BASE, raise_server_exceptions=False, headers={"origin": BASE})
         client.__enter__()
         clients.append(client)
         return client

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from siamtrack.core.boxes import iou
-from siamtrack.studio.request import Limits
 from siamtrack.video import streams
 from tests.helpers import clip
 from tests.studio.conftest import SOCKETS
@@ -26,7 +25,7 @@ def stream():
 @pytest.fixture
 def page(serve, movie, stream):
     """The page's socket, with the camera open."""
-    client = serve(movie[0], cameras=[stream.address], limits=Limits(stall=0.3))
+    client = serve(movie[0], cameras=[stream.address], stall=0.3)
     assert client.get("/api/studio").json()["cameras"] == ["127.0.0.1/yard.mjpg"]
     with client.websocket_connect(SOCKETS + "/api/camera") as socket:
         socket.send_json({"model": "lite", "source": 0})

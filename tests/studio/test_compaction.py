@@ -13,7 +13,6 @@ from siamtrack.studio import journal as journals
 from siamtrack.studio.events import MOST_STEPS
 from siamtrack.studio.journal import NAME, Journal, ProjectError
 from siamtrack.studio.project import Project
-from siamtrack.studio.request import Limits
 from tests.studio.conftest import open_project
 from tests.studio.test_project import ACTIONS, MODEL, TOTAL, known_frames, play, pretend, rules
 
@@ -245,7 +244,7 @@ def killed_at(step, work):
 
 
 def test_an_open_project_compacts_when_it_has_grown(serve, movie, tmp_path):
-    client = serve(movie[0], limits=Limits(journal=2000))
+    client = serve(movie[0], journal=2000)
     project = open_project(client)
     path = tmp_path / "projects" / project.rsplit("/", 1)[1] / NAME
     body = {"do": "draw", "frame": 0, "box": [1, 1, 20, 20]}
@@ -269,7 +268,7 @@ def test_a_project_that_has_grown_is_compacted_when_it_is_opened(
         client.post(project + "/edits", json={"do": "draw", "frame": 0, "box": [k, 1, 20, 20]})
     before = client.get(project).json()
     client.__exit__(None, None, None)
-    again = serve(movie[0], limits=Limits(journal=100))
+    again = serve(movie[0], journal=100)
     assert again.get(project).json()["targets"] == before["targets"]
     short = path.read_bytes()
     assert b'"do":"state"' in short

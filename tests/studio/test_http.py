@@ -143,7 +143,7 @@ def test_pause_go_on_stop(client, project, movie, wait):
     client.post(project + "/edits", json={**DRAW, "box": movie[1][0].tolist()})
     client.post(project + "/job", json={"do": "start", "frame": 0})
     client.post(project + "/job", json={"do": "pause"})
-    time.sleep(0.3)
+    time.sleep(1.5)  # the frame under way is finished
     job = client.get(project).json()["job"]
     if job["state"] == "paused":  # else it was quicker than this test
         time.sleep(0.3)

@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from siamtrack.studio.request import Limits
 from siamtrack.studio.security import COOKIE, Access
 from siamtrack.studio.serve import opened
 from tests.helpers import clip, write_video
@@ -280,7 +279,7 @@ def test_an_upload_gets_a_generated_name(client, video, tmp_path):
 
 
 def test_uploads_that_are_too_large(serve, movie, video, tmp_path):
-    client = serve(movie[0], limits=Limits(upload=len(video) - 1))
+    client = serve(movie[0], upload=len(video) - 1)
     assert send(client, video).status_code == 413
 
     def stream():
@@ -289,7 +288,7 @@ def test_uploads_that_are_too_large(serve, movie, video, tmp_path):
 
     assert send(client, stream()).status_code == 413  # without a length given beforehand
     assert not any((tmp_path / "projects").iterdir())
-    full = serve(movie[0], limits=Limits(spare=1 << 60))
+    full = serve(movie[0], spare=1 << 60)
     assert send(full, video).status_code == 413
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from siamtrack.cli import main
-from siamtrack.core.parallel import run_jobs
-from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.parallel import RayCluster, run_jobs
 from siamtrack.errors import DatasetError, UnknownNameError
 from siamtrack.tracking.batch import SharedModel, find_videos, track_video, track_videos
 from tests.evaluation.toys import Blob

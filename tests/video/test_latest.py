@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from siamtrack.video.latest import Newest
+from siamtrack.video.source import Newest
 
 
 def test_a_slow_taker_gets_the_newest_and_the_rest_is_counted():

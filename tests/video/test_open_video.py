@@ -1,6 +1,7 @@
 """What `open_video` makes of its argument."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -52,10 +53,10 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
 
 
 def test_an_unreadable_file_is_named(clip, monkeypatch):
-    def refuse(path):
+    def refuse(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("siamtrack.video.files.promised_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)  # root may read whatever the permissions say
     with pytest.raises(VideoError, match=r"clip\.mp4 cannot be read \(Permission denied\)"):
         open_video(clip)
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from siamtrack.video.orientation import upright
+from siamtrack.video.decode import upright
 
 QUARTERS = [
     (a, b, c, d)

@@ -12,7 +12,9 @@ import pytest
 import siamtrack
 from siamtrack.errors import VideoError
 from siamtrack.tracking.follow import follow
-from siamtrack.video import open_video, streams
+from siamtrack.video import open_video
+from siamtrack.video.source import Span, VideoSource
+from siamtrack.video.streams import CaptureReader
 
 from .conftest import number_of, picture
 
@@ -49,9 +51,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def serve(monkeypatch):
+def serve():
     """Start a server with a plan or a handler; return the address."""
-    monkeypatch.setattr(streams, "FIRST_WAIT", 0.01)
     servers = []
 
     def start(plan=(), handler=Handler):
@@ -67,6 +68,12 @@ def serve(monkeypatch):
         server.server_close()
 
 
+def open_stream(address, *, first_wait=0.01, latest=False, close_timeout=2.0, **span):
+    """Open a stream as `open_video` does, with other times to wait."""
+    reader = CaptureReader(address, first_wait=first_wait)
+    return VideoSource(reader, Span(**span), latest=latest, close_timeout=close_timeout)
+
+
 def read_until_error(video):
     taken = []
     with pytest.raises(VideoError) as caught:
@@ -76,7 +83,7 @@ def read_until_error(video):
 
 def test_a_stream_that_breaks_off_is_opened_again_and_loses_no_frame(serve, caplog):
     address, _ = serve([(6, 0.0, None), (5, 0.0, None)])
-    with open_video(f"{address}/live.mjpg") as video:
+    with open_stream(f"{address}/live.mjpg") as video:
         assert video.live
         assert video.size == (64, 48)
         assert video.frames_total is None
@@ -102,7 +109,7 @@ def test_a_stream_that_breaks_off_is_opened_again_and_loses_no_frame(serve, capl
 def test_a_stream_that_changes_its_size_keeps_that_of_its_first_frame(serve, plan, caplog):
     address, _ = serve(plan)
     tracker = siamtrack.load(threads=1)
-    with open_video(f"{address}/live.mjpg", end=9) as video:
+    with open_stream(f"{address}/live.mjpg", end=9) as video:
         found = list(follow(video, {0: {0: (0, 0, 16, 12)}}, tracker))
     assert {frame.image.shape for frame, _ in found} == {(48, 64, 3)}
     numbers = [number_of(frame.image) for frame, _ in found]
@@ -115,10 +122,10 @@ def test_a_stream_that_changes_its_size_keeps_that_of_its_first_frame(serve, pla
 
 def test_start_end_and_stride_and_a_second_iteration_that_goes_on(serve):
     address, _ = serve([(12, 0.0, None)])
-    with open_video(f"{address}/a", start=1, end=8, stride=3) as video:
+    with open_stream(f"{address}/a", start=1, end=8, stride=3) as video:
         assert [frame.index for frame in video] == [1, 4, 7]
     address, _ = serve([(12, 0.0, None)])
-    with open_video(f"{address}/a", end=9) as video:
+    with open_stream(f"{address}/a", end=9) as video:
         first = [frame.index for frame, _ in zip(video, range(3), strict=False)]
         second = [frame.index for frame in video]
     assert first == [0, 1, 2]
@@ -136,7 +143,7 @@ def test_latest_drops_frames_and_counts_them(serve):
             frames.append(frame)
             time.sleep(0.05)
 
-    video = open_video(f"{address}/live.mjpg", latest=True)
+    video = open_stream(f"{address}/live.mjpg", latest=True)
     with pytest.raises(VideoError, match="broke off after 60 frames"):
         slowly(video)
     video.close()
@@ -153,11 +160,10 @@ def newest_threads():
     return [each for each in threading.enumerate() if each.name == "siamtrack-newest"]
 
 
-def test_closing_while_the_network_stalls_is_quick_and_safe(serve, monkeypatch):
-    monkeypatch.setattr("siamtrack.video.latest.Newest.close.__defaults__", (0.1,))
+def test_closing_while_the_network_stalls_is_quick_and_safe(serve):
     release = threading.Event()
     address, server = serve([(20, 0.0, release)])
-    video = open_video(f"{address}/live.mjpg", latest=True)
+    video = open_stream(f"{address}/live.mjpg", latest=True, close_timeout=0.1)
     next(iter(video))
     assert server.held.wait(10)
     time.sleep(0.1)  # the thread has read what there was and waits for more
@@ -171,10 +177,9 @@ def test_closing_while_the_network_stalls_is_quick_and_safe(serve, monkeypatch):
     assert not newest_threads()
 
 
-def test_closing_ends_the_wait_for_a_stream_that_is_gone(serve, monkeypatch):
-    monkeypatch.setattr(streams, "FIRST_WAIT", 60.0)
+def test_closing_ends_the_wait_for_a_stream_that_is_gone(serve):
     address, _ = serve([(5, 0.0, None)])
-    video = open_video(f"{address}/live.mjpg", latest=True)
+    video = open_stream(f"{address}/live.mjpg", latest=True, first_wait=60.0)
     next(iter(video))
     time.sleep(0.2)
     before = time.monotonic()

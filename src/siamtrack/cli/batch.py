@@ -11,7 +11,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from siamtrack.core.owning import owning
-from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.parallel import RayCluster
 from siamtrack.core.writing import check_outputs, write_text
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import DEFAULT, model_paths

@@ -40,9 +40,14 @@ class Demo:
         check_outputs([self.out], [demo_clip(), *model_paths(self.model)])
         video = open_video(demo_clip(), start=START, end=END)
         summary = run_track(
-            video, {START: TARGETS}, model=self.model, files=[(self.out.resolve(), None)],
-            span=(START, END, 1), runtime=self.runtime, overwrite=True, quiet=self.quiet,
-        )  # fmt: skip
+            video,
+            {START: TARGETS},
+            model=self.model,
+            files=[(self.out.resolve(), None)],
+            runtime=self.runtime,
+            overwrite=True,
+            quiet=self.quiet,
+        )
         print(json.dumps(summary) if self.json else as_text(summary))
 
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from siamtrack.core.parallel import Workers
-from siamtrack.core.ray_cluster import RayCluster
+from siamtrack.core.parallel import RayCluster, Workers
 from siamtrack.core.tracks import TrackerFactory
 from siamtrack.core.writing import check_outputs, refuse_existing, write_text
 from siamtrack.data import Dataset, open_dataset

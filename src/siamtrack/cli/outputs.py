@@ -8,7 +8,7 @@ from pathlib import Path
 
 from siamtrack.core.tracks import Track
 from siamtrack.sinks import Sink, open_sink
-from siamtrack.sinks.csv import CsvSink, csv_lines
+from siamtrack.sinks.text import CsvSink, csv_lines
 from siamtrack.video import Frame
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from siamtrack.core.plugins import GROUPS, Plugin, plugins
+from siamtrack.core.registry import GROUPS, Plugin, plugins
 from siamtrack.errors import PluginError
 
 

@@ -9,7 +9,7 @@ import cv2
 from numpy.typing import ArrayLike
 
 from siamtrack.core.writing import naming, refuse_existing, write_whole
-from siamtrack.sinks.ruler import ruled
+from siamtrack.sinks.draw import ruled
 from siamtrack.video import VideoSource
 
 

@@ -19,9 +19,8 @@ from siamtrack.cli.ruler import write_ruler
 from siamtrack.core.writing import check_outputs
 from siamtrack.packages.card import DEFAULT, Precision, model_paths
 from siamtrack.runtimes import AUTO, choose_runtime
-from siamtrack.sinks.otb import numbered
-from siamtrack.tracking.follow import Starts, follow
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.sinks.text import numbered
+from siamtrack.tracking.follow import Starts, follow, read_boxes
 from siamtrack.video import VideoSource, open_video, source_files
 
 Box = tuple[float, float, float, float]
@@ -91,11 +90,19 @@ class Track:
         files += [(path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path]
         self._check_files([path for path, _ in files], starts)
         summary = run_track(
-            self._open(), starts, model=self.model, files=files,
-            span=(self.start, self.end, self.stride), runtime=self.runtime,
-            precision=self.precision, threads=self.threads, redetect=self.redetect,
-            overwrite=self.overwrite, quiet=self.quiet, codec=self.codec, preset=self.preset,
-        )  # fmt: skip
+            self._open(),
+            starts,
+            model=self.model,
+            files=files,
+            runtime=self.runtime,
+            precision=self.precision,
+            threads=self.threads,
+            redetect=self.redetect,
+            overwrite=self.overwrite,
+            quiet=self.quiet,
+            codec=self.codec,
+            preset=self.preset,
+        )
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
         else:
@@ -140,7 +147,6 @@ def run_track(
     *,
     model: str,
     files: list[tuple[Path, str | None]],
-    span: tuple[int, int | None, int] = (0, None, 1),
     runtime: str = AUTO,
     precision: Precision = "auto",
     threads: int = 0,
@@ -152,12 +158,12 @@ def run_track(
 ) -> dict[str, object]:
     """Track, write all outputs and return a summary that JSON can hold."""
     frames, states, seconds = 0, Counter[str](), 0.0
-    fps = None if video.fps is None else video.fps / span[2]
+    fps = None if video.fps is None else video.fps / video.span.stride
     with video:
         tracker = load(
             model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
         )
-        results = follow(video, starts, tracker, start=span[0], end=span[1], stride=span[2])
+        results = follow(video, starts, tracker)
         with Outputs(files, overwrite=overwrite, fps=fps, codec=codec, preset=preset) as outputs:
             bar = tqdm(
                 total=video.frames_total, unit=" frames", disable=quiet or None, file=sys.stderr

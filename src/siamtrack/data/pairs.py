@@ -1,6 +1,6 @@
 """Training pairs: a template, a search window, and where in it the target is.
 
-Pairs of one centred object before a mean-colour border teach nothing about look-alikes: a network
+Pairs of one centerd object before a mean-color border teach nothing about look-alikes: a network
 soon hits 99.5 % of them and still cannot track. So the search windows here are made hard: other
 objects of the target's kind and size are pasted in, the target may stand in front of another
 picture, another picture may continue the frame beyond its border, and some windows hold no target.
@@ -39,7 +39,7 @@ class PairConfig:
             `context` says.
         video: Share of pairs from videos, where there are any; the rest are still images.
         gap: Largest distance of the two frames of a video pair.
-        shift: Largest displacement of the target from the centre of the search patch, as a share
+        shift: Largest displacement of the target from the center of the search patch, as a share
             of half the patch.
         scale: Range of the size change, exp(+-scale); with `tails`, a deviation.
         stretch: Range of the change of aspect, exp(+-stretch); with `tails`, a deviation.
@@ -53,7 +53,7 @@ class PairConfig:
         distractors: Largest number of other objects pasted into the search window.
         same_kind: Share of the pasted objects that have the target's label and source.
         swap: Share of windows in which the target stands in front of another picture.
-        border: Share of windows continued by another picture instead of the mean colour.
+        border: Share of windows continued by another picture instead of the mean color.
         flip: Share of pairs mirrored (both patches).
         warp: Share of search windows turned, sheared and bent about the target.
         mirror: Share of search windows mirrored alone, as objects that turned round.
@@ -88,12 +88,11 @@ class PairConfig:
 
     def __post_init__(self) -> None:
         shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
-        check_numbers(
-            self, **dict.fromkeys((*shares, "warp", "mirror", "tails", "reshaped"), (0, 1)),
-            template=(8, 1024), search=(8, 2048), context=(0, 10), area=(0, 10),
-            tail=(0, 2), gap=(0, 2**31), scale=(0, 2), stretch=(0, 2),
-            distractors=(0, 100), weights=(0, 1e6),
-        )  # fmt: skip
+        bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
+        bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped"), (0, 1))
+        bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
+        bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
+        check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +145,13 @@ class PairSampler:
 
     def _draw(self, rng: np.random.Generator) -> Pair:
         config = self.config
+        # Choose the object, and what stands in the search window: itself or another one
         first, second = self._target(rng)
         negative = rng.random() < config.negative
         if negative:
             second = self._other(first, rng)
             negative = second.track != first.track  # there may be only one object
+        # Cut both windows, and change the shape of what is searched for
         template, size = self._template(first, rng)
         search, box = self._search(second, rng)
         if rng.random() < config.warp:
@@ -158,16 +159,18 @@ class PairSampler:
         if rng.random() < config.mirror:
             search = search[:, ::-1]
             box = np.array([config.search - box[0] - box[2], *box[1:]])
+        # Make it hard: another background, other objects
         if not negative and rng.random() < config.swap:
             search = self._swap(search, box, rng)
         search = self._paste(search, box, first, rng)
+        # Change the appearance
         if rng.random() < config.flip:
             template, search = template[:, ::-1], search[:, ::-1]
             box = np.array([config.search - box[0] - box[2], *box[1:]])
         if rng.random() < 0.1:
             template, search = augment.gray(template), augment.gray(search)
         if rng.random() < 0.3:
-            template = augment.colour(np.ascontiguousarray(template), rng, 0.1)
+            template = augment.color(np.ascontiguousarray(template), rng, 0.1)
         search = augment.appearance(np.ascontiguousarray(search), rng)
         if negative:
             box = np.zeros(4)
@@ -226,11 +229,9 @@ class PairSampler:
         # mostly near, at times far: targets move little between two frames, but not always
         reach = config.shift * (1.0 if rng.random() < 0.6 else 0.35)
         shift = rng.uniform(-reach, reach, 2) / 2
-        window = Window(
-            box[0] + box[2] / 2 + shift[0] * width,
-            box[1] + box[3] / 2 + shift[1] * height,
-            width, height, config.search,
-        )  # fmt: skip
+        cx = box[0] + box[2] / 2 + shift[0] * width
+        cy = box[1] + box[3] / 2 + shift[1] * height
+        window = Window(cx, cy, width, height, config.search)
         image = self._image(entry)
         border: NDArray[np.generic] = mean_color(image)
         if rng.random() < config.border:
@@ -278,17 +279,16 @@ class PairSampler:
             entry = self._other(target, rng)
             other = np.asarray(entry.box)
             factor = size * np.exp(rng.uniform(-0.35, 0.35)) / np.sqrt(other[2] * other[3])
-            centre = rng.uniform(0.02, 0.98, 2) * config.search
-            placed = np.array([*(centre - other[2:] * factor / 2), *(other[2:] * factor)])
+            center = rng.uniform(0.02, 0.98, 2) * config.search
+            placed = np.array([*(center - other[2:] * factor / 2), *(other[2:] * factor)])
             if entry.track == target.track:
                 continue  # the target twice: neither would be wrong
             if iou(placed, box) > 0.1 or _covered(box, placed) > 0.25:
                 continue
-            window = Window(
-                other[0] + other[2] / 2 + (config.search / 2 - centre[0]) / factor,
-                other[1] + other[3] / 2 + (config.search / 2 - centre[1]) / factor,
-                config.search / factor, config.search / factor, config.search,
-            )  # fmt: skip
+            cx = other[0] + other[2] / 2 + (config.search / 2 - center[0]) / factor
+            cy = other[1] + other[3] / 2 + (config.search / 2 - center[1]) / factor
+            side = config.search / factor
+            window = Window(cx, cy, side, side, config.search)
             patch = cut(self._image(entry), window)
             search = _blend(search, patch, _mask(config.search, placed, rng))
         return search

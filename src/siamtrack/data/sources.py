@@ -92,7 +92,11 @@ class Reader(Protocol):
     """Reads the boxes of a data set from its official folders, without decoding images."""
 
     def __call__(self, path: Path, found: Findings) -> Iterator[Entry]:
-        """Yield the objects; what cannot be used is left out and added to `found`.
+        """Yield the objects.
+
+        Args:
+            path: The place after `NAME:`; the docstring of the reader's module shows the layout.
+            found: Where what cannot be used, and is left out, is added.
 
         Raises:
             DatasetError: If the layout is not that of the data set. The message says what was

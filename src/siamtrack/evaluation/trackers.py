@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from siamtrack.core.plugins import run_file
+from siamtrack.core.registry import run_file
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS

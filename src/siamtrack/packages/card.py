@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from siamtrack.core.config import check_numbers, from_dict, parse_json, to_dict
 from siamtrack.core.files import bytes_of, text_of
-from siamtrack.core.plugins import Plugin, plugins
+from siamtrack.core.registry import Plugin, plugins
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime

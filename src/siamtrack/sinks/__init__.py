@@ -8,10 +8,7 @@ from pathlib import Path
 from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.sinks.coco import CocoSink
-from siamtrack.sinks.csv import CsvSink
 from siamtrack.sinks.cvat import CvatSink
-from siamtrack.sinks.jsonl import JsonLinesSink
-from siamtrack.sinks.mot import MotSink
 from siamtrack.sinks.mp4 import (
     CODECS,
     DEFAULT_CODEC,
@@ -20,7 +17,7 @@ from siamtrack.sinks.mp4 import (
     PRESETS,
     Mp4Sink,
 )
-from siamtrack.sinks.otb import OtbSink
+from siamtrack.sinks.text import CsvSink, JsonLinesSink, MotSink, OtbSink
 from siamtrack.sinks.yolo import YoloSink
 
 __all__ = [
@@ -39,8 +36,13 @@ __all__ = [
 ]
 
 SUFFIXES = {
-    ".mp4": "mp4", ".csv": "csv", ".jsonl": "jsonl", ".json": "coco", ".xml": "cvat", ".zip": "yolo"
-}  # fmt: skip
+    ".mp4": "mp4",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".json": "coco",
+    ".xml": "cvat",
+    ".zip": "yolo",
+}
 """Suffix to format; MOT and OTB, which are both `.txt`, are asked for by name."""
 
 

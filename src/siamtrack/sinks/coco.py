@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, TextIO
 
-from siamtrack.sinks.base import MARGIN, SINKS, Sink, box_of, is_there, number
+from siamtrack.sinks.base import MARGIN, SINKS, Sink, box_of, is_there, json_number
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
@@ -89,10 +89,10 @@ def _row(image: int, track: TrackLike, category: int) -> dict[str, Any]:
         "video_id": 1,
         "track_id": int(track.id),
         "category_id": category,
-        "bbox": [number(value) for value in box],
-        "area": number(box[2] * box[3]),
+        "bbox": [json_number(value) for value in box],
+        "area": json_number(box[2] * box[3]),
         "iscrowd": 0,
-        "score": number(track.score),
+        "score": json_number(track.score),
     }
 
 

@@ -20,8 +20,17 @@ from siamtrack.video import Frame
 CODECS = {"h264": "libx264", "vp9": "libvpx-vp9", "av1": "libsvtav1", "mpeg4": "mpeg4"}
 """What `--codec` takes, and FFmpeg's encoder for it. libx264 is under the GPL, libvpx and SVT-AV1
 are under BSD licenses, `mpeg4` is FFmpeg's own under the LGPL."""
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
-           "veryslow")  # fmt: skip
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
 DEFAULT_CODEC, DEFAULT_PRESET = "h264", "veryfast"
 _OPTIONS = {
     "vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "32", "b": "0"},
@@ -37,9 +46,7 @@ PACKED = 0.1
 INDEX = 48
 """Bytes of a frame in the index of the file, which is written at the end."""
 
-_BT601 = (
-    6  # AVCOL_SPC_SMPTE170M: what the conversion from RGB uses, and players do not guess for HD
-)
+_BT601 = 6  # AVCOL_SPC_SMPTE170M: the conversion from RGB uses it; for HD players guess another
 
 
 @SINKS.register("mp4")

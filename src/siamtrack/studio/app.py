@@ -58,10 +58,10 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
     Args:
         library: Where clips and projects are.
         models: What can be tracked with.
-        settings: Limits and access; the defaults serve this machine only.
+        settings: Limits, access and cameras; the defaults serve this machine only.
     """
     settings = settings or Settings()
-    sessions = Sessions(library, models, settings.limits.journal)
+    sessions = Sessions(library, models, settings.journal)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -140,7 +140,7 @@ def _studio(request: Request) -> Response:
             "clips": [{"id": clip.id, "name": clip.name} for clip in clips],
             "projects": projects,
             "single": len(library.roots) == 1 and len(clips) == 1,
-            "upload": settings.limits.upload,
+            "upload": settings.upload,
             "cameras": [camera_name(camera) for camera in settings.cameras],
         }
     )
@@ -226,10 +226,10 @@ async def _send_news(socket: WebSocket, session: Session, subscriber: Subscriber
 
 async def _upload(request: Request) -> Response:
     """Take a video as the body of the request; its name is for showing only."""
-    limits, sessions = settings_of(request).limits, sessions_of(request)
+    settings, sessions = settings_of(request), sessions_of(request)
     if request.headers.get("content-type") != "application/octet-stream":
         raise ValueError("expected the content type application/octet-stream")
-    room = min(limits.upload, sessions.library.room() - limits.spare)
+    room = min(settings.upload, sessions.library.room() - settings.spare)
     too_large = TooLargeError(f"uploads may have {max(0, room)} bytes at most")
     if int(request.headers.get("content-length", 0)) > room:
         raise too_large

@@ -59,12 +59,13 @@ async def camera(socket: WebSocket) -> None:
         models = socket.app.state.sessions.models
         model = await run_in_threadpool(models, choose(hello.get("model"), models.names))
         tracker = SiamTracker(model, redetect=True)
-        cameras, stall = settings_of(socket).cameras, settings_of(socket).limits.stall
+        cameras = settings_of(socket).cameras
         source = hello.get("source")
         if source is None:
             await _from_page(socket, tracker)
         elif type(source) is int and 0 <= source < len(cameras):
-            await _from_server(socket, Live(tracker), cameras[source], stall)
+            with _discreet(cameras[source]):
+                await _from_server(socket, Live(tracker), cameras[source])
         else:
             raise ValueError(f"source {source!r}: expected null or the place of a camera")
     except (*FORESEEN, AttributeError, ArithmeticError) as error:
@@ -146,15 +147,15 @@ def _decode_and_step(state: Live, data: bytes) -> dict[str, Any]:
     return state.step(np.ascontiguousarray(picture[..., ::-1]))
 
 
-async def _from_server(socket: WebSocket, state: Live, target: int | str, stall: float) -> None:
-    video = await run_in_threadpool(_opened, target)
+async def _from_server(socket: WebSocket, state: Live, target: int | str) -> None:
+    video = await run_in_threadpool(open_video, target, latest=True)
     listening = asyncio.create_task(_listen(socket, state))
     frames = iter(video)
     coming: asyncio.Task[Frame | None] | None = None
     try:
         while True:
-            coming = asyncio.create_task(run_in_threadpool(_next, frames, target))
-            if not await _there(socket, coming, listening, stall):
+            coming = asyncio.create_task(run_in_threadpool(next, frames, None))
+            if not await _there(socket, coming, listening):
                 return
             frame, coming = coming.result(), None
             if frame is None:
@@ -176,13 +177,10 @@ async def _from_server(socket: WebSocket, state: Live, target: int | str, stall:
 
 
 async def _there(
-    socket: WebSocket,
-    coming: asyncio.Task[Frame | None],
-    listening: asyncio.Task[None],
-    stall: float,
+    socket: WebSocket, coming: asyncio.Task[Frame | None], listening: asyncio.Task[None]
 ) -> bool:
     """Wait for a picture and tell the page if it is late; False if the page has gone away."""
-    since = time.monotonic()
+    since, stall = time.monotonic(), settings_of(socket).stall
     while not coming.done():
         await asyncio.wait([coming, listening], timeout=stall, return_when="FIRST_COMPLETED")
         if listening.done():
@@ -207,16 +205,6 @@ async def _close_later(video: VideoSource, coming: asyncio.Task[Frame | None]) -
 async def _listen(socket: WebSocket, state: Live) -> None:
     while True:
         state.order(await socket.receive_text())
-
-
-def _opened(target: int | str) -> VideoSource:
-    with _discreet(target):
-        return open_video(target, latest=True)
-
-
-def _next(frames: Iterator[Frame], target: int | str) -> Frame | None:
-    with _discreet(target):
-        return next(frames, None)
 
 
 @contextlib.contextmanager

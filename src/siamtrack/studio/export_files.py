@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from siamtrack.sinks import open_sink
 from siamtrack.sinks.yolo import data_yaml, label_lines
 from siamtrack.studio.clip import encode
 from siamtrack.studio.project import Project
-from siamtrack.studio.timeline import NOTHING, STATES, Key, Table
+from siamtrack.studio.timeline import NOTHING, STATES, DrawnTarget, Table
 from siamtrack.video import Frame
 
 FORMATS = {
@@ -49,10 +49,8 @@ class Result:
 
     Attributes:
         model: Whose tracks.
+        targets: Copies of the targets.
         tables: Id of a target to what is known of it.
-        keys: Id of a target to what people said of it, in the order of the frames.
-        labels: Id of a target to its name.
-        colours: Id of a target to #rrggbb.
         total: Number of frames.
         size: Width and height of the frames.
         fps: Frames per second.
@@ -60,10 +58,8 @@ class Result:
     """
 
     model: str
+    targets: list[DrawnTarget]
     tables: dict[int, Table]
-    keys: dict[int, list[Key]]
-    labels: dict[int, str]
-    colours: dict[int, str]
     total: int
     size: tuple[int, int]
     fps: float
@@ -80,17 +76,9 @@ def result_of(project: Project, model: str, fps: float, name: str = "") -> Resul
         targets = project.shown()
         if not targets:
             raise ValueError("there is nothing to export yet: draw a box first")
-        return Result(
-            model,
-            {target.id: project.known(target.id, model) for target in targets},
-            {target.id: target.ordered() for target in targets},
-            {target.id: target.name for target in targets},
-            {target.id: target.colour for target in targets},
-            project.total,
-            project.size,
-            fps,
-            name,
-        )
+        copies = [replace(target, keys={**target.keys}) for target in targets]
+        tables = {target.id: project.known(target.id, model) for target in targets}
+        return Result(model, copies, tables, project.total, project.size, fps, name)
 
 
 def write_export(format: str, path: Path, result: Result, read: Read, tick: Tick) -> None:
@@ -113,10 +101,9 @@ def write_export(format: str, path: Path, result: Result, read: Read, tick: Tick
     width, height = result.size
     blank = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
     with open_sink(path, format=FORMATS[format][0], fps=result.fps) as sink:
-        sink.labels.update(result.labels)
-        for number, text in result.colours.items():
-            red, green, blue = bytes.fromhex(text[1:])
-            sink.colours[number] = (red, green, blue)
+        for target in result.targets:
+            red, green, blue = bytes.fromhex(target.colour[1:])
+            sink.labels[target.id], sink.colours[target.id] = target.name, (red, green, blue)
         for index in range(result.total):
             image = read(index, False) if format == "mp4" else blank
             frame = Frame(index, index / result.fps, image)
@@ -136,12 +123,12 @@ def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
 def _document(result: Result) -> dict[str, Any]:
     targets = [
         {
-            "id": number,
-            "name": result.labels[number],
-            "colour": result.colours[number],
+            "id": target.id,
+            "name": target.name,
+            "colour": target.colour,
             "keys": [
                 {"frame": key.frame, "box": None if key.box is None else list(key.box)}
-                for key in result.keys[number]
+                for key in target.ordered()
             ],
             "track": [
                 {
@@ -153,7 +140,7 @@ def _document(result: Result) -> dict[str, Any]:
                 for frame in np.flatnonzero(np.isfinite(found.rows).all(axis=1))
             ],
         }
-        for number, found in result.tables.items()
+        for target, found in zip(result.targets, result.tables.values(), strict=True)
     ]
     width, height = result.size
     clip = {"name": result.name, "frames": result.total, "fps": result.fps}
@@ -201,9 +188,7 @@ def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
     """
     parts = split(result)
     classes: dict[str, int] = {}
-    kinds = {
-        number: classes.setdefault(label, len(classes)) for number, label in result.labels.items()
-    }
+    kinds = {each.id: classes.setdefault(each.name, len(classes)) for each in result.targets}
     out = _Pipe()
     with zipfile.ZipFile(out, "w") as file:
         val = "images/val" if "val" in parts.values() else "images/train"

@@ -65,7 +65,7 @@ class Project(State):
 
     # what people do: each is one step of undo
 
-    def draw(self, frame: int, box: Box, name: str = "") -> int:
+    def draw(self, frame: int, box: Box, name: str | None = None) -> int:
         """Add a target with its first key and return its number.
 
         Raises:

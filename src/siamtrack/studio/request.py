@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -34,36 +35,25 @@ GONE = (WebSocketDisconnect, RuntimeError, KeyError, TimeoutError, asyncio.Timeo
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What pages may do, and when the studio acts by itself.
+class Settings:
+    """Everything that the application needs to know.
 
     Attributes:
+        access: Who may ask.
+        cameras: The server's cameras that pages may use: numbers and addresses. Pages name them by
+            their place here.
         upload: Bytes of an upload at most.
         spare: Bytes that stay free on the disk.
         journal: Bytes from which the journal of a project is compacted.
         stall: Seconds without a picture of a camera after which the page is told, and told again.
     """
 
+    access: Access = field(default_factory=Access)
+    cameras: tuple[int | str, ...] = (0,)
     upload: int = 8 << 30
     spare: int = 1 << 30
     journal: int = LARGE
     stall: float = 1.5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that the application needs to know.
-
-    Attributes:
-        limits: What pages may do.
-        access: Who may ask.
-        cameras: The server's cameras that pages may use: numbers and addresses. Pages name them by
-            their place here.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    access: Access = field(default_factory=Access)
-    cameras: tuple[int | str, ...] = (0,)
 
 
 class TooLargeError(Exception):
@@ -192,27 +182,11 @@ def change_of(values: Mapping[str, Any]) -> Change:
         (1.0, 2.0, 30.0, 20.0)
     """
     kind = values.get("do")
-    if kind == "undo":
-        return lambda project: project.undo()
-    if kind == "redo":
-        return lambda project: project.redo()
-    if kind == "draw":
-        frame, box = _whole(values, "frame"), _box(values)
-        name = _text(values, "name") or ""
-        return lambda project: project.draw(frame, box, name)
-    number = _whole(values, "target")
-    if kind == "remove":
-        return lambda project: project.remove(number)
-    if kind == "rename":
-        new, colour = _text(values, "name"), _text(values, "colour")
-        return lambda project: project.rename(number, new, colour)
-    frame = _whole(values, "frame")
-    if kind in ("key", "absent"):
-        place = _box(values) if kind == "key" else None
-        return lambda project: project.set_key(number, frame, place)
-    if kind == "unkey":
-        return lambda project: project.remove_key(number, frame)
-    raise ValueError(f"do {shown(kind)}: no edit is called so")
+    if not isinstance(kind, str) or kind not in EDITS:
+        raise ValueError(f"do {shown(kind)}: no edit is called so")
+    edit, names = EDITS[kind]
+    given = [READERS[name](values, name) for name in names]
+    return lambda project: edit(project, *given)
 
 
 def order_of(values: Mapping[str, Any], models: Models) -> Order:
@@ -255,13 +229,27 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _box(values: Mapping[str, Any]) -> Box:
-    value = values.get("box")
+def _box(values: Mapping[str, Any], name: str) -> Box:
+    value = values.get(name)
     if not (isinstance(value, list) and len(value) == 4 and all(map(_is_side, value))):
-        raise ValueError(f"box {shown(value)}: expected left, top, width, height")
+        raise ValueError(f"{name} {shown(value)}: expected left, top, width, height")
     left, top, width, height = (float(each) for each in value)
     return left, top, width, height
 
 
 def _is_side(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e6  # NaN is not
+
+
+EDITS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "undo": (Project.undo, ()),
+    "redo": (Project.redo, ()),
+    "draw": (Project.draw, ("frame", "box", "name")),
+    "remove": (Project.remove, ("target",)),
+    "rename": (Project.rename, ("target", "name", "colour")),
+    "key": (Project.set_key, ("target", "frame", "box")),
+    "absent": (partial(Project.set_key, box=None), ("target", "frame")),
+    "unkey": (Project.remove_key, ("target", "frame")),
+}
+"""What pages call an edit: what does it, and the values that they send with it."""
+READERS = {"target": _whole, "frame": _whole, "box": _box, "name": _text, "colour": _text}

@@ -45,7 +45,11 @@ COOKIE = "siamtrack_studio"
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 HOST = re.compile(r"(?:(?P<name>[a-z0-9._-]+)|\[(?P<six>[0-9a-f:.]+)\])(?::[0-9]{1,5})?")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-ONWARD = '<!doctype html><meta http-equiv="refresh" content="0; url=/"><title>siamtrack</title>'
+ONWARD = (
+    '<!doctype html><meta http-equiv="refresh" content="0; url=/">'
+    '<link rel="icon" href="data:,"><title>siamtrack studio</title>'
+)
+"""A page that leads to `/`."""
 _FOLDERS = re.compile(
     r"""(?<![\w/\\:.])(?:[A-Za-z]:)?[/\\](?:[^/\\:;,'"()\n]*[^/\\\s:;,'"()\n][/\\]+)+(?=[^/\\\s])"""
 )

@@ -21,7 +21,7 @@ import uvicorn
 from siamtrack.runtimes import AUTO
 from siamtrack.studio.app import make_app
 from siamtrack.studio.library import Library, Models
-from siamtrack.studio.request import Limits, Settings
+from siamtrack.studio.request import Settings
 from siamtrack.studio.security import Access, PatientProtocol
 
 PORT = 8765
@@ -39,7 +39,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int | None = None,
     names: Sequence[str] = (),
-    upload: int = Limits.upload,
+    upload: int = Settings.upload,
     runtime: str = AUTO,
     threads: int = 0,
     browser: bool = True,
@@ -71,7 +71,7 @@ def serve(
     access = Access(frozenset(known), addresses=not local, token=token)
     loaded = Models(models, threads, runtime)
     loaded(loaded.names[0])
-    app = make_app(Library(roots, home), loaded, Settings(Limits(upload), access, tuple(cameras)))
+    app = make_app(Library(roots, home), loaded, Settings(access, tuple(cameras), upload))
     listener = _listen(host, port)
     where = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
     where += f"?token={quote(token)}"

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,46 +78,36 @@ class Session:
             model = follow.model if follow else self.models.names[0]
             before = {target.id: project.known(target.id, model) for target in project.shown()}
             result = change(project)
-            bounds: dict[Step, tuple[int, int]] = {}
-            touched = []
-            for target in project.shown() if follow else []:
-                if target.id in before:
-                    after = project.known(target.id, model)
-                    lost = stale(before[target.id], after, follow.frame if follow else 0)
-                    touched += [target.id] if lost else []
-                    for step, (low, high) in lost.items():
-                        old = bounds.get(step, (low, high))
-                        bounds[step] = (min(low, old[0]), max(high, old[1]))
+            after = {target.id: project.known(target.id, model) for target in project.shown()}
         self.hub.publish({"type": "project", **self.summary()})
-        if follow and bounds:
-            self._again(follow, bounds, touched)
+        if follow:
+            both = [number for number in after if number in before]
+            gone = {each: stale(before[each], after[each], follow.frame) for each in both}
+            self._again(follow, {number: spans for number, spans in gone.items() if spans})
         return result
 
-    def _again(
-        self, follow: Order, bounds: dict[Step, tuple[int, int]], touched: list[int]
-    ) -> None:
-        """Track what an edit took away, together with what was being tracked."""
-        steps: list[Step] = [step for step in (1, -1) if step in bounds]
-        going, targets = self.jobs.order, touched
+    def _again(self, follow: Order, gone: dict[int, dict[Step, tuple[int, int]]]) -> None:
+        """Track what an edit took away of targets, together with what was being tracked."""
+        if not gone:
+            return
+        steps: tuple[Step, Step] = (1, -1)
+        spans: dict[Step, list[tuple[int, int] | None]] = {
+            step: [lost[step] for lost in gone.values() if step in lost] for step in steps
+        }
+        spans = {step: found for step, found in spans.items() if found}
+        targets, going = set(gone), self.jobs.order
         if going is not None and going.model == follow.model:
             for step in going.steps:
-                limits = going.limits(step)
-                if step not in bounds:
-                    steps.append(step)
-                    if limits is not None:
-                        bounds[step] = limits
-                elif limits is None:
-                    del bounds[step]
-                else:
-                    low, high = bounds[step]
-                    bounds[step] = (min(low, limits[0]), max(high, limits[1]))
-            if going.targets is None:
-                targets = [target.id for target in self.project.shown()]
-            else:
-                targets = sorted({*touched, *going.targets})
-        self.jobs.start(
-            Order(tuple(steps), follow.frame, follow.model, tuple(targets), bounds, follow.redetect)
-        )
+                spans.setdefault(step, []).append(going.limits(step))
+            everyone = [target.id for target in self.project.shown()]
+            targets.update(everyone if going.targets is None else going.targets)
+        bounds = {
+            step: (min(low for low, _ in parts), max(high for _, high in parts))
+            for step, found in spans.items()
+            if len(parts := [part for part in found if part is not None]) == len(found)
+        }
+        order = replace(follow, steps=tuple(spans), targets=tuple(sorted(targets)), bounds=bounds)
+        self.jobs.start(order)
 
     def tidy(self) -> None:
         """Compact the journal if it has grown large; if the disk is full, go on as before."""

@@ -24,8 +24,7 @@ from siamtrack.core.writing import replacing
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.packages.card import Model, load_model, model_made
 from siamtrack.sinks import SINKS, SUFFIXES, open_sink
-from siamtrack.tracking.follow import follow
-from siamtrack.tracking.initial_boxes import read_boxes
+from siamtrack.tracking.follow import follow, read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import open_video
 from siamtrack.video.files import is_video
@@ -144,9 +143,10 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
         )
     if place.is_dir() and (without := _without_boxes(place, out, videos)):
         logger.warning(
-            "%d video(s) without a file of boxes left out: %s", len(without),
+            "%d video(s) without a file of boxes left out: %s",
+            len(without),
             ", ".join(path.name for path in without[:3]) + (", ..." if len(without) > 3 else ""),
-        )  # fmt: skip
+        )
     seen: dict[Path, Path] = {}
     for video in videos:
         if video.out in seen:
@@ -249,9 +249,10 @@ def _without_boxes(place: Path, out: Path, videos: Sequence[Video]) -> list[Path
     """Return the video files of a folder that nobody gave boxes for; results are none of them."""
     known, results = {video.source for video in videos}, out.resolve()
     return [
-        path for path in sorted(place.rglob("*"))
+        path
+        for path in sorted(place.rglob("*"))
         if is_video(path) and path not in known and results not in path.resolve().parents
-    ]  # fmt: skip
+    ]
 
 
 def _starts(file: Path) -> tuple[tuple[float, ...], ...]:

@@ -1,13 +1,17 @@
-"""From a video and first boxes to tracks: one target, or many."""
+"""From a video and first boxes, which may come from a file, to the tracks of all targets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from siamtrack.core.boxes import Array
+from siamtrack.core.files import read_rows
 from siamtrack.core.tracks import Track
-from siamtrack.errors import VideoError
+from siamtrack.errors import DatasetError, VideoError
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, Source, VideoSource, open_video
 from siamtrack.video.source import Span
@@ -28,12 +32,12 @@ def follow(
     """Follow any number of targets through a video.
 
     Args:
-        source: Anything that `open_video` takes, or what it returned.
+        source: Anything that `open_video` takes; what it returned has its span already.
         starts: Where targets begin. Frames before the first of them have no tracks.
         tracker: From `siamtrack.load`; targets that it has already go on.
         start: First frame to take, from 0.
         end: Frame to stop before.
-        stride: Take every so manieth frame.
+        stride: Take every n-th frame.
 
     Returns:
         Iterator over every frame taken, with the tracks of all targets in it.
@@ -43,16 +47,14 @@ def follow(
             target starts again there; while iterating, what came before is yielded.
         ValueError: If `starts` names a frame that is not taken, or a box does not fit its frame.
     """
-    span = Span(start, end, stride)
+    span = source.span if isinstance(source, VideoSource) else Span(start, end, stride)
     for index in starts:
         if not span.wants(index):
             raise ValueError(
-                f"a target starts in frame {index}, which is not taken (start {start}, end {end}, "
-                f"stride {stride}): choose another frame or span"
+                f"a target starts in frame {index}, which is not taken (start {span.start}, end "
+                f"{span.end}, stride {span.stride}): choose another frame or span"
             )
-    if not isinstance(source, VideoSource):
-        source = open_video(source, start=start, end=end, stride=stride)
-    return _follow(source, starts, tracker)
+    return _follow(open_video(source, start=start, end=end, stride=stride), starts, tracker)
 
 
 def _follow(
@@ -61,12 +63,14 @@ def _follow(
     before: tuple[int, int] | None = None
     with video:
         for frame in video:
+            # A frame of another size ends every target that does not start again in it.
             given = starts.get(frame.index, {})
             size = (frame.image.shape[1], frame.image.shape[0])
             changed = before is not None and before != size
             if before is not None and changed and set(tracker.ids) - set(given):
                 raise _resized(video, frame, before)
             before = size
+            # Find the targets that are there, then start those that begin here.
             tracks = tracker.update_all(frame.image) if tracker.ids and not changed else []
             found = {track.id: track for track in tracks}
             for number, box in given.items():
@@ -81,3 +85,32 @@ def _resized(video: VideoSource, frame: Frame, before: tuple[int, int]) -> Video
         f"{before[0]}x{before[1]}, so that targets cannot be followed into it; begin again at "
         f"frame {frame.index} with boxes in it, or convert the video to one size"
     )
+
+
+def read_boxes(path: Path, first: int) -> dict[int, dict[int, Array]]:
+    """Read where targets start.
+
+    Args:
+        path: Text, one target a line: left, top, width, height in the first frame; or frame, id,
+            left, top, width, height. Numbers are separated by commas or spaces, 0-based.
+        first: Frame of lines without one.
+
+    Returns:
+        Frame to id to box.
+
+    Raises:
+        DatasetError: If the file is missing, empty, or a line has another form or a frame or id
+            that is no whole number.
+    """
+    rows = read_rows(path, (4, 6), DatasetError)
+    starts: dict[int, dict[int, Array]] = {}
+    for number, row in enumerate(rows):
+        given = row[:-4]
+        if not ((given == np.floor(given)) & (np.abs(given) < 2**53)).all():  # NaN is no number
+            raise DatasetError(
+                f"{path}, line {number + 1}: frame {given[0]:g} and id {given[1]:g}: expected "
+                "whole numbers"
+            )
+        frame, identity = (first, number) if not len(given) else (int(given[0]), int(given[1]))
+        starts.setdefault(frame, {})[identity] = row[-4:]
+    return starts

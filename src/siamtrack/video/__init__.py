@@ -26,17 +26,23 @@ Source: TypeAlias = str | PathLike[str] | int | Iterable[ArrayLike]
 
 @surface
 def open_video(
-    source: Source, *, start: int = 0, end: int | None = None, stride: int = 1, latest: bool = False
+    source: Source | VideoSource,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    stride: int = 1,
+    latest: bool = False,
 ) -> VideoSource:
     """Open anything that gives frames.
 
     Args:
         source: Path of a video file, a folder or a glob of images (taken in natural order), a URL
             such as `rtsp://` or `http://`, the number of a camera (also as text, where no file has
-            that name), or an iterable of arrays that `siamtrack.core.images.as_rgb` takes.
+            that name), or an iterable of arrays that `siamtrack.core.images.as_rgb` takes. What was
+            opened before is returned as it is; it has its span already.
         start: First frame to take, from 0.
-        end: Frame to stop before; None: go on to the end.
-        stride: Take every so manieth frame.
+        end: Frame to stop before; None: continue to the end.
+        stride: Take every n-th frame.
         latest: Drop frames that nobody took in time; for cameras and live streams only.
 
     Returns:
@@ -54,6 +60,13 @@ def open_video(
         [1, 3]
     """
     span = Span(start, end, stride)
+    if isinstance(source, VideoSource):
+        if span not in (Span(), source.span):
+            raise ValueError(
+                f"{span} for {source.name}, which was opened with {source.span}: say which frames "
+                "to take once, where it is opened"
+            )
+        return source
     reader = _reader(source)
     try:
         return VideoSource(reader, span, latest=latest)
@@ -103,7 +116,7 @@ def _path_reader(path: Path) -> Reader:
             raise VideoError(f"folder {name} holds no images: expected files ending in {endings}")
         return ImageReader(files, name)
     if path.exists():
-        if not path.is_file():  # a pipe would wait for ever
+        if not path.is_file():  # a pipe would wait indefinitely
             raise VideoError(f"{name} is no ordinary file: cameras go by their number")
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return ImageReader([path], name)

@@ -1,10 +1,11 @@
-"""Video files."""
+"""Video files, and how long their headers say they are: the way to notice a missing end."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -12,13 +13,15 @@ from av.error import FFmpegError
 
 from siamtrack.errors import VideoError
 from siamtrack.video.decode import decoded, frame_count, frame_rate, rgb, shown_at, video_stream
-from siamtrack.video.promised import promised_bytes
 from siamtrack.video.source import Frame, Span
 
 logger = logging.getLogger(__name__)
 
 _SUFFIXES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts wmv flv ogv 3gp mxf"
 VIDEO_SUFFIXES = frozenset("." + suffix for suffix in _SUFFIXES.split())
+_MP4_BOXES = frozenset(
+    b"ftyp moov mdat free skip wide moof mfra sidx styp meta uuid pdin emsg".split()
+)
 
 
 def is_video(path: Path) -> bool:
@@ -111,3 +114,61 @@ class FileReader:
         if not self._missing:
             return " (the file is empty)" if not self._bytes else ""
         return f" ({self._missing} of {self._bytes + self._missing} bytes are missing at its end)"
+
+
+def promised_bytes(path: Path) -> int | None:
+    """Return the length in bytes that the headers of a file promise; None if they promise nothing.
+
+    Understands MP4 and QuickTime boxes, AVI and Matroska or WebM. A file shorter than this is cut.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[4:8] in _MP4_BOXES:
+            return _mp4(file)
+        if head[:4] == b"RIFF" and head[8:] == b"AVI ":
+            size = int.from_bytes(head[4:8], "little")
+            return None if size in (0, 0xFFFFFFFF) else size + 8  # those who cannot seek back
+        if head[:4] == b"\x1a\x45\xdf\xa3":
+            return _matroska(file)
+    return None
+
+
+def _mp4(file: BinaryIO) -> int | None:
+    """Follow the boxes on the top level up to the first one that is unknown or past the end."""
+    end = 0
+    while True:
+        file.seek(end)
+        head = file.read(16)
+        if len(head) < 8 or head[4:8] not in _MP4_BOXES:
+            return end or None
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        if size < 8:  # 0: this box reaches to the end of the file, wherever that is
+            return None
+        end += size
+
+
+def _matroska(file: BinaryIO) -> int | None:
+    """Return the end of the segment behind the EBML header."""
+    file.seek(4)
+    header = _variable_integer(file)
+    if header is None:
+        return None
+    file.seek(header, 1)
+    if file.read(4) != b"\x18\x53\x80\x67":
+        return None
+    size = _variable_integer(file)
+    return None if size is None else file.tell() + size
+
+
+def _variable_integer(file: BinaryIO) -> int | None:
+    """Read an EBML length; None where all bits are set, which means that it is unknown."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    extra = 8 - first[0].bit_length()
+    value = int.from_bytes(first + file.read(extra), "big")
+    bits = 7 * (extra + 1)
+    value &= (1 << bits) - 1
+    return None if value == (1 << bits) - 1 else value

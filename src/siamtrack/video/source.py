@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from siamtrack.core.config import shown
 from siamtrack.core.images import Image
 from siamtrack.errors import VideoError
-from siamtrack.video.latest import Newest
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,23 @@ class VideoSource:
         fps: Frames per second of the source, before the stride; None if unknown.
         size: Width and height of the frames in pixels, upright; None if unknown before the first.
         live: Whether it is a camera or a live stream.
+        span: The frames that are taken of it.
+
+    Args:
+        reader: What reads the frames.
+        span: The frames to take; None: all.
+        latest: Drop frames that nobody took in time.
+        close_timeout: Seconds that `close` waits at most for the thread that reads with `latest`.
     """
 
-    def __init__(self, reader: Reader, span: Span | None = None, *, latest: bool = False) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        span: Span | None = None,
+        *,
+        latest: bool = False,
+        close_timeout: float = 2.0,
+    ) -> None:
         if latest and not reader.live:
             raise ValueError(
                 f"latest=True with {reader.name}: it is for cameras and live streams, whose frames "
@@ -127,8 +143,9 @@ class VideoSource:
         self.size = reader.size
         self.live = reader.live
         self._reader = reader
-        self._span = span or Span()
+        self.span = span or Span()
         self._latest = latest
+        self._close_timeout = close_timeout
         self._dropped = 0
         self._newest: Newest[Frame] | None = None
         self._running: Generator[Frame, None, None] | None = None
@@ -141,7 +158,7 @@ class VideoSource:
         Where a file does not state it (Matroska, WebM), it is estimated from the duration.
         """
         total = self._reader.total
-        return None if total is None else self._span.count(total)
+        return None if total is None else self.span.count(total)
 
     @property
     def dropped(self) -> int:
@@ -175,14 +192,14 @@ class VideoSource:
 
     def _all_frames(self) -> Generator[Frame, None, None]:
         empty = True
-        for frame in self._reader.frames(self._span):
+        for frame in self._reader.frames(self.span):
             empty = False
             yield frame
         if empty:
             raise VideoError(
-                f"{self.name} has no frame {self._span.start}: it ended before; "
+                f"{self.name} has no frame {self.span.start}: it ended before; "
                 "choose an earlier start"
-                if self._span.start
+                if self.span.start
                 else f"{self.name} gives no frame: expected at least one"
             )
 
@@ -191,5 +208,69 @@ class VideoSource:
         try:
             yield from self._newest
         finally:
-            self._newest.close()
+            self._newest.close(self._close_timeout)
             self._dropped, self._newest = self.dropped, None
+
+
+class Newest(Generic[T]):
+    """Only the newest items of a generator that does not wait: a thread reads, the rest is dropped.
+
+    Args:
+        items: A generator. An exception that it raises comes out of the iteration, after the last
+            item.
+
+    Attributes:
+        dropped: Number of items replaced by a newer one before they were taken.
+
+    Example:
+        >>> newest = Newest(number for number in range(1000))
+        >>> taken = list(newest)
+        >>> taken[-1], len(taken) + newest.dropped
+        (999, 1000)
+    """
+
+    def __init__(self, items: Generator[T, None, None]) -> None:
+        self.dropped = 0
+        self._items = items
+        self._changed = threading.Condition()
+        self._slot: list[T] = []
+        self._error: Exception | None = None
+        self._done = False
+        self._stop = False
+        self._thread = threading.Thread(target=self._read, name="siamtrack-newest", daemon=True)
+
+    def __iter__(self) -> Iterator[T]:
+        self._thread.start()
+        while True:
+            with self._changed:
+                while not self._slot and not self._done:
+                    self._changed.wait(timeout=0.5)  # wakes up for Ctrl-C on every platform
+                if not self._slot:
+                    break
+                item = self._slot.pop()
+            yield item
+        if self._error is not None:
+            raise self._error
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Stop the thread; wait for it at most `timeout` seconds."""
+        self._stop = True
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _read(self) -> None:
+        try:
+            for item in self._items:
+                if self._stop:
+                    break
+                with self._changed:
+                    self.dropped += len(self._slot)
+                    self._slot[:] = [item]
+                    self._changed.notify()
+        except Exception as error:
+            self._error = error
+        finally:
+            self._items.close()
+            with self._changed:
+                self._done = True
+                self._changed.notify()

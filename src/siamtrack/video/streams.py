@@ -35,15 +35,16 @@ class CaptureReader:
 
     Args:
         target: Number of a camera, or a URL.
+        first_wait: Seconds before a broken stream is opened again; each retry waits twice as long.
 
     Raises:
         VideoError: If it cannot be opened.
     """
 
-    def __init__(self, target: int | str) -> None:
+    def __init__(self, target: int | str, *, first_wait: float = FIRST_WAIT) -> None:
         if isinstance(target, int) and not 0 <= target < 2**31:
             raise VideoError(f"camera {shown(target)}: expected a number from 0, most often 0 or 1")
-        self._target = target
+        self._target, self._first_wait = target, first_wait
         self.name = f"camera {target}" if isinstance(target, int) else target
         self._capture = self._open()
         if not self._capture.isOpened():
@@ -143,7 +144,7 @@ class CaptureReader:
             logger.warning("%s broke off: retry %d of %d", self.name, attempt + 1, retries)
             with self._lock:
                 self._capture.release()
-            if self._closed.wait(FIRST_WAIT * 2**attempt):
+            if self._closed.wait(self._first_wait * 2**attempt):
                 return None
             with self._lock:
                 self._capture = self._open()

@@ -32,12 +32,7 @@ from typing import Any
 import numpy as np
 
 from siamtrack.core.files import bytes_of
-from siamtrack.data.annotations.user_formats import (
-    Pictures,
-    pictures_beside,
-    user_format,
-    user_name,
-)
+from siamtrack.data.annotations.user_formats import Pictures, user_format, user_name
 from siamtrack.data.layout import Entries, Size
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sources import TRAINING, Findings
@@ -50,10 +45,6 @@ DAMAGED = (KeyError, OverflowError, TypeError, ValueError)
 @TRAINING.register("coco")
 def read_coco(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training images of COCO.
-
-    Args:
-        path: Folder with `annotations` and the images, or a JSON file.
-        found: Where what is left out is added.
 
     Raises:
         DatasetError: If the JSON file or the images are not there, or it has another form.
@@ -83,18 +74,13 @@ def read_coco(path: Path, found: Findings) -> Iterator[Entry]:
 def read_coco_video(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of a COCO file with videos.
 
-    Args:
-        path: The JSON file.
-        found: Where what is left out is added.
-        images: The images; by default those in `images` beside the file, or beside it.
-
     Raises:
         DatasetError: If the file does not have the form, or there are no images.
     """
     if not path.is_file():
         raise DatasetError(f"{path}: expected a COCO JSON file; give coco-video:FILE.json")
     content = read_coco_json(path)
-    pictures = images or pictures_beside(path.parent)
+    pictures = images or Pictures.beside(path.parent)
     labels = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
     entries = Entries(user_name(path), found)
     frames = {each["id"]: each for each in content.get("images", [])}

@@ -17,12 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamtrack.data.annotations.user_formats import (
-    Pictures,
-    pictures_beside,
-    user_format,
-    user_name,
-)
+from siamtrack.data.annotations.user_formats import Pictures, user_format, user_name
 from siamtrack.data.layout import Entries, Size, read_xml
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sources import Findings
@@ -36,11 +31,6 @@ Box = tuple[float, float, float, float]
 def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of a CVAT export.
 
-    Args:
-        path: The XML file, or the folder of `annotations.xml`.
-        found: Where what is left out is added.
-        images: The frames; by default those in `images` beside the file, or beside it.
-
     Raises:
         DatasetError: If the file is no CVAT XML or declares entities, or there are no images.
     """
@@ -50,7 +40,7 @@ def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> It
     root = read_xml(file)
     if root.tag != "annotations":
         raise DatasetError(f"{file}: expected CVAT's root 'annotations', found {root.tag!r}")
-    pictures = images or pictures_beside(file.parent)
+    pictures = images or Pictures.beside(file.parent)
     entries = Entries(user_name(path), found)
     for node in root.iter("track"):
         yield from _track(node, pictures, entries)

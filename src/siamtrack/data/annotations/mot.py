@@ -19,12 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from siamtrack.core.files import read_rows, text_of
-from siamtrack.data.annotations.user_formats import (
-    Pictures,
-    pictures_beside,
-    user_format,
-    user_name,
-)
+from siamtrack.data.annotations.user_formats import Pictures, user_format, user_name
 from siamtrack.data.layout import Entries, Size, folders
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sources import Findings
@@ -34,11 +29,6 @@ from siamtrack.errors import DatasetError
 @user_format("mot")
 def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of MOT sequences.
-
-    Args:
-        path: A sequence, a folder of sequences, or a text file.
-        found: Where what is left out is added.
-        images: The frames; by default those in `img1` or `images` of the sequence.
 
     Raises:
         DatasetError: If there is no `gt/gt.txt`, a row has another form, or there are no images.
@@ -56,7 +46,7 @@ def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Ite
     entries = Entries(user_name(path), found)
     for file in files:
         folder = file.parent if path.is_file() else file.parent.parent
-        pictures = images or pictures_beside(folder, "img1", "images", ".", deep=False)
+        pictures = images or Pictures.beside(folder, "img1", "images", ".", deep=False)
         sequence = file.stem if path.is_file() else folder.resolve().name
         yield from _sequence(file, sequence, _size(folder / "seqinfo.ini"), pictures, entries)
 

@@ -23,8 +23,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from siamtrack.core.writing import refuse_existing, replacing
 from siamtrack.data.cache import Faults, archive_of, inside, read_bytes
@@ -39,10 +40,6 @@ MEGABYTE = 1_000_000
 @TRAINING.register("shards")
 def read_shards(path: Path | str, found: Findings) -> Iterator[Entry]:
     """Yield the objects in shards.
-
-    Args:
-        path: A folder, a tar file, or a pattern of paths or URLs with braces.
-        found: Where what is left out is added.
 
     Raises:
         DatasetError: If there are no shards, one cannot be fetched, or it has another form.
@@ -59,7 +56,7 @@ def _shards(where: str) -> list[Path]:
         if not files:
             raise DatasetError(f"{place}: expected shards here, such as train-000000.tar")
         return files
-    return [_fetched(_url(each)) for each in library().expand_urls(where)]
+    return [_fetched(_url(each)) for each in library("shardlists", "expand_urls")(where)]
 
 
 def _url(text: str) -> str:
@@ -67,27 +64,16 @@ def _url(text: str) -> str:
     return re.sub(r"^file:/+", "/", re.sub(r"^(?!file:)(\w{2,}):/+", r"\1://", text))
 
 
-class Library(NamedTuple):
-    """What is used of webdataset."""
-
-    expand_urls: Any
-    file_cache: Any
-    tar_writer: Any
-
-
-def library() -> Library:
-    """Return the parts of webdataset that are used here.
+def library(module: str, name: str) -> Any:
+    """Return a part of webdataset.
 
     Raises:
         MissingExtraError: If it is not installed.
     """
     try:
-        from webdataset.cache import FileCache
-        from webdataset.shardlists import expand_urls
-        from webdataset.writer import TarWriter
+        return getattr(import_module(f"webdataset.{module}"), name)
     except ImportError as error:
         raise MissingExtraError("reading and writing shards", "webdataset", "shards") from error
-    return Library(expand_urls, FileCache, TarWriter)
 
 
 def _fetched(url: str) -> Path:
@@ -100,7 +86,7 @@ def _fetched(url: str) -> Path:
         return Path(url)
     folder = Path(os.environ.get("SIAMTRACK_CACHE", Path.home() / ".cache" / "siamtrack"))
     name = f"{blake2b(url.encode(), digest_size=8).hexdigest()}-{url.rpartition('/')[2]}"
-    cache = library().file_cache(str(folder / "shards"), url_to_name=lambda _: name)
+    cache = library("cache", "FileCache")(str(folder / "shards"), url_to_name=lambda _: name)
     try:
         return Path(cache.get_file(url))
     except (OSError, ValueError, AssertionError) as error:
@@ -190,7 +176,7 @@ def pack(
         raise ValueError(f"megabytes must be above 0, got {megabytes}")
     folder = Path(out)
     faults = Faults() if faults is None else faults
-    writer = library().tar_writer
+    writer = library("writer", "TarWriter")
     old = sorted(folder.glob("train-*.tar"))
     for shard in old:
         refuse_existing(shard, overwrite, other="folder")

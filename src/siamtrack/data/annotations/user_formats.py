@@ -17,7 +17,6 @@ from siamtrack.core.writing import check_outputs, refuse_existing, write_whole
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.sources import TRAINING, Findings, annotations_of, read_training
 from siamtrack.errors import DatasetError
-from siamtrack.video import open_video
 
 _NUMBER = re.compile(r"(\d+)$")
 
@@ -49,6 +48,26 @@ class Pictures:
         }
         self.by_cvat = bool(self.files) and all(
             path.stem.startswith("frame_") for path in self.files
+        )
+
+    @classmethod
+    def beside(cls, path: Path, *places: str, deep: bool = True) -> Pictures:
+        """Return the images near annotations: in the first of `places` that has any.
+
+        Args:
+            path: The folder of the annotations.
+            places: Folders relative to it; by default `images`, then the folder itself.
+            deep: Whether images of the folders in these count.
+
+        Raises:
+            DatasetError: If there are none.
+        """
+        for place in places or ("images", "."):
+            if (path / place).is_dir() and (pictures := cls(path / place, deep=deep)).files:
+                return pictures
+        raise DatasetError(
+            f"{path}: no images beside the annotations; expected them in {path / 'images'}, or "
+            "give their folder or the video with --images"
         )
 
     def named(self, name: str) -> str | None:
@@ -115,7 +134,12 @@ class UserReader(Protocol):
     def __call__(
         self, path: Path, found: Findings, images: Pictures | None = None
     ) -> Iterator[Entry]:
-        """Yield the objects; without `images`, they are looked for where the tool puts them.
+        """Yield the objects.
+
+        Args:
+            path: The annotations: a file, or the folder that the tool wrote.
+            found: Where what cannot be used, and is left out, is added.
+            images: The images; by default they are looked for where the tool puts them.
 
         Raises:
             DatasetError: If the annotations do not have the form, or the images are not there.
@@ -135,28 +159,6 @@ def user_format(name: str) -> Callable[[UserReader], UserReader]:
         return reader
 
     return add
-
-
-def pictures_beside(path: Path, *places: str, deep: bool = True) -> Pictures:
-    """Return the images near annotations: in the first of `places` that has any.
-
-    Args:
-        path: The folder of the annotations.
-        places: Folders relative to it; by default `images`, then the folder itself.
-        deep: Whether images of the folders in these count.
-
-    Raises:
-        DatasetError: If there are none.
-    """
-    for place in places or ("images", "."):
-        if (path / place).is_dir():
-            pictures = Pictures(path / place, deep=deep)
-            if pictures.files:
-                return pictures
-    raise DatasetError(
-        f"{path}: no images beside the annotations; expected them in {path / 'images'}, or give "
-        "their folder or the video with --images"
-    )
 
 
 def user_name(path: Path) -> str:
@@ -259,6 +261,8 @@ def _write_frames(pictures: VideoPictures, entries: list[Entry], found: Findings
     wanted = {entry.image for entry in entries}
     written = set()
     pictures.folder.mkdir(parents=True, exist_ok=True)
+    from siamtrack.video import open_video  # brings the decoder
+
     with open_video(pictures.video) as video:
         for frame in video:
             image = pictures.at(frame.index)

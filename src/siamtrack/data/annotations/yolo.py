@@ -4,7 +4,7 @@
     PATH/images/train/a.jpg ...             or PATH/train/images/a.jpg
     PATH/labels/train/a.txt ...             or PATH/train/labels/a.txt
 
-A line is a class and the centre x, centre y, width and height as shares of the image; or a class
+A line is a class and the center x, center y, width and height as shares of the image; or a class
 and the corners x, y, ... of a polygon, whose box is taken. Where there are parts called `train`
 or `train2017`, only these are read. Objects are stills, since YOLO has no tracks.
 """
@@ -30,11 +30,6 @@ Box = tuple[float, float, float, float]
 @user_format("yolo")
 def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
     """Yield the objects of a YOLO data set.
-
-    Args:
-        path: Folder with `images` and `labels`.
-        found: Where what is left out is added.
-        images: The images; by default those in the folder `images` beside or above `labels`.
 
     Raises:
         DatasetError: If there is no folder `labels` with text files.

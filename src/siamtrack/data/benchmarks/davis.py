@@ -66,10 +66,6 @@ def read_davis(path: Path, found: Findings) -> Iterator[Entry]:
 
     Masks are decoded while reading, in as many threads as there are processors.
 
-    Args:
-        path: Folder with `ImageSets`, `JPEGImages` and `Annotations`.
-        found: Where what is left out is added.
-
     Raises:
         DatasetError: If the list of training videos, the images or the masks are not there.
     """

@@ -77,10 +77,6 @@ def read_got10k(path: Path, found: Findings) -> Iterator[Entry]:
     Frames whose target is absent or wholly hidden are left out. Sequences of one's own in this form
     may have any names. `val` and `test` are never read: they are for evaluation.
 
-    Args:
-        path: Folder with `train`, or `train` itself.
-        found: Where what is left out is added.
-
     Raises:
         DatasetError: If there are no training sequences.
     """

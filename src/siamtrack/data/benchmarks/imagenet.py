@@ -29,10 +29,6 @@ from siamtrack.data.sources import TRAINING, Findings
 def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training videos of ImageNet VID.
 
-    Args:
-        path: Folder with `Annotations` and `Data`, or the one above it.
-        found: Where what is left out is added.
-
     Raises:
         DatasetError: If one of the two folders is not there.
     """
@@ -66,10 +62,6 @@ def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
 @TRAINING.register("imagenet-det")
 def read_det(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training images of ImageNet DET, each a track of its own.
-
-    Args:
-        path: Folder with `Annotations` and `Data`, or the one above it.
-        found: Where what is left out is added.
 
     Raises:
         DatasetError: If one of the two folders is not there.

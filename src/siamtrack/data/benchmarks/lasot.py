@@ -87,10 +87,6 @@ def read_lasot(path: Path, found: Findings) -> Iterator[Entry]:
 
     Frames whose target is hidden or out of view are left out, and so are the test sequences.
 
-    Args:
-        path: Folder of the classes, or of the sequences.
-        found: Where what is left out is added.
-
     Raises:
         DatasetError: If there are no sequences, or only those of the test part.
     """

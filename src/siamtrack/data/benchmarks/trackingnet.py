@@ -45,10 +45,6 @@ def open_trackingnet(path: Path, *, parts: str, partial: bool = False) -> Datase
 def read_trackingnet(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training chunks of TrackingNet that are there; never of `TEST`.
 
-    Args:
-        path: Folder of the chunks.
-        found: Where what is left out is added.
-
     Raises:
         DatasetError: If there is no chunk, or one without `anno` or `frames`.
     """

@@ -53,10 +53,6 @@ def read_youtube_vos(path: Path, found: Findings) -> Iterator[Entry]:
 
     Masks are decoded while reading, in as many threads as there are processors.
 
-    Args:
-        path: Folder with `train`, or `train` itself.
-        found: Where what is left out is added.
-
     Raises:
         DatasetError: If the images or masks are not there, or `meta.json` has another form.
     """
@@ -93,10 +89,6 @@ def _meta(path: Path) -> dict[str, dict[int, str]]:
 @TRAINING.register("youtube-bb")
 def read_youtube_bb(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training part of YouTube-BB whose frames are there.
-
-    Args:
-        path: Folder of the csv file and of the frames.
-        found: Where what is left out is added.
 
     Raises:
         DatasetError: If the csv file or all frames are missing, or a row has another form.

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from torch import nn
 
-from siamtrack.core.plugins import run_file
+from siamtrack.core.registry import run_file
 from siamtrack.models.backbones.backbone import BACKBONES
 
 

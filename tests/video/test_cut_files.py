@@ -2,7 +2,7 @@
 
 import pytest
 
-from siamtrack.video.promised import promised_bytes
+from siamtrack.video.files import promised_bytes
 
 from .conftest import encode
 

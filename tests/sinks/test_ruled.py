@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamtrack.sinks.ruler import LONGEST, MOST_LINES, ruled, spacing
+from siamtrack.sinks.draw import LONGEST, MOST_LINES, ruled, spacing
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (144, 176), (272, 640), (1080, 1920), (2160, 3840)])
