@@ -53,7 +53,7 @@ test-core:
 		tests/test_draw.py tests/test_errors.py tests/test_follow.py tests/test_frames.py \
 		tests/test_motion.py tests/test_opencv.py tests/test_plugins.py tests/test_registry.py \
 		tests/test_response.py tests/test_tracker.py tests/test_weights.py \
-		--ignore tests/data/training --ignore tests/evaluation/test_trackers.py
+		--ignore tests/data/annotations --ignore tests/evaluation/test_trackers.py
 
 dist: $(DIST)/.done
 	$(DIST)/bin/python tools/build.py

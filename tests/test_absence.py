@@ -3,17 +3,14 @@
 Blackouts, noise, fades, frozen pictures and cuts to another scene, of real frames of a real clip.
 """
 
-from __future__ import annotations
+import runpy
+from pathlib import Path
 
-from collections.abc import Iterator
-
-import cv2
 import numpy as np
 import pytest
 
 import siamtrack
 from siamtrack.cli.demo import END, demo_clip
-from siamtrack.core.boxes import iou
 from siamtrack.core.tracks import TrackState
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
@@ -21,7 +18,8 @@ from siamtrack.tracking.tracker import SiamTracker
 START, BOX = END - 25, (362.0, 18.0, 124.0, 227.0)
 """A cyclist who rides on, with nothing in front of him, until the shot ends."""
 BEFORE, AFTER = 8, 16
-KINDS = ("black", "noise", "fade", "freeze", "cut")
+ABSENCES = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "absences.py"))
+SCENE = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -43,26 +41,12 @@ def truth(model, pictures):
     return [np.array(BOX, float), *(tracker.update(picture).box for picture in pictures[1:])]
 
 
-def absence(kind: str, count: int, last: np.ndarray) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(0)
-    scene = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    elsewhere = cv2.resize(scene, last.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    for index in range(count):
-        if kind == "black":
-            yield np.zeros_like(last)
-        elif kind == "noise":
-            yield rng.integers(0, 256, last.shape, dtype=np.uint8)
-        elif kind == "freeze":
-            yield last
-        elif kind == "cut":
-            yield elsewhere
-        else:
-            light = abs(2 * (index + 1) / (count + 1) - 1)
-            yield (last * max(0.0, 1.5 * light - 0.5)).astype(np.uint8)
+def absence(kind, count, last):
+    return ABSENCES["absence"](kind, count, last, SCENE)
 
 
 @pytest.mark.parametrize("redetect", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ABSENCES["KINDS"])
 @pytest.mark.parametrize("count", [10, 50, pytest.param(300, marks=pytest.mark.slow)])
 def test_right_or_honestly_lost_after_an_absence(kind, count, redetect, model, pictures, truth):
     tracker = SiamTracker(model, redetect=redetect)
@@ -71,15 +55,9 @@ def test_right_or_honestly_lost_after_an_absence(kind, count, redetect, model, p
         tracker.update(picture)
     for picture in absence(kind, count, pictures[BEFORE - 1]):
         tracker.update(picture)
-    good, wrong, longest = 0, 0, 0
-    for index in range(BEFORE, BEFORE + AFTER):
-        track = tracker.update(pictures[index])
-        overlap = float(iou(track.box, truth[index]))
-        good += overlap > 0.4 or track.state is TrackState.LOST
-        wrong = wrong + 1 if track.state is TrackState.TRACKED and overlap < 0.2 else 0
-        longest = max(longest, wrong)
-    assert good >= 0.9 * AFTER
-    assert longest <= 5
+    back = ABSENCES["follow_after"](tracker, pictures[BEFORE:], truth[BEFORE:])
+    assert back.good >= 0.9
+    assert back.wrong <= 5
 
 
 @pytest.mark.parametrize("kind", ["black", "noise", "cut"])

@@ -13,8 +13,8 @@ from siamtrack.data.manifest import read_manifest
 from siamtrack.errors import DatasetError
 from tests.data.annotations.own_trees import OWN
 from tests.data.annotations.trees import TREES
-from tests.data.test_layouts import got10k, lasot, nfs
-from tests.data.test_vot_davis import vot
+from tests.data.benchmarks.test_layouts import got10k, lasot, nfs
+from tests.data.benchmarks.test_vot_davis import vot
 from tests.data.trees import boxes, images, rows, write
 from tests.fuzz.harness import CHANGES, case, changed, files_below, fuzz
 

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from siamtrack.data.annotations import import_annotations
 from siamtrack.data.manifest import read_manifest
-from siamtrack.studio.export_files import FORMATS, Result, result_of, split, zip_pieces
+from siamtrack.studio.export_files import FORMATS, Snapshot, split, take_snapshot, zip_pieces
 from siamtrack.studio.project import Project
 from siamtrack.studio.timeline import Run
 from tests.helpers import clip, write_video
@@ -129,7 +129,7 @@ def result(total, lost=(), unknown=()):
     for index in range(1, total):
         run.append([(1.0, 1.0, 20.0, 20.0, 0.5, 2 if index in lost else 0)])
     project.runs[0] = run
-    found = result_of(project, "lite", 25.0)
+    found = take_snapshot(project, "lite", 25.0)
     found.tables[0].owner[list(unknown)] = -1
     found.tables[0].rows[list(unknown)] = np.nan
     return found
@@ -345,4 +345,4 @@ def test_every_format_of_the_page_is_one(client):
     text = client.get("/static/exports.js").text
     for format in FORMATS:
         assert f'["{format}",' in text or format == "otb"
-    assert isinstance(result(3), Result)
+    assert isinstance(result(3), Snapshot)

@@ -45,7 +45,7 @@ from siamtrack.studio.request import (
     settings_of,
     until_gone,
 )
-from siamtrack.studio.security import Guard, Shield, told
+from siamtrack.studio.security import Guard, Shield, public_message
 from siamtrack.studio.session import Session, Sessions
 
 STATIC = Path(__file__).parent / "static"
@@ -106,7 +106,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
 
 def _failed(status: int) -> Any:
     async def handler(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": told(error)}, status)
+        return JSONResponse({"error": public_message(error)}, status)
 
     return handler
 
@@ -114,7 +114,7 @@ def _failed(status: int) -> Any:
 async def _full(request: Request, error: Exception) -> Response:
     """Tell of a full disk; other errors of the system are defects."""
     if isinstance(error, OSError) and error.errno in FULL:
-        return JSONResponse({"error": told(error)}, 507)
+        return JSONResponse({"error": public_message(error)}, 507)
     raise error
 
 
@@ -123,7 +123,7 @@ def _page(request: Request) -> Response:
 
 
 def _studio(request: Request) -> Response:
-    """Tell what there is: clips, projects, models, formats, cameras."""
+    """List the clips, projects, models, formats and cameras."""
     settings = settings_of(request)
     sessions = sessions_of(request)
     library = sessions.library

@@ -23,7 +23,7 @@ from siamtrack.errors import VideoError
 from siamtrack.studio.clip import encode
 from siamtrack.studio.library import choose
 from siamtrack.studio.request import GONE, send, settings_of
-from siamtrack.studio.security import told
+from siamtrack.studio.security import public_message
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
 
@@ -65,18 +65,18 @@ async def camera(socket: WebSocket) -> None:
             await _from_page(socket, tracker)
         elif type(source) is int and 0 <= source < len(cameras):
             with _discreet(cameras[source]):
-                await _from_server(socket, Live(tracker), cameras[source])
+                await _from_server(socket, LiveTracker(tracker), cameras[source])
         else:
             raise ValueError(f"source {source!r}: expected null or the place of a camera")
     except (*FORESEEN, AttributeError, ArithmeticError) as error:
         with contextlib.suppress(*GONE):
-            await send(socket, {"error": told(error)})
+            await send(socket, {"error": public_message(error)})
             await socket.close(1003)
     except GONE:
         return
 
 
-class Live:
+class LiveTracker:
     """A tracker and the boxes that wait for the next picture."""
 
     def __init__(self, tracker: SiamTracker) -> None:
@@ -108,7 +108,7 @@ class Live:
             try:
                 tracks.append(self._tracker.add(picture, self.waiting.pop(0)))
             except ValueError as error:
-                answer["error"] = told(error)
+                answer["error"] = public_message(error)
         answer["tracks"] = [
             {
                 "id": track.id,
@@ -123,7 +123,7 @@ class Live:
 
 
 async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
-    state = Live(tracker)
+    state = LiveTracker(tracker)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
@@ -135,7 +135,7 @@ async def _from_page(socket: WebSocket, tracker: SiamTracker) -> None:
             await send(socket, answer)
 
 
-def _decode_and_step(state: Live, data: bytes) -> dict[str, Any]:
+def _decode_and_step(state: LiveTracker, data: bytes) -> dict[str, Any]:
     if len(data) > MOST_PICTURE or data[:2] != b"\xff\xd8":
         raise ValueError("expected a JPEG of at most 4 MiB")
     size = stated_size(data)
@@ -147,7 +147,7 @@ def _decode_and_step(state: Live, data: bytes) -> dict[str, Any]:
     return state.step(np.ascontiguousarray(picture[..., ::-1]))
 
 
-async def _from_server(socket: WebSocket, state: Live, target: int | str) -> None:
+async def _from_server(socket: WebSocket, state: LiveTracker, target: int | str) -> None:
     video = await run_in_threadpool(open_video, target, latest=True)
     listening = asyncio.create_task(_listen(socket, state))
     frames = iter(video)
@@ -155,7 +155,7 @@ async def _from_server(socket: WebSocket, state: Live, target: int | str) -> Non
     try:
         while True:
             coming = asyncio.create_task(run_in_threadpool(next, frames, None))
-            if not await _there(socket, coming, listening):
+            if not await _arrives(socket, coming, listening):
                 return
             frame, coming = coming.result(), None
             if frame is None:
@@ -170,13 +170,13 @@ async def _from_server(socket: WebSocket, state: Live, target: int | str) -> Non
             await listening
         if coming is None or coming.done():
             await run_in_threadpool(video.close)
-        else:  # a thread waits for the camera: nobody need wait for it
+        else:  # a thread waits for the camera, the page need not
             closing = asyncio.create_task(_close_later(video, coming))
             _CLOSING.add(closing)
             closing.add_done_callback(_CLOSING.discard)
 
 
-async def _there(
+async def _arrives(
     socket: WebSocket, coming: asyncio.Task[Frame | None], listening: asyncio.Task[None]
 ) -> bool:
     """Wait for a picture and tell the page if it is late; False if the page has gone away."""
@@ -195,14 +195,14 @@ _CLOSING: set[asyncio.Task[None]] = set()
 
 
 async def _close_later(video: VideoSource, coming: asyncio.Task[Frame | None]) -> None:
-    with contextlib.suppress(ValueError):  # its iterator is running: only the reader is told
+    with contextlib.suppress(ValueError):  # its iterator is running: this only ends the reader
         await run_in_threadpool(video.close)
     with contextlib.suppress(Exception):
         await coming
     await run_in_threadpool(video.close)
 
 
-async def _listen(socket: WebSocket, state: Live) -> None:
+async def _listen(socket: WebSocket, state: LiveTracker) -> None:
     while True:
         state.order(await socket.receive_text())
 

@@ -22,7 +22,7 @@ JPEG_BYTES = 96 << 20
 """Memory for encoded frames of one clip."""
 QUALITY = 85
 SUPPLY = 6
-"""So many frames that a job has just decoded are kept for the page, which asks for them next."""
+"""Frames of a job that are kept for the page, which asks for them next."""
 
 
 class SeekableClip(ABC):

@@ -205,8 +205,8 @@ class State:
 def _needed(runs: Iterable[Run], stamps: set[int]) -> list[Run]:
     """Return the runs that count or may count again, in the order of their numbers.
 
-    Not needed is a run whose key is gone for good, and one over which a later one from the same
-    key in the same direction lies: both hold or fall together, and the later one covers it.
+    A run is not needed if its key is gone for good, or if a later run from the same key in the same
+    direction covers it: both hold or fall together.
     """
     found: list[Run] = []
     later: dict[tuple[int, str, int, int, int], list[tuple[int, int]]] = {}

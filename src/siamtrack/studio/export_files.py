@@ -34,7 +34,7 @@ FORMATS = {
 }
 """Name to sink, suffix and type; `json` is the project itself, `yolo` comes from `zip_pieces`."""
 STRETCHES = 10
-"""The frames are cut into so many stretches; the fifth and the last are for validation."""
+"""Stretches that the frames are cut into; the fifth and the last are for validation."""
 QUALITY = 95
 PIECE = 1 << 18
 """Bytes of a zip that are sent at a time, at least."""
@@ -44,7 +44,7 @@ Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Result:
+class Snapshot:
     """What is known of all targets at one moment, to be written without holding up anybody.
 
     Attributes:
@@ -66,8 +66,8 @@ class Result:
     name: str
 
 
-def result_of(project: Project, model: str, fps: float, name: str = "") -> Result:
-    """Take down what is known now.
+def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> Snapshot:
+    """Return what is known now.
 
     Raises:
         ValueError: If there are no targets.
@@ -78,10 +78,10 @@ def result_of(project: Project, model: str, fps: float, name: str = "") -> Resul
             raise ValueError("there is nothing to export yet: draw a box first")
         copies = [replace(target, keys={**target.keys}) for target in targets]
         tables = {target.id: project.known(target.id, model) for target in targets}
-        return Result(model, copies, tables, project.total, project.size, fps, name)
+        return Snapshot(model, copies, tables, project.total, project.size, fps, name)
 
 
-def write_export(format: str, path: Path, result: Result, read: Read, tick: Tick) -> None:
+def write_export(format: str, path: Path, result: Snapshot, read: Read, tick: Tick) -> None:
     """Write what is known of all targets.
 
     Args:
@@ -120,7 +120,7 @@ def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
             yield Track(row[:4].copy(), float(row[4]), state, number)
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _document(result: Snapshot) -> dict[str, Any]:
     targets = [
         {
             "id": target.id,
@@ -149,7 +149,7 @@ def _document(result: Result) -> dict[str, Any]:
     return {**facts, "targets": targets}
 
 
-def split(result: Result) -> dict[int, str]:
+def split(result: Snapshot) -> dict[int, str]:
     """Return the frames of the data set: number to `train` or `val`.
 
     Left out are frames of which nothing is known, and those in which a target is lost: a picture
@@ -173,7 +173,7 @@ def split(result: Result) -> dict[int, str]:
     return {int(frame): "val" if held else "train" for frame, held in zip(frames, val, strict=True)}
 
 
-def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
+def zip_pieces(result: Snapshot, read: Read, tick: Tick) -> Iterator[bytes]:
     """Yield the zip piece by piece: `data.yaml`, `images/train`, `labels/train` and so on.
 
     Args:
@@ -205,7 +205,7 @@ def zip_pieces(result: Result, read: Read, tick: Tick) -> Iterator[bytes]:
 
 
 class _Pipe(io.RawIOBase):
-    """A file that can only be written, and whose bytes are taken away."""
+    """A file that is only written to; its bytes are taken out as they come."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,10 +29,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from siamtrack.core.boundary import log, sentence
 from siamtrack.core.config import parse_json
 from siamtrack.errors import SiamtrackError
-from siamtrack.studio.export_files import FORMATS, PIECE, result_of, split, write_export, zip_pieces
+from siamtrack.studio.export_files import (
+    FORMATS,
+    PIECE,
+    split,
+    take_snapshot,
+    write_export,
+    zip_pieces,
+)
 from siamtrack.studio.library import choose
 from siamtrack.studio.request import GONE, accepted_session, send, session_of, until_gone
-from siamtrack.studio.security import told
+from siamtrack.studio.security import public_message
 from siamtrack.studio.session import Session
 
 logger = logging.getLogger(__name__)
@@ -70,7 +77,7 @@ class Export:
         self.done = self.total = 0
         self._format = format
         _, self._suffix, self.kind = FORMATS[format]
-        self._result = result_of(session.project, model, session.clip.fps, session.name)
+        self._result = take_snapshot(session.project, model, session.clip.fps, session.name)
         if format == "yolo":
             split(self._result)  # says so now if there is no frame for it
         self._read = session.clip.reader()
@@ -86,7 +93,7 @@ class Export:
 
     @property
     def status(self) -> dict[str, Any]:
-        """What pages are told."""
+        """What the page hears."""
         progress = {"state": self.state, "done": self.done, "total": self.total}
         return {**progress, "id": self.id, "error": self.error}
 
@@ -144,15 +151,15 @@ class Export:
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, SiamtrackError | ValueError | CancelledError):
-            self.error = told(error)
-        elif isinstance(error, OSError):  # whose text names a path, which is no page's business
+            self.error = public_message(error)
+        elif isinstance(error, OSError):  # its text names a path, which pages must not see
             self.error = f"the export cannot be written: {error.strerror}"
         elif isinstance(error, GeneratorExit):
             self.error = "the fetching broke off"
         else:
             log(error)
             logger.warning("an export failed: %s", sentence(error))
-            self.error = told(error)
+            self.error = public_message(error)
         self.state = "failed"
 
     def _tick(self, done: int, total: int) -> None:
@@ -175,7 +182,7 @@ async def export(socket: WebSocket) -> None:
         made = await run_in_threadpool(Export, session, format, model)
     except (SiamtrackError, ValueError, TypeError, AttributeError) as error:
         with contextlib.suppress(*GONE):
-            await send(socket, {"state": "failed", "error": told(error)})
+            await send(socket, {"state": "failed", "error": public_message(error)})
         return
     except (WebSocketDisconnect, KeyError):
         return

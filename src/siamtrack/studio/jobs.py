@@ -15,7 +15,7 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import Model
 from siamtrack.studio.clip import SeekableClip
 from siamtrack.studio.project import Project
-from siamtrack.studio.security import told
+from siamtrack.studio.security import public_message
 from siamtrack.studio.timeline import STATES, Box, Row, Run, Segment, Step, by_frame, segments
 from siamtrack.tracking.tracker import SiamTracker
 
@@ -182,7 +182,7 @@ class Jobs:
             if not isinstance(error, (SiamtrackError, ValueError, OSError)):
                 log(error)
                 logger.warning("tracking failed: %s", sentence(error))
-            self._set(state="failed", error=told(error))
+            self._set(state="failed", error=public_message(error))
 
 
 class Pass:
@@ -213,7 +213,7 @@ class Pass:
         self._active: dict[int, tuple[Segment, Run]] = {}
         self._found: dict[int, list[tuple[int, Row]]] = {}
         self._frame, self._done, self._total = order.frame, 0, 0
-        self._told = self._begun = time.monotonic()
+        self._reported = self._begun = time.monotonic()
         self._waited = 0.0
 
     def run(self) -> None:
@@ -264,7 +264,7 @@ class Pass:
                     row = (left, top, width, height, round(track.score, 4), state)
                     self._found.setdefault(track.id, []).append((index, row))
             self._frame, self._done = index, self._done + 1
-            if time.monotonic() - self._told >= NEWS_EVERY:
+            if time.monotonic() - self._reported >= NEWS_EVERY:
                 self._tell()
 
     def _begin(
@@ -293,7 +293,7 @@ class Pass:
 
     def _tell(self) -> None:
         """Save what was found since the last time, and show it."""
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         found, self._found = self._found, {}
         for number, rows in found.items():
             self._project.add_rows(self._active[number][1], [row for _, row in rows])
@@ -302,5 +302,5 @@ class Pass:
             done=self._done,
             total=self._total,
             frame=self._frame,
-            fps=round(self._done / max(1e-6, self._told - self._begun - self._waited), 1),
+            fps=round(self._done / max(1e-6, self._reported - self._begun - self._waited), 1),
         )

@@ -29,7 +29,7 @@ READ = (1, FORMAT)
 """Formats that are read; 1 was never compacted."""
 NAME = "project.jsonl"
 LARGE = 4 << 20
-"""Bytes from which a journal is compacted, unless told otherwise."""
+"""Bytes from which a journal is compacted, by default."""
 
 
 class ProjectError(SiamtrackError, ValueError):

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 MOST_WAITING = 200
-"""Messages that may wait for one page. Then they are dropped and it is told to read all anew."""
+"""Messages that may wait for one page; of more all are dropped, and it reads everything again."""
 
 Message = dict[str, Any]
 

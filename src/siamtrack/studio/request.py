@@ -31,7 +31,7 @@ MOST_JSON = 1 << 20
 SEND_TIMEOUT = 10.0
 """Seconds that a page may take to accept a message; then it counts as vanished."""
 GONE = (WebSocketDisconnect, RuntimeError, KeyError, TimeoutError, asyncio.TimeoutError)
-"""What a socket raises whose page has gone away, or sends what it must not."""
+"""What a socket raises whose page has gone away, or sends something else than text."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Settings:
         upload: Bytes of an upload at most.
         spare: Bytes that stay free on the disk.
         journal: Bytes from which the journal of a project is compacted.
-        stall: Seconds without a picture of a camera after which the page is told, and told again.
+        stall: Seconds without a picture of a camera between two messages about that.
     """
 
     access: Access = field(default_factory=Access)

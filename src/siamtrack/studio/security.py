@@ -1,4 +1,4 @@
-"""Who may talk to the studio, for how long, and what strangers and pages are told.
+"""Who may talk to the studio, for how long, and what they learn from errors.
 
 `Guard` lets only the studio's own page in, from the places it was opened for, and nobody else:
 
@@ -9,8 +9,8 @@
 - Each request needs the random token, also from this machine, which other people may use as well.
   The address that is opened carries it once; the page gets it as a cookie.
 
-`Shield` answers what nobody foresaw with one sentence, `told` keeps places on the disk out of all
-messages, and `PatientProtocol` closes connections that nobody uses.
+`Shield` answers unforeseen errors with one sentence, `public_message` keeps places on the disk out
+of all messages, and `PatientProtocol` closes connections that nobody uses.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Access:
 
     Attributes:
         hosts: Names under which it may be asked for, besides those of this machine itself.
-        addresses: Whether any IP address will do as well; a rebound name is never one.
+        addresses: Whether any IP address is accepted too; a rebound name is never one.
         token: What requests must show; None: nothing.
     """
 
@@ -196,13 +196,13 @@ def _harden(headers: MutableHeaders, host: str) -> None:
     headers.setdefault("cache-control", "no-store")
 
 
-def told(error: BaseException) -> str:
+def public_message(error: BaseException) -> str:
     """Return what a page may read of an error: files by their names, without their folders.
 
     Example:
-        >>> told(ValueError("/home/me/my clips/a.mp4: no video, and '/tmp/x/b' neither"))
+        >>> public_message(ValueError("/home/me/my clips/a.mp4: no video, and '/tmp/x/b' neither"))
         "a.mp4: no video, and 'b' neither"
-        >>> told(KeyError("box"))[:26]
+        >>> public_message(KeyError("box"))[:26]
         "unexpected KeyError: 'box'"
     """
     ours = isinstance(error, SiamtrackError)
@@ -216,7 +216,7 @@ def told(error: BaseException) -> str:
 
 
 class Shield:
-    """Middleware that answers what nobody foresaw with one sentence.
+    """Middleware that answers unforeseen errors with one sentence.
 
     Args:
         app: What is asked.
@@ -244,7 +244,7 @@ class Shield:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1011})
             elif not begun:
-                await JSONResponse({"error": told(error)}, 500)(scope, receive, send)
+                await JSONResponse({"error": public_message(error)}, 500)(scope, receive, send)
 
 
 class PatientProtocol(H11Protocol):
@@ -254,7 +254,7 @@ class PatientProtocol(H11Protocol):
     requests is closed by uvicorn itself, `timeout_keep_alive`.
 
     Attributes:
-        head_seconds: Seconds from the begin of a connection, or from the first byte of a request,
+        head_seconds: Seconds from the start of a connection, or from the first byte of a request,
             to the end of its head.
         body_seconds: Seconds without any byte of a body that is still to come.
         most_waiting: Connections without a request; of more, the one that has waited longest is

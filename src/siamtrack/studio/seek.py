@@ -17,7 +17,7 @@ from siamtrack.errors import VideoError
 from siamtrack.video.decode import decoded, frame_rate, rgb, video_stream
 
 NEAR = 48
-"""So many frames ahead are decoded on the way rather than sought."""
+"""Frames ahead that are decoded on the way rather than sought."""
 HOLD_BYTES = 256 << 20
 """Memory for decoded frames when a video is read backwards."""
 

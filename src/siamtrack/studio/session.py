@@ -110,7 +110,7 @@ class Session:
         self.jobs.start(order)
 
     def tidy(self) -> None:
-        """Compact the journal if it has grown large; if the disk is full, go on as before."""
+        """Compact the journal if it has grown large; on a full disk it stays as it is."""
         if self.journal.large:
             with self.project.lock, contextlib.suppress(OSError):
                 events = list(self.project.compact())
