@@ -13,8 +13,8 @@ import torch
 from siamtrack.data.objects import ObjectViews, generated_views, manifest_views
 from siamtrack.evaluation.verification import plot_distances, roc_auc
 from siamtrack.losses import ContrastiveLoss, TripletLoss
-from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.network import Embedder, Network
+from siamtrack.models.backbones import BACKBONES, Embedder
+from siamtrack.models.network import Network
 
 
 def images(views: np.ndarray) -> torch.Tensor:

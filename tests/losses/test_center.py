@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.losses.center import center_loss, center_map, overlap, taught_map
+from siamtrack.losses.tracking import center_loss, center_map, overlap, taught_map
 
 
 def test_the_map_is_a_gaussian_about_the_center_and_zero_without_a_target():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from siamtrack.losses import ContrastiveLoss, DenseContrastiveLoss
-from siamtrack.losses.distance import euclidean, pairwise
+from siamtrack.losses.metric import euclidean, pairwise
 
 
 def oracle(distances, labels, margin):

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamtrack.losses.labels import response_labels
+from siamtrack.losses.response import response_labels
 
 
 def slow(box, present, size, stride, patch, radius):

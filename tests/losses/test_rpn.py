@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.losses.rpn import rpn_loss, sample_labels
+from siamtrack.losses.boxes import rpn_loss, sample_labels
 
 
 def batch(dtype=torch.float64, scale=1.0):

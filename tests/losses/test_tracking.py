@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamtrack.losses.tracking import cell_centres, tracking_loss
+from siamtrack.losses.tracking import cell_centers, tracking_loss
 
 STRIDE, PATCH, CELLS = 16, 129, 9
 BOXES = [[30.0, 40, 60, 44], [70.0, 20, 12, 90], [0.0, 0, 0, 0]]
@@ -120,8 +120,8 @@ def test_a_batch_without_a_target_has_a_finite_loss_and_gradient(size):
 
 def test_a_perfect_prediction_costs_next_to_nothing():
     (logits, distances, presence), boxes, there = batch(present=[1, 1, 1], boxes=[BOXES[0]] * 3)
-    centre = cell_centres(CELLS, STRIDE, PATCH).double()
-    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    center = cell_centers(CELLS, STRIDE, PATCH).double()
+    y, x = torch.meshgrid(center, center, indexing="ij")
     left, top, width, height = BOXES[0]
     distances = torch.stack([x - left, y - top, left + width - x, top + height - y])
     distances = distances.expand(3, -1, -1, -1)
@@ -141,10 +141,10 @@ def test_a_tiny_target_still_owns_a_cell(place):
 
 @pytest.mark.parametrize(("count", "stride", "patch"), [(17, 16, 257), (16, 8, 255), (1, 8, 127)])
 def test_cells_are_centred_in_the_patch(count, stride, patch):
-    centre = cell_centres(count, stride, patch)
-    assert centre.shape == (count,)
-    assert centre.mean().item() == patch / 2
-    assert (centre.diff() == stride).all()
+    center = cell_centers(count, stride, patch)
+    assert center.shape == (count,)
+    assert center.mean().item() == patch / 2
+    assert (center.diff() == stride).all()
 
 
 @pytest.mark.parametrize("present", [[1, 2, 0], [1, -1, 0]])

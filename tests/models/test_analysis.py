@@ -7,8 +7,7 @@ from torch.nn import functional as F
 
 from siamtrack.models.analysis import analyse, receptive_field, shift_error
 from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.backbones.backbone import layer_arithmetic
-from siamtrack.models.backbones.find import build_backbone
+from siamtrack.models.backbones.backbone import build_backbone, layer_arithmetic
 
 torch.set_num_threads(1)
 

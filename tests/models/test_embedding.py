@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from siamtrack.losses import LOSSES
-from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.network import Embedder, Network
+from siamtrack.models.backbones import BACKBONES, Embedder
+from siamtrack.models.network import Network
 
 torch.set_num_threads(1)
 

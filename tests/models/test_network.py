@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from siamtrack.losses.tracking import cell_centres
+from siamtrack.losses.tracking import cell_centers
 from siamtrack.models.network import BoxTrackerConfig, build_network
 
 from .exporting import export, run
@@ -100,7 +100,7 @@ def test_the_grid_is_centred_in_the_patch():
     score, mirrored = model.respond(kernel, search)[0], model.respond(kernel, search.flip(-1))[0]
     torch.testing.assert_close(score, mirrored.flip(-1), atol=1e-4, rtol=1e-4)
     assert not torch.allclose(score, mirrored, atol=1e-3)
-    assert cell_centres(17, 16, 257)[8] == 128.5
+    assert cell_centers(17, 16, 257)[8] == 128.5
 
 
 class Halves(nn.Module):

@@ -52,6 +52,7 @@ def test_graphs_give_what_torch_gives(checkpoint, tmp_path, count):
 def test_exported_model_tracks(checkpoint, tmp_path):
     card = export(checkpoint, tmp_path / "mine", summary="A test.")
     assert card.name == "mine"
+    assert card.licence == ""  # whose weights they are has to say
     tracker = siamtrack.load(tmp_path / "mine", threads=1)
     pictures, boxes = clip(3)
     tracker.init(pictures[0], boxes[0])
@@ -126,7 +127,7 @@ def test_a_model_is_not_overwritten(checkpoint, tmp_path):
     export(checkpoint, tmp_path / "mine")
     with pytest.raises(FileExistsError, match="holds a model"):
         export(checkpoint, tmp_path / "mine")
-    export(checkpoint, tmp_path / "mine", overwrite=True)
+    assert export(checkpoint, tmp_path / "mine", license="MIT", overwrite=True).licence == "MIT"
 
 
 def test_file_that_is_no_checkpoint(tmp_path):

@@ -41,7 +41,7 @@ class Inspect:
             raise MissingExtraError("inspect", "torch", "train") from error
         from siamtrack.models.analysis import analyse
         from siamtrack.models.backbones import BACKBONES
-        from siamtrack.models.backbones.find import build_backbone
+        from siamtrack.models.backbones.backbone import build_backbone
 
         torch.set_num_threads(max(1, self.threads))
         names = [n for n, _ in BACKBONES.loadable()] if self.name == "all" else [self.name]

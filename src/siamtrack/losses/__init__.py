@@ -6,11 +6,14 @@
 """
 
 from siamtrack.losses.base import LOSSES, Loss
-from siamtrack.losses.contrastive import ContrastiveLoss, DenseContrastiveLoss
-from siamtrack.losses.focal import FocalLoss
-from siamtrack.losses.logistic import BalancedLogisticLoss
-from siamtrack.losses.regression import GIoULoss, IoULoss, SmoothL1Loss
-from siamtrack.losses.triplet import DenseTripletLoss, TripletLoss
+from siamtrack.losses.boxes import GIoULoss, IoULoss, SmoothL1Loss
+from siamtrack.losses.metric import (
+    ContrastiveLoss,
+    DenseContrastiveLoss,
+    DenseTripletLoss,
+    TripletLoss,
+)
+from siamtrack.losses.response import BalancedLogisticLoss, FocalLoss
 
 __all__ = [
     "LOSSES",

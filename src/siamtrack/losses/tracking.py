@@ -1,4 +1,4 @@
-"""The loss of the anchor-free box head: score, box and presence together."""
+"""The loss of box heads: score, box and presence together, and the target's center as a map."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from siamtrack.losses.base import check_labels
-from siamtrack.losses.counts import shared_count
+from siamtrack.losses.base import check_labels, shared_count
 
 
-def cell_centres(count: int, stride: int, patch: int, device: torch.device | None = None) -> Tensor:
-    """Patch coordinates (count,) of the cells along a side, centred in the patch, pixels."""
+def cell_centers(count: int, stride: int, patch: int, device: torch.device | None = None) -> Tensor:
+    """Patch coordinates (count,) of the cells along a side, centered in the patch, pixels."""
     cells = torch.arange(count, device=device, dtype=torch.float32)
     return (cells - (count - 1) / 2) * stride + patch / 2
 
@@ -29,7 +28,7 @@ def tracking_loss(
     Scores learn the overlap of the cell's own box with the target (Li et al., "Generalized Focal
     Loss", NeurIPS 2020, https://arxiv.org/abs/2006.04388); positive cells lie in the ellipse of
     half the target's size (Chen et al., "SiamBAN", CVPR 2020, https://arxiv.org/abs/2003.06761).
-    Boxes learn by generalised IoU (Rezatofighi et al., CVPR 2019).
+    Boxes learn by generalized IoU (Rezatofighi et al., CVPR 2019).
 
     Args:
         outputs: Score logits (B, 1, H, W), side distances (B, 4, H, W) in pixels, presence logits
@@ -57,11 +56,11 @@ def tracking_loss(
         )
     check_labels("box tracking loss", present, (0, 1))
     size = logits.shape[-1]
-    centre = cell_centres(size, stride, patch, logits.device)
-    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    center = cell_centers(size, stride, patch, logits.device)
+    y, x = torch.meshgrid(center, center, indexing="ij")
     left, top, width, height = boxes[:, :, None, None].unbind(1)
     dx, dy = x - (left + width / 2), y - (top + height / 2)
-    # a target smaller than the grid still owns the cell next to its centre
+    # a target smaller than the grid still owns the cell next to its center
     rx, ry = (width / 4).clamp(min=0.71 * stride), (height / 4).clamp(min=0.71 * stride)
     radius = (dx / rx) ** 2 + (dy / ry) ** 2
     there = present[:, None, None] > 0
@@ -100,7 +99,7 @@ def tracking_loss(
 
 
 def _giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """IoU and generalised IoU of boxes given as side distances from a shared cell (B, 4, H, W)."""
+    """IoU and generalized IoU of boxes given as side distances from a shared cell (B, 4, H, W)."""
     low, high = torch.minimum(a, b), torch.maximum(a, b)
     inter = (low[:, 0] + low[:, 2]).clamp(min=0) * (low[:, 1] + low[:, 3]).clamp(min=0)
     area_a = (a[:, 0] + a[:, 2]) * (a[:, 1] + a[:, 3])
@@ -109,3 +108,58 @@ def _giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     hull = ((high[:, 0] + high[:, 2]) * (high[:, 1] + high[:, 3])).clamp(min=1e-6)
     iou = inter / union
     return iou, iou - (hull - union) / hull
+
+
+def center_map(boxes: Tensor, present: Tensor, cells: int, stride: int, patch: int) -> Tensor:
+    """Return a Gaussian about the center of each box, (B, H, W) in [0, 1]; zero where none is.
+
+    Its deviation is a sixth of the box's sides, but at least half a cell. After Law and Deng,
+    "CornerNet", ECCV 2018, https://arxiv.org/abs/1808.01244
+
+    Args:
+        boxes: Targets ltwh (B, 4) in patch pixels.
+        present: Whether the target is there (B,), 0 or 1.
+        cells: Cells along a side, H = W.
+        stride: Stride of the response in patch pixels.
+        patch: Side of the search patch in pixels.
+    """
+    place = cell_centers(cells, stride, patch, boxes.device)
+    left, top, width, height = boxes[:, :, None].unbind(1)
+    least = stride / 2
+    x = (place - (left + width / 2)) / (width / 6).clamp(min=least)
+    y = (place - (top + height / 2)) / (height / 6).clamp(min=least)
+    shape = torch.exp(-0.5 * (x[:, None, :] ** 2 + y[:, :, None] ** 2))
+    return shape * present[:, None, None]
+
+
+def taught_map(score: Tensor) -> Tensor:
+    """Carry a score map (B, s, s) over to the s + 1 cells at the corners of its own, (B, H, W).
+
+    Cell (j, i) of the score map covers the pixels from stride * i and stride * j on; ours stand at
+    these pixels.
+    """
+    padded = F.pad(score[:, None], (1, 1, 1, 1), mode="replicate")
+    return F.avg_pool2d(padded, 2, stride=1)[:, 0]
+
+
+def center_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Quality focal loss of a center map, shape ().
+
+    Li et al., "Generalized Focal Loss", NeurIPS 2020, https://arxiv.org/abs/2006.04388
+
+    Args:
+        logits: (B, 1, H, W).
+        target: (B, H, W) in [0, 1].
+    """
+    found = logits[:, 0]
+    focus = (found.sigmoid() - target).abs() ** 2
+    cost = F.binary_cross_entropy_with_logits(found, target, reduction="none") * focus
+    return cost.sum() / shared_count((target > 0.3).sum(), cost)
+
+
+def overlap(a: Tensor, b: Tensor) -> Tensor:
+    """Return the IoU of boxes ltwh (B, 4), pair by pair, (B,)."""
+    low = torch.maximum(a[:, :2], b[:, :2])
+    high = torch.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
+    shared = (high - low).clamp(min=0).prod(1)
+    return shared / (a[:, 2:].prod(1) + b[:, 2:].prod(1) - shared).clamp(min=1e-6)

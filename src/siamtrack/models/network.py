@@ -10,17 +10,15 @@ https://arxiv.org/abs/1901.01660
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamtrack.core.config import check_numbers
-from siamtrack.losses.distance import euclidean
+from siamtrack.losses.metric import euclidean
 from siamtrack.models.backbones import BACKBONES, Backbone
 from siamtrack.models.heads import HEADS, Head
 from siamtrack.models.heads.head import Lesson, Objective, Pairs, Parts, Recipe
@@ -267,12 +265,15 @@ def build_network(config: NetworkConfig, companion: NetworkConfig | None = None)
         >>> model(torch.zeros(1, 3, 127, 127), torch.zeros(1, 3, 255, 255)).shape
         torch.Size([1, 1, 17, 17])
     """
+    # The backbone, and how many cells it makes of a template
     backbone = _backbone(config)
     with torch.no_grad():
         probe = backbone.eval()(torch.zeros(1, 3, config.template, config.template))
     backbone.train()
     if config.folded:
         fold_norms(backbone)
+
+    # The heads, which are built for that many
     cells = probe.shape[-1]
     head = build_head(config, backbone.channels, cells, backbone.stride)
     second = None
@@ -330,7 +331,7 @@ def parted(network: Network, config: NetworkConfig) -> Network:
 def fold_norms(module: nn.Module) -> None:
     """Fold each batch norm that follows a convolution into it, in place.
 
-    Only neighbours within an `nn.Sequential` are folded. The norm's place is taken by an identity,
+    Only neighbors within an `nn.Sequential` are folded. The norm's place is taken by an identity,
     so that the names of the other layers stay.
     """
     for child in module.children():
@@ -357,41 +358,3 @@ def _backbone(config: NetworkConfig) -> Backbone:
         ) from error
     BACKBONES.check_made(config.backbone, backbone, "stages", "channels", "stride")
     return backbone
-
-
-class Embedder(Backbone):
-    """A backbone, the mean over its cells, a linear map, and unit length.
-
-    On the unit sphere distances lie in [0, 2], so that the margins of the contrastive loss (Hadsell
-    et al. 2006) and of the triplet loss (Schroff et al., CVPR 2015,
-    https://arxiv.org/abs/1503.03832, section 3.1) have a scale.
-
-    Args:
-        backbone: Gives features (B, C, H', W').
-        dimensions: Length of the vectors, D.
-
-    Example:
-        >>> embedder = Embedder(BACKBONES["ciresnet16"](width=0.125), dimensions=16)
-        >>> embedder(torch.randn(2, 3, 63, 63)).shape
-        torch.Size([2, 16, 1, 1])
-    """
-
-    def __init__(self, backbone: Backbone, dimensions: int = 64) -> None:
-        super().__init__()
-        if dimensions < 1:
-            raise ValueError(f"dimensions {dimensions}: expected at least 1")
-        self.backbone = backbone
-        self.project = nn.Linear(backbone.channels, dimensions)
-        self.channels = dimensions
-        self.stride = backbone.stride
-        self.padding_free = False  # the mean sees the whole image
-        self.smallest = backbone.smallest
-
-    def stages(self) -> Sequence[nn.Module]:
-        """Return the stages of the backbone, then the linear map."""
-        return [*self.backbone.stages(), self.project]
-
-    def extract(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to vectors of unit length (B, D, 1, 1)."""
-        vectors = self.project(self.backbone.extract(images).mean((2, 3)))
-        return F.normalize(vectors, dim=1)[:, :, None, None]

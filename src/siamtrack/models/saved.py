@@ -39,7 +39,8 @@ def to_bytes(network: Network, original: Mapping[str, Tensor] | None = None) -> 
                 "a network of another project: expected the tensors that it was converted from"
             )
         return bytes(save({name: value.contiguous() for name, value in original.items()}))
-    weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    state = _without_companion(network.state_dict())
+    weights = {name: value.cpu().contiguous() for name, value in state.items()}
     return bytes(save(weights, {STRUCTURE: json.dumps(to_dict(network.config))}))
 
 
@@ -59,10 +60,15 @@ def from_bytes(data: bytes, where: str) -> Network:
         if structure is None:
             return convert(state)[0]
         network = _build(parse_json(structure))
-        network.load_state_dict(state)
+        network.load_state_dict(_without_companion(state))
     except Exception as error:  # safetensors, JSON and torch each have their own
         raise WeightsError(f"{where} holds no network ({error}); export the model again") from error
     return network.eval()
+
+
+def _without_companion(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out the second head, which only training uses; files of version 0.1 may have it."""
+    return {name: value for name, value in state.items() if not name.startswith("companion.")}
 
 
 def _metadata(data: bytes) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ padding is left out and the shortcut cropped instead: the same cells with the sa
 arithmetic, and batch statistics that never see a padded cell. `crop=False` gives the padded
 units, for comparison.
 
-Below that, what all networks use: channel counts, cropping, initialisation, and whether a network
+Below that, what all networks use: channel counts, cropping, initialization, and whether a network
 is being exported, for then sizes are symbols and no check may look at them.
 """
 
@@ -68,7 +68,7 @@ def crop_border(x: Tensor, cells: int = 1) -> Tensor:
 
 
 def initialise(network: nn.Module) -> None:
-    """Set convolutions to the normal initialisation of He et al. 2015 and norms to identity."""
+    """Set convolutions to the normal initialization of He et al. 2015 and norms to identity."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -298,12 +298,15 @@ def load_model(
         ValueError: If `threads` is no number of threads, or the runtime's device is missing.
         WeightsError: If a file is missing, altered or damaged, or the model has no int8 graph.
     """
+    # What is asked for: a runtime, a folder, a precision
     check_threads(threads)
     runtime = choose_runtime(runtime)
     folder = model_folder(name)
     card = read_card(folder)
     make = RUNTIMES[runtime]
     chosen = choose_precision(card, precision, runtime)
+
+    # Its verified graphs, in a runtime of their own or in one that is in use
     graphs = read_graphs(folder, card, chosen)
     key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
     network = shared(key, lambda: make(graphs, threads))

@@ -85,8 +85,12 @@ def quantize(
     card = read_card(folder)
     plain = read_graphs(folder, card)
     runtime = OnnxRuntime(plain)
+
+    # Calibrate on some pairs
     feeds = (feed_of(runtime, draw(index), card.template, card.search) for index in range(pairs))
     graph = static_int8(plain.search, feeds)
+
+    # Compare with float32 on others
     small = OnnxRuntime(Graphs(plain.template, graph, folder))
     others = (draw(pairs + index) for index in range(compare))
     agreement = _compare(runtime, small, others, card.template, card.search)
@@ -96,6 +100,8 @@ def quantize(
             f"{agreement.correlation:.3f} with float32 and {agreement.same_peak:.0%} of the peaks "
             f"stay (at least {LEAST_CORRELATION} and {LEAST_SAME_PEAK:.0%} expected); keep float32"
         )
+
+    # Add the graph to the folder
     with writing(folder, card, source=folder) as draft:
         draft.put(f"{INT8}.onnx", graph)
     logging.getLogger(__name__).info("int8 of %s: %s", card.name, asdict(agreement))

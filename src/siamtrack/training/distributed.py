@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from siamtrack.losses.counts import counting
+from siamtrack.losses.base import counting
 
 PATIENCE = timedelta(hours=2)
 """How long processes wait for each other: the first one validates while the others wait."""

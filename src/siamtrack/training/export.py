@@ -95,7 +95,7 @@ def export(
         raise ValueError(f"batch {batch}: expected a number from 1, or none for any")
     refuse_existing(out / CARD, overwrite, f"{out} holds a model", "folder")
 
-    # read the network: of a run of ours, or of another project
+    # Read the network: of a run of ours, or of another project
     original: dict[str, Tensor] | None = None
     try:
         checkpoints.read(Path(checkpoint))
@@ -111,7 +111,7 @@ def export(
         tracker = tracker or replace(model.own_head.settings, area=config.pairs.area)
         trained, known = f"{config.steps} steps of {config.batch} pairs", ""
 
-    # write its graphs, further formats and the card
+    # Write its graphs, further formats and the card
     card = replace(
         card_of(model, name or folder_title(out), tracker),
         summary=summary,

@@ -15,7 +15,7 @@ SPLITS = [3, 5]
 
 def build():
     torch.manual_seed(0)
-    head = MultiRPNHead(8, 9, 8, SPLITS, hidden=4, centre=5, ratios=[0.5, 1])
+    head = MultiRPNHead(8, 9, 8, SPLITS, hidden=4, center=5, ratios=[0.5, 1])
     for module in head.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean)
@@ -88,5 +88,5 @@ def test_bad_input():
         head(head.kernel(template)[:1], search)
     with pytest.raises(ValueError, match="do not add up to 8"):
         MultiRPNHead(8, 9, 8, [3, 3])
-    with pytest.raises(ValueError, match="expected 3 <= centre <= 6"):
+    with pytest.raises(ValueError, match="expected 3 <= center <= 6"):
         MultiRPNHead(8, 6, 8)

@@ -8,6 +8,7 @@ import torch
 
 from siamtrack.models.heads.box import RegionHead
 from siamtrack.models.network import BoxTrackerConfig, build_network, fold_norms, parted
+from siamtrack.models.saved import from_bytes, to_bytes
 
 CHANNELS, TEMPLATE, STRIDE, WIDTH = 6, 9, 16, 8
 SMALL = BoxTrackerConfig(
@@ -92,3 +93,5 @@ def test_a_companion_becomes_a_network_of_its_own():
     torch.testing.assert_close(own(template, search, size), expected)
     with pytest.raises(ValueError, match="no companion head"):
         parted(own, SMALL)
+    saved = from_bytes(to_bytes(both), "the file")  # the companion serves training only
+    torch.testing.assert_close(saved(template, search, size), both(template, search, size))

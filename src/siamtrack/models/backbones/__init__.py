@@ -7,23 +7,18 @@
 
 from siamtrack.models.backbones import (
     alexnet,
-    ciresincep,
     ciresnet,
-    ciresnext,
-    cirmobile,
     mobile,
     mobilenetv2,
 )
-from siamtrack.models.backbones.backbone import BACKBONES, Backbone
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone, Embedder
 
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "Embedder",
     "alexnet",
-    "ciresincep",
     "ciresnet",
-    "ciresnext",
-    "cirmobile",
     "mobile",
     "mobilenetv2",
 ]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from siamtrack.core.registry import Registry
 from siamtrack.models.units import is_traced
@@ -18,7 +23,7 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: Number of feature channels.
-        stride: Distance of two neighbouring feature cells in input pixels.
+        stride: Distance of two neighboring feature cells in input pixels.
         padding_free: Whether features do not depend on where in the image they are computed, so
             that a shift of the input by one stride shifts them by exactly one cell.
         smallest: Least side of an image in pixels; it gives one cell.
@@ -47,6 +52,45 @@ class Backbone(nn.Module):
         if not is_traced():  # sizes are symbols there
             check_images(images, self.smallest)
         return self.extract(images)
+
+
+class Embedder(Backbone):
+    """A backbone, the mean over its cells, a linear map, and unit length.
+
+    On the unit sphere distances lie in [0, 2], so that the margins of the contrastive loss (Hadsell
+    et al. 2006) and of the triplet loss (Schroff et al., CVPR 2015,
+    https://arxiv.org/abs/1503.03832, section 3.1) have a scale.
+
+    Args:
+        backbone: Gives features (B, C, H', W').
+        dimensions: Length of the vectors, D.
+
+    Example:
+        >>> import torch
+        >>> embedder = Embedder(build_backbone("ciresnet16", 0.125), dimensions=16)
+        >>> embedder(torch.randn(2, 3, 63, 63)).shape
+        torch.Size([2, 16, 1, 1])
+    """
+
+    def __init__(self, backbone: Backbone, dimensions: int = 64) -> None:
+        super().__init__()
+        if dimensions < 1:
+            raise ValueError(f"dimensions {dimensions}: expected at least 1")
+        self.backbone = backbone
+        self.project = nn.Linear(backbone.channels, dimensions)
+        self.channels = dimensions
+        self.stride = backbone.stride
+        self.padding_free = False  # the mean sees the whole image
+        self.smallest = backbone.smallest
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stages of the backbone, then the linear map."""
+        return [*self.backbone.stages(), self.project]
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to vectors of unit length (B, D, 1, 1)."""
+        vectors = self.project(self.backbone.extract(images).mean((2, 3)))
+        return F.normalize(vectors, dim=1)[:, :, None, None]
 
 
 def check_images(images: Tensor, smallest: int = 1) -> None:
@@ -92,3 +136,57 @@ def layer_arithmetic(network: nn.Module) -> tuple[int, int]:
 
 
 BACKBONES: Registry[Callable[..., Backbone]] = Registry("backbone", "siamtrack.backbones")
+
+
+def build_backbone(name: str, width: float = 1.0) -> nn.Module:
+    """Build a backbone.
+
+    Args:
+        name: A registered name; or `FILE.py:NAME` or `package.module:NAME`, where NAME is a class
+            or function that builds the network, the network itself, or a name that the file
+            registers in `BACKBONES`. The file is run: give only files that you trust.
+        width: Multiplier of all channel counts, handed on if it is not 1.
+
+    Raises:
+        UnknownNameError: If no backbone is registered under the name.
+        ValueError: If the file or module cannot be imported, has no such name, or does not build a
+            network of this width.
+
+    Example:
+        >>> build_backbone("siamtrack.models.backbones.alexnet:AlexNet", 0.25).channels
+        64
+    """
+    place, colon, last = name.rpartition(":")
+    factory: object
+    if colon:
+        factory = getattr(_module(place), last, None)
+        if factory is None and last not in BACKBONES:
+            raise ValueError(f"{place} neither holds nor registers {last!r}")
+        factory = BACKBONES[last] if factory is None else factory
+    else:
+        factory = BACKBONES[name]
+    if isinstance(factory, nn.Module):
+        return factory
+    if not callable(factory):
+        raise ValueError(f"{name} is no backbone, but {factory!r}")
+    try:
+        network = factory() if width == 1 else factory(width=width)
+    except TypeError as error:
+        raise ValueError(f"{name} does not build a network of width {width:g}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{name} builds {type(network).__name__}, expected a torch module")
+    return network
+
+
+def _module(place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        if spec is None or spec.loader is None:
+            raise ImportError("not a file that Python can import")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except Exception as error:  # anything can go wrong in a file of the user's
+        raise ValueError(f"cannot import {place}: {type(error).__name__}: {error}") from error
+    return module

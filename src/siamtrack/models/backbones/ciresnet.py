@@ -1,11 +1,13 @@
-"""CIResNet-16, -19, -22, -22W and -43: residual networks of cropping-inside units.
+"""The backbones of SiamDW: residual networks of cropping-inside units, deeper and wider.
 
-Zhang and Peng, CVPR 2019, https://arxiv.org/abs/1901.01660. A number counts the layers: one in the
-stem and three in each unit. The units of the first group have stride 4; the first unit of the
-second group ends in a max-pool, so that the rest has stride 8.
+Zhang and Peng, CVPR 2019, https://arxiv.org/abs/1901.01660. CIResNet-16, -19, -22, -22W and -43,
+CIResIncep-22 of Inception units, CIResNeXt-22 of units with many narrow groups. A number counts the
+layers: one in the stem and three in each unit. The units of the first group have stride 4; the
+first unit of the second group ends in a max-pool, so that the rest has stride 8.
 
-The parameter names are those of ResNet-50 (`layer1.0.conv1.weight`, the stem under `stem.`), whose
-ImageNet weights fit CIResNet-22 layer by layer: see `siamtrack.models.backbones.imagenet`.
+The parameter names of CIResNets are those of ResNet-50 (`layer1.0.conv1.weight`, the stem under
+`stem.`), whose ImageNet weights fit CIResNet-22 layer by layer: see
+`siamtrack.models.backbones.imagenet`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arithmetic
-from siamtrack.models.units import CIRUnit, Stem, initialise, scaled
+from siamtrack.models.units import CIRInceptionUnit, CIRNeXtUnit, CIRUnit, Stem, initialise, scaled
 
 
 class CIResNet(Backbone):
@@ -102,3 +104,100 @@ def ciresnet22w(width: float = 1.0, crop: bool = True) -> Backbone:
 def ciresnet43(width: float = 1.0, crop: bool = True) -> Backbone:
     """CIResNet-43, 14 units at stride 4: 256 channels, template 127 to 2x2."""
     return CIResNet((14,), width, crop=crop)
+
+
+class CIResIncep(Backbone):
+    """A stem and two groups of CIR-Inception units, the second going to stride 8.
+
+    Args:
+        units: Number of units at stride 4 and in the group that goes to stride 8.
+        width: Multiplier of all channel counts, rounded to multiples of 8.
+    """
+
+    stride = 8
+    padding_free = True
+
+    def __init__(self, units: tuple[int, int] = (3, 4), width: float = 1.0) -> None:
+        super().__init__()
+        inputs = scaled(64, width)
+        self.stem = Stem(inputs, pool=3)
+        layers: list[nn.Module] = []
+        for group, count in enumerate(units):
+            planes = scaled(64 * 2**group, width)
+            for index in range(count):
+                last = group == 1 and index == count - 1
+                pool = group == 1 and index == 0
+                layers.append(CIRInceptionUnit(inputs, planes, relu=not last, pool=pool))
+                inputs = planes * CIRInceptionUnit.expansion
+        self.layer1 = nn.Sequential(*layers[: units[0]])
+        self.layer2 = nn.Sequential(*layers[units[0] :])
+        self.channels = inputs
+        self.smallest = layer_arithmetic(self)[0]
+        initialise(self)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stem and every unit."""
+        return [self.stem, *self.layer1, *self.layer2]
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
+        features: Tensor = self.layer2(self.layer1(self.stem(images)))
+        return features
+
+
+@BACKBONES.register("ciresincep22")
+def ciresincep22(width: float = 1.0) -> Backbone:
+    """CIResIncep-22: stride 8, 640 channels, template 127 to 5x5."""
+    return CIResIncep((3, 4), width)
+
+
+class CIResNeXt(Backbone):
+    """A stem and two groups of CIR-NeXt units, the second going to stride 8.
+
+    Args:
+        units: Number of units at stride 4 and in the group that goes to stride 8.
+        width: Multiplier of the channels of the stem and of the number of groups in a unit, 32 at
+            width 1; each group keeps its 4 channels at stride 4 and 8 at stride 8.
+    """
+
+    stride = 8
+    padding_free = True
+
+    def __init__(self, units: tuple[int, int] = (3, 4), width: float = 1.0) -> None:
+        super().__init__()
+        inputs = scaled(64, width)
+        cardinality = max(1, round(32 * width))
+        self.stem = Stem(inputs, pool=3, bias=True)
+        layers: list[nn.Module] = []
+        for group, count in enumerate(units):
+            for index in range(count):
+                last = group == 1 and index == count - 1
+                unit = CIRNeXtUnit(
+                    inputs,
+                    cardinality,
+                    4 * 2**group,
+                    relu=not last,
+                    pool=group == 1 and index == 0,
+                )
+                layers.append(unit)
+                inputs = CIRNeXtUnit.expansion * cardinality * 4 * 2**group
+        self.layer1 = nn.Sequential(*layers[: units[0]])
+        self.layer2 = nn.Sequential(*layers[units[0] :])
+        self.channels = inputs
+        self.smallest = layer_arithmetic(self)[0]
+        initialise(self)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stem and every unit."""
+        return [self.stem, *self.layer1, *self.layer2]
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
+        features: Tensor = self.layer2(self.layer1(self.stem(images)))
+        return features
+
+
+@BACKBONES.register("ciresnext22")
+def ciresnext22(width: float = 1.0) -> Backbone:
+    """CIResNeXt-22: stride 8, 512 channels, template 127 to 5x5."""
+    return CIResNeXt((3, 4), width)

@@ -18,7 +18,7 @@ from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.ciresnet import CIResNet
 
 if TYPE_CHECKING:
-    from siamtrack.models.convert.matching import Report
+    from siamtrack.models.convert.layout import Report
 
 WRAPPED = ("backbone.", "encoder.", "model.")  # prefixes under which others keep the network
 
@@ -41,7 +41,7 @@ def load_resnet50(backbone: CIResNet, checkpoint: str | Path | Mapping[str, Any]
         WeightsError: If the file cannot be read, is no ResNet-50, or not even the first
             convolution fits. The backbone is unchanged then.
     """
-    from siamtrack.models.convert.matching import match
+    from siamtrack.models.convert.layout import match
     from siamtrack.models.convert.read import read_tensors, state_of
 
     if not isinstance(backbone, CIResNet):

@@ -1,12 +1,17 @@
 """EfficientNet-Lite0 up to stride 16: a mobile backbone with ImageNet weights to start from.
 
 Tan and Le, "EfficientNet", ICML 2019, https://arxiv.org/abs/1905.11946, in the "Lite" variant
-without squeeze-and-excitation and with ReLU6, which runs and quantises well on CPUs.
+without squeeze-and-excitation and with ReLU6, which runs and quantizes well on CPUs.
 
 The network keeps its zero padding: cropping every padded cell, as the cropping-inside units do,
 would leave nothing of a 17x17 feature after the 5x5 depth-wise convolutions at stride 16. With
 inputs of 16 n + 1 pixels (129, 257) the "same" padding of the original weights is symmetric at
-every layer, and cell i is centred on pixel 16 i: response and image share their centre exactly.
+every layer, and cell i is centered on pixel 16 i: response and image share their center exactly.
+
+CIRMobile applies cropping inside (Zhang and Peng, CVPR 2019, https://arxiv.org/abs/1901.01660) to
+its first blocks: no convolution pads, and the shortcut is cropped to the cells that are left. The
+first block with 80 channels loses its stride, so that the network ends at stride 8, as that paper's
+guidelines ask. All parameters keep their shapes and names, so that the ImageNet weights fit.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.errors import MissingExtraError, WeightsError
-from siamtrack.models.backbones.backbone import BACKBONES, Backbone
+from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arithmetic
 from siamtrack.models.units import crop_border, scaled
 
 # (expansion, kernel, stride, output channels, repeats) of EfficientNet-Lite0, first five stages
@@ -170,3 +175,53 @@ def rename_lite0(state: Mapping[str, Any]) -> dict[str, Any]:
 def _position(layer: str, block: int) -> int:
     order = ["_expand_conv", "_bn0", "", "_depthwise_conv", "_bn1", "", "_project_conv", "_bn2"]
     return order.index(layer) - (3 if block == 0 else 0)
+
+
+# (expansion, kernel, stride, output channels, repeats)
+CIR_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 1, 80, 2))
+
+
+class CIRMobile(Backbone):
+    """A stem and seven inverted residuals without padding: stride 8, 80 channels.
+
+    Images are normalised as (value - 127) / 128. Template 127 becomes 4x4 and search 255 becomes
+    20x20; a cell sees 99 pixels, 78 % of the template.
+
+    Args:
+        width: Multiplier of all channel counts, rounded to multiples of 8.
+    """
+
+    padding_free = True
+    stride = 8
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        last = scaled(32, width)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, last, 3, 2, bias=False), nn.BatchNorm2d(last), nn.ReLU6()
+        )
+        blocks: list[nn.Module] = []
+        for expansion, kernel, stride, channels, repeats in CIR_STAGES:
+            outputs = scaled(channels, width)
+            for index in range(repeats):
+                step = stride if index == 0 else 1
+                blocks.append(InvertedResidual(last, outputs, expansion, kernel, step, crop=True))
+                last = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.channels = last
+        self.smallest = layer_arithmetic(self)[0]
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stem and the seven blocks."""
+        return [self.stem, *self.blocks]
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
+        features: Tensor = self.blocks(self.stem(images))
+        return features
+
+
+@BACKBONES.register("cirmobile")
+def cirmobile(width: float = 1.0) -> Backbone:
+    """CIRMobile: stride 8, 80 channels, template 127 to 4x4, with random weights."""
+    return CIRMobile(width)

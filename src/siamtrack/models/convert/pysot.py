@@ -10,12 +10,17 @@ import re
 
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.backbones.mobilenetv2 import MobileNetV2
-from siamtrack.models.convert.base import LAYOUTS, Layout, State
+from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads import DepthwiseRPNHead, MultiRPNHead
 from siamtrack.models.network import Network
 
-LEGACY = {0: (1, 0), 1: (1, 1), 4: (2, 0), 5: (2, 1), 8: (3, 0), 9: (3, 1), 11: (4, 0), 12: (4, 1),
-          14: (5, 0), 15: (5, 1)}  # fmt: skip
+LEGACY = {
+    number + part: (layer, part)
+    for layer, number in enumerate((0, 4, 8, 11, 14), start=1)
+    for part in (0, 1)
+}
+"""Number of a layer in the "legacy" AlexNet to its group of ours, and there to 0 for the
+convolution or 1 for the norm."""
 BRANCH = {"cls": "score", "loc": "box"}
 PART = {"conv_kernel": "_template", "conv_search": "_search", "head": ""}
 RPN = re.compile(r"rpn_head\.(?:rpn(\d)\.)?(cls|loc)\.(conv_kernel|conv_search|head)\.(.+)")

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones import Backbone
-from siamtrack.models.backbones.ciresincep import CIResIncep
-from siamtrack.models.backbones.ciresnet import CIResNet
-from siamtrack.models.backbones.ciresnext import CIResNeXt
-from siamtrack.models.convert.base import LAYOUTS, Layout, State
+from siamtrack.models.backbones.ciresnet import CIResIncep, CIResNet, CIResNeXt
+from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads import SiamFCHead, UpChannelRPNHead
 from siamtrack.models.heads.anchors import RATIOS
 from siamtrack.models.network import Network

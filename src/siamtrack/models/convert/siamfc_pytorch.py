@@ -7,7 +7,7 @@ The response is scaled by 0.001.
 from __future__ import annotations
 
 from siamtrack.models.backbones.alexnet import AlexNet
-from siamtrack.models.convert.base import LAYOUTS, Layout, State
+from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads.siamfc import SiamFCHead
 from siamtrack.models.network import Network
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from siamtrack.losses.tracking import cell_centres
+from siamtrack.losses.tracking import cell_centers
 
 RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)
 
@@ -50,7 +50,7 @@ def anchor_shapes(
 
 
 def anchor_boxes(shapes: Tensor, count: int, stride: int, patch: int) -> Tensor:
-    """Place anchors on a response map that is centred in the search patch.
+    """Place anchors on a response map that is centered in the search patch.
 
     Args:
         shapes: Width and height (K, 2) in pixels.
@@ -61,8 +61,8 @@ def anchor_boxes(shapes: Tensor, count: int, stride: int, patch: int) -> Tensor:
     Returns:
         Boxes cxcywh (4, K, count, count) in patch pixels.
     """
-    centre = cell_centres(count, stride, patch, shapes.device)
-    cy, cx = torch.meshgrid(centre, centre, indexing="ij")
+    center = cell_centers(count, stride, patch, shapes.device)
+    cy, cx = torch.meshgrid(center, center, indexing="ij")
     size = shapes.T[:, :, None, None].expand(-1, -1, count, count)
     place = torch.stack([cx, cy])[:, None].expand(-1, len(shapes), -1, -1)
     return torch.cat([place, size])

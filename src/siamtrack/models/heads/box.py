@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from siamtrack.losses.center import center_loss, center_map, overlap, taught_map
-from siamtrack.losses.tracking import tracking_loss
+from siamtrack.losses.tracking import center_loss, center_map, overlap, taught_map, tracking_loss
 from siamtrack.models.heads.head import (
     HEADS,
     Head,
@@ -116,7 +115,7 @@ class BoxHead(Head):
         Returns:
             Score logits (B, 1, H, W), distances to left, top, right and bottom in search pixels
             (B, 4, H, W), presence logits (B, 1), and what else the head has. Cell (j, i) stands at
-            the patch pixel (stride * i + offset, stride * j + offset), with the offset that centres
+            the patch pixel (stride * i + offset, stride * j + offset), with the offset that centers
             the grid in the patch.
 
         Raises:
@@ -214,7 +213,7 @@ class CenterHead(BoxHead):
             size: Width and height of the box as a share of the patch's side (B, 2).
 
         Returns:
-            (B, T * T + 2, C): the template's cells at unit length, the mean of its centre, and a
+            (B, T * T + 2, C): the template's cells at unit length, the mean of its center, and a
             row that begins with the size.
 
         Raises:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from siamtrack.core.settings import SIAMFC
 from siamtrack.losses import LOSSES, Loss
-from siamtrack.losses.counts import shared_count
-from siamtrack.losses.labels import response_labels
+from siamtrack.losses.base import shared_count
+from siamtrack.losses.response import response_labels
 from siamtrack.models.correlation import cross_correlation
 from siamtrack.models.heads.head import HEADS, Head, Lesson, Objective, Pairs, Parts, Recipe
 
@@ -23,8 +23,8 @@ SHORT = {"contrastive": "contrastive_dense", "triplet": "triplet_dense"}
 class ResponseHead(Head):
     """A head whose call returns response maps (B, 1, H, W), unbounded.
 
-    Cell (j, i) stands for a target whose centre is at the patch pixel (stride * i + offset, stride
-    * j + offset), with the offset that centres the grid in the patch.
+    Cell (j, i) stands for a target whose center is at the patch pixel (stride * i + offset, stride
+    * j + offset), with the offset that centers the grid in the patch.
     """
 
     kind = "response"
@@ -35,7 +35,7 @@ class ResponseHead(Head):
         return (self(kernel, search)[:, 0],)
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
-        """Return what learns maps that are high within `radius` of the target's centre.
+        """Return what learns maps that are high within `radius` of the target's center.
 
         Parts are `loss` and `hit`, the share of the maps with a target whose highest cell is on it.
         """

@@ -182,11 +182,11 @@ class MultiRPNHead(RPNHead):
 
     Args:
         channels: Channels of all depths together.
-        template_cells: Cells along a side of the template feature, at least `centre`.
+        template_cells: Cells along a side of the template feature, at least `center`.
         stride: Stride of the backbone in pixels.
         splits: Channels of each depth, which lie side by side in the features; one depth if empty.
         hidden: Channels of the necks and in which template and search are matched.
-        centre: Cells in the middle of the template feature that become the kernel.
+        center: Cells in the middle of the template feature that become the kernel.
         ratios: Height by width of the anchors.
         scales: Sides of the anchors in strides.
     """
@@ -198,7 +198,7 @@ class MultiRPNHead(RPNHead):
         stride: int,
         splits: Sequence[int] = (),
         hidden: int = 256,
-        centre: int = 7,
+        center: int = 7,
         ratios: Sequence[float] = RATIOS,
         scales: Sequence[float] = (8.0,),
     ) -> None:
@@ -207,26 +207,26 @@ class MultiRPNHead(RPNHead):
         self.splits = list(splits) or [channels]
         if sum(self.splits) != channels:
             raise ValueError(f"splits {self.splits} do not add up to {channels} channels")
-        if not 3 <= centre <= template_cells:
-            raise ValueError(f"centre {centre}: expected 3 <= centre <= {template_cells} cells")
-        self.centre = centre
+        if not 3 <= center <= template_cells:
+            raise ValueError(f"center {center}: expected 3 <= center <= {template_cells} cells")
+        self.center = center
         self.necks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden))
             for inputs in self.splits
         )
         self.heads = nn.ModuleList(
-            DepthwiseRPNHead(hidden, centre, stride, hidden, ratios, scales) for _ in self.splits
+            DepthwiseRPNHead(hidden, center, stride, hidden, ratios, scales) for _ in self.splits
         )
 
     def kernel(self, template: Tensor, size: Tensor | None = None) -> Tensor:
-        """Map (B, channels, h, w) to kernels (B, depths * 2 hidden, centre - 2, centre - 2).
+        """Map (B, channels, h, w) to kernels (B, depths * 2 hidden, center - 2, center - 2).
 
         Raises:
-            ValueError: If the features have other channels or less cells than `centre`.
+            ValueError: If the features have other channels or less cells than `center`.
         """
-        check_feature(template, self.channels, self.centre)
-        y, x = ((side - self.centre) // 2 for side in template.shape[2:])
-        features = self._necks(template[..., y : y + self.centre, x : x + self.centre])
+        check_feature(template, self.channels, self.center)
+        y, x = ((side - self.center) // 2 for side in template.shape[2:])
+        features = self._necks(template[..., y : y + self.center, x : x + self.center])
         # a ModuleList does not say what it holds
         kernels = [head.kernel(f) for head, f in zip(self.heads, features, strict=True)]  # type: ignore[operator]
         return torch.cat(kernels, 1)
@@ -237,7 +237,7 @@ class MultiRPNHead(RPNHead):
         Raises:
             ValueError: If they do not fit.
         """
-        check_feature(search, self.channels, self.centre)
+        check_feature(search, self.channels, self.center)
         features, kernels = self._necks(search), kernel.chunk(len(self.heads), 1)
         outputs = [h(k, f) for h, k, f in zip(self.heads, kernels, features, strict=True)]
         scores, offsets = zip(*outputs, strict=True)

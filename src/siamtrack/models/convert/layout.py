@@ -1,20 +1,21 @@
-"""What a layout is, and the one way in which all of them are converted."""
+"""What a layout is, and the one way in which all are converted: tensor by tensor, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from siamtrack.core.registry import Registry
 from siamtrack.errors import WeightsError
-from siamtrack.models.convert.matching import Report, match
 from siamtrack.models.convert.read import read_tensors, state_of
 from siamtrack.models.network import Network
 
 State = Mapping[str, Tensor]
+COUNTER = ".num_batches_tracked"  # of batch norms; older checkpoints lack it, inference ignores it
 
 
 class Layout:
@@ -59,7 +60,7 @@ def convert(
 
     Args:
         checkpoint: The file, or what was read from it.
-        layout: One of `LAYOUTS`; recognised by the names if None.
+        layout: One of `LAYOUTS`; recognized by the names if None.
         strict: Whether tensors without a place in our network are an error too. Tensors that are
             missing or of another shape always are.
 
@@ -101,3 +102,71 @@ def convert(
         found[kind.first] = found[kind.first].flip(1)
     model.load_state_dict({**model.state_dict(), **found})
     return model.eval(), report
+
+
+@dataclass(frozen=True)
+class Report:
+    """Which tensors of a checkpoint found their place in a network.
+
+    Attributes:
+        loaded: Names in the network that were filled.
+        missing: Names in the network that the checkpoint does not fill.
+        unused: Names in the checkpoint that have no place in the network.
+        misshapen: Names in the checkpoint whose place has another shape, with both shapes.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+    misshapen: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every name on both sides found its partner."""
+        return not (self.missing or self.unused or self.misshapen)
+
+    def text(self) -> str:
+        """Say how many tensors were matched, and name each one that was not."""
+        lines = [f"{len(self.loaded)} tensors fit"]
+        for what in ("missing", "unused", "misshapen"):
+            names = getattr(self, what)
+            if names:
+                lines.append(f"{len(names)} {what}: {', '.join(names)}")
+        return "; ".join(lines)
+
+
+def match(
+    network: nn.Module,
+    state: Mapping[str, Tensor],
+    rename: Callable[[str], str | None],
+    own: Collection[str] = (),
+) -> tuple[dict[str, Tensor], Report]:
+    """Find the place of each tensor, without changing the network.
+
+    Args:
+        network: Where the tensors shall go.
+        state: Tensors by the names of the checkpoint.
+        rename: Gives the network's name for the checkpoint's, or None if there is none.
+        own: Names in the network that no checkpoint of this kind has.
+
+    Returns:
+        Tensors by the names of the network, and the report.
+    """
+    places = network.state_dict()
+    found: dict[str, Tensor] = {}
+    unused, misshapen = [], []
+    wrong: set[str] = set()
+    for name, value in state.items():
+        place = rename(name)
+        if place is None or place not in places:
+            if not name.endswith(COUNTER):
+                unused.append(name)
+        elif places[place].shape != value.shape:
+            given, expected = tuple(value.shape), tuple(places[place].shape)
+            misshapen.append(f"{name} {given} for {place} {expected}")
+            wrong.add(place)
+        else:
+            found[place] = value
+    known = found.keys() | wrong | set(own)
+    missing = [place for place in places if place not in known and not place.endswith(COUNTER)]
+    return found, Report(tuple(found), tuple(missing), tuple(unused), tuple(misshapen))
