@@ -18,7 +18,7 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.files import read_rows
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
-from siamtrack.core.provenance import Made, files_made, noting, to_make_again
+from siamtrack.core.provenance import Made, files_state, outdated, recording
 from siamtrack.core.tracks import Estimate, Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError, ResultsError
@@ -262,7 +262,7 @@ def run_resumable(
     with nullcontext() if folder is None else owning(folder):
         # Read what is finished, unless it was made otherwise.
         files = [job.file for job in jobs]
-        again = to_make_again(files, [job.made for job in jobs], resume, overwrite)
+        again = outdated(files, [job.made for job in jobs], resume, overwrite)
         done: dict[int, R] = {}
         for index, job in enumerate(jobs):
             if not resume or job.file is None or job.file in again or not job.file.exists():
@@ -282,7 +282,7 @@ def sequence_made(sequence: Sequence) -> dict[str, Any]:
     files = [Path(file) for file in (sequence.files or ())]
     few = [files[k] for k in sorted({0, len(files) // 2, len(files) - 1})] if files else []
     there = [file for file in few if file.is_file()]
-    return {"frames": len(sequence), "source": files_made(there)}
+    return {"frames": len(sequence), "source": files_state(there)}
 
 
 def file_name(name: str) -> str:
@@ -360,7 +360,7 @@ def _run(tracker: Tracker, job: _Job) -> Result:
         return result
     write_rows(job.beside("score"), result.scores, decimals=6)
     write_rows(job.beside("time"), result.times, decimals=9)
-    with nullcontext() if job.made is None else noting(job.file, job.made):
+    with nullcontext() if job.made is None else recording(job.file, job.made):
         write_results(job.file, result.boxes, origin=job.origin)
     return job.read()
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.parallel import Workers
-from siamtrack.core.provenance import Made, noting
+from siamtrack.core.provenance import Made, recording
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
@@ -152,7 +152,7 @@ def _work(tracker: Tracker, job: _Job) -> VotRun:
         run = run_anchor(tracker, job.sequence, *job.anchor)
     if job.file is None:
         return run
-    with nullcontext() if job.made is None else noting(job.file, job.made):
+    with nullcontext() if job.made is None else recording(job.file, job.made):
         files.write_run(job.file, run)
     return _read(job)
 
