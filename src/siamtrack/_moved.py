@@ -195,6 +195,8 @@ MODULES = {
 NAMES: dict[str, str] = {
     "benchmark.footage.Clip": "benchmark.footage.Footage",
     "benchmark.footage.open_clip": "benchmark.footage.open_footage",
+    "core.boxes.centre_error": "core.boxes.center_error",
+    "core.boxes.centres": "core.boxes.centers",
     "core.files.polygons_to_ltwh": "core.boxes.polygons_to_ltwh",
     "core.images.stated_size": "core.image_headers.stated_size",
     "core.provenance.model_made": "packages.card.model_made",
