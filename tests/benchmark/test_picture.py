@@ -6,6 +6,8 @@ import pytest
 from siamtrack.benchmark.picture import draw, read_accuracy
 from tests.benchmark.test_figures import REPORT
 
+pytestmark = pytest.mark.needs("matplotlib")
+
 
 @pytest.mark.parametrize("ending", [".png", ".svg"])
 def test_bars_are_drawn(tmp_path, ending):

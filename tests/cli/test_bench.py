@@ -23,6 +23,7 @@ def run(*arguments):
     return stop.value.code
 
 
+@pytest.mark.needs("matplotlib")
 def test_without_any_file(tmp_path, capsys):
     out, picture = tmp_path / "out" / "speed.json", tmp_path / "speed.svg"
     assert run("--tracker", STILL, "--frames", 4, "--rounds", 1, "--threads", 1, "--report", out,

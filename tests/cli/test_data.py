@@ -44,6 +44,7 @@ def test_import(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["boxes"] == FRAMES
 
 
+@pytest.mark.needs("webdataset")
 def test_prepare_and_pack(tmp_path, capsys):
     source = got10k(tmp_path / "data")
     prepare = ["data", "prepare", "--data", source, "--out", tmp_path / "crops"]

