@@ -16,7 +16,7 @@ from tyro.conf import Positional, arg
 from siamtrack.cli.train import read_settings
 from siamtrack.core.config import to_dict
 from siamtrack.core.owning import owning
-from siamtrack.core.provenance import differences, note
+from siamtrack.core.provenance import differences, record
 from siamtrack.core.writing import write_text
 from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
@@ -131,7 +131,7 @@ class Tune:
                 f"{self.out} holds a study that was made otherwise ({'; '.join(differs[:4])}): "
                 "give another --out (and --storage), or the same command as before"
             )
-        note(study, made)
+        record(study, made)
 
     def _run(
         self, model: Model, tuning: Sequence[Clip], held_out: Sequence[Clip], space: Space

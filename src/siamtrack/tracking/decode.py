@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.boxes import Array, centres
+from siamtrack.core.boxes import Array, centers
 from siamtrack.core.registry import Registry
 from siamtrack.packages.card import Card
 from siamtrack.runtimes.base import Floats, Response
@@ -201,7 +201,7 @@ class BoxDecoder(Decoder):
         rate = settings.size_rate * max(chosen, self._size_floor) * likely
         size = (1 - rate) * last[2:] + rate * box[2:]
         presence = 0.0 if response.presence is None else float(response.presence[index])
-        return Detection(np.concatenate([centres(box) - size / 2, size]), presence, chosen, index)
+        return Detection(np.concatenate([centers(box) - size / 2, size]), presence, chosen, index)
 
 
 @DECODERS.register("response")
@@ -258,7 +258,7 @@ class ResponseDecoder(Decoder):
         rows, columns = spread.shape
         view = windows[best]
         offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
-        center = centres(last) + offset * view.width / view.size
+        center = centers(last) + offset * view.width / view.size
         factor = view.width / windows[middle].width
         rate = settings.size_rate
         size = last[2:] * ((1 - rate) + rate * factor)
@@ -385,7 +385,7 @@ def grid_centers(last: Array, side: float, width: int, height: int) -> Array:
     """
     x, y = (_places(length, side) for length in (width, height))
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    distance = np.hypot(*(grid - centres(last)).T)
+    distance = np.hypot(*(grid - centers(last)).T)
     return np.asarray(grid[np.argsort(distance, kind="stable")], dtype=np.float64)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamtrack.core.boxes import Array, centres
+from siamtrack.core.boxes import Array, centers
 from siamtrack.core.settings import MotionSettings
 
 FIRST_PACE = 0.3
@@ -77,7 +77,7 @@ class Motion:
 
     def moved(self, before: Array, now: Array) -> None:
         """Take in a step of a target that is followed, from one box ltwh (4,) to the next."""
-        step = centres(now) - centres(before)
+        step = centers(now) - centers(before)
         apart = float(np.hypot(*(step - self.settings.follow * self._velocity)))
         pace = min(apart / math.sqrt(float(before[2] * before[3])), MOST)
         self._pace += (FASTER if pace > self._pace else SLOWER) * (pace - self._pace)

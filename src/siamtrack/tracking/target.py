@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.boxes import Array, centres, check_box
+from siamtrack.core.boxes import Array, centers, check_box
 from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
@@ -64,7 +64,7 @@ class Target:
         self.motion = Motion(self.settings.motion)
         # Embed the template, once and for all.
         self.border = mean_color(frame)
-        cx, cy = centres(self.box)
+        cx, cy = centers(self.box)
         side = template_side(self.box[2], self.box[3], self.settings.context, self.settings.area)
         patch = cut(frame, square_window(cx, cy, side, card.template), self.border)
         size = (self.box[2:] / side).astype(np.float32)
@@ -199,7 +199,7 @@ class Target:
         """Whether the online classifier knows what stands in the box."""
         if self.online is None:
             return True
-        x, y = centres(window.to_patch(self.box)).tolist()
+        x, y = centers(window.to_patch(self.box)).tolist()
         return self.online.familiarity(seen, x, y) >= self.settings.presence.familiar
 
     def _learn(self, window: Window, seen: Cells, found: Detection) -> None:
@@ -212,7 +212,7 @@ class Target:
     def _inside(self, box: Array) -> Array:
         """Keep the center in the frame and the size between the least and the whole frame."""
         height, width = self.shape
-        cx, cy = centres(box).tolist()
+        cx, cy = centers(box).tolist()
         least = self.settings.smallest
         w = _limited(float(box[2]), min(least, width), width)
         h = _limited(float(box[3]), min(least, height), height)
