@@ -167,8 +167,11 @@ MODULES = {
     "tracker": "tracking.tracker",
     "tracks": "core.tracks",
     "training.average": "training.loop",
+    "training.frozen": "training.speed",
     "training.guard": "training.loop",
     "training.objectives": "models.network",
+    "training.precision": "training.speed",
+    "training.prepared": "training.speed",
     "training.presets": "training.config",
     "training.ranks": "training.distributed",
     "training.runtime": "training.monitor",
@@ -224,6 +227,12 @@ NAMES: dict[str, str] = {
     "studio.request.Access": "studio.security.Access",
     "studio.security.told": "studio.security.public_message",
     "studio.timeline.Target": "studio.timeline.DrawnTarget",
+    "training.config.set_trained": "training.loop.set_trained",
+    "training.speed.Learned": "training.teacher.Learned",
+    "training.speed.Lesson": "training.batches.Lesson",
+    "training.speed.TAUGHT_CHANNELS": "training.teacher.TAUGHT_CHANNELS",
+    "training.speed.TrackingTeacher": "training.teacher.TrackingTeacher",
+    "training.speed.uses": "training.batches.uses",
     "tracking.crops.mean_colour": "tracking.crops.mean_color",
     "tracking.decode.Found": "tracking.decode.Detection",
     "tracking.decode.MOTIONS": "_moved.MOTIONS",
@@ -233,7 +242,6 @@ NAMES: dict[str, str] = {
     "tracking.decode.grid_centres": "tracking.decode.grid_centers",
     "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
     "tracking.tracker.Tracker": "core.tracks.Tracker",
-    "training.config.set_trained": "training.loop.set_trained",
 }
 """Names that have left their module, after that has moved, to where they are now."""
 

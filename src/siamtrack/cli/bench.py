@@ -55,12 +55,12 @@ class Bench:
     def run(self) -> None:
         """Measure, write the files and print the table."""
         from siamtrack.benchmark.figures import table
-        from siamtrack.benchmark.picture import check_plots, draw, read_accuracy
+        from siamtrack.benchmark.picture import draw, empty_figure, read_accuracy
         from siamtrack.benchmark.run import run_benchmark
 
         self._check_files()
         if self.picture is not None:
-            check_plots()
+            empty_figure()  # fails at once if matplotlib is missing
         accuracy = read_accuracy(self.accuracy) if self.accuracy is not None else {}
         with tqdm(unit=" steps", disable=self.quiet or None, file=sys.stderr, leave=False) as bar:
 
