@@ -206,6 +206,7 @@ NAMES: dict[str, str] = {
     "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
     "data.augment.colour": "data.augment.color",
     "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
+    "data.manifest.file_stem": "_moved.file_stem",
     "data.sequence.Frame": "core.images.Image",
     "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.report.Figures": "evaluation.report.Report",
@@ -262,6 +263,11 @@ def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
     )
 
 
+def file_stem(folder: Any) -> str:
+    """Name a data set after its folder."""
+    return folder.resolve().name or "data"
+
+
 MOTIONS = {"box": best_box, "response": best_scale}
 """The functions of `siamtrack.motion` by the kind of a model, now `DECODERS`."""
 
@@ -304,6 +310,9 @@ class _Moved(ModuleType):
             raise AttributeError(name)
         place = new_place(self.__name__)
         assert place is not None
+        parent, _, last = self.__name__.rpartition(".")
+        if "__hidden__" in self.__dict__:
+            setattr(sys.modules[parent], last, self.__dict__["__hidden__"])
         thing = _elsewhere(place.removeprefix("siamtrack."), name)
         if not self.__dict__.get("__warned__"):
             self.__dict__["__warned__"] = True
@@ -335,6 +344,11 @@ class _Finder(MetaPathFinder, Loader):
         place = new_place(module.__name__)
         assert place is not None
         there = import_module(place)
+        # importing binds the module in its parent, over a function there that has the same name
+        parent, _, last = module.__name__.rpartition(".")
+        hidden = vars(sys.modules[parent]).get(last)
+        if hidden is not None and not isinstance(hidden, ModuleType):
+            module.__dict__["__hidden__"] = hidden
         module.__doc__ = there.__doc__
         if hasattr(there, "__all__"):
             module.__dict__["__all__"] = there.__all__

@@ -153,9 +153,9 @@ def test_processes_that_are_killed_are_made_up_for(videos, tmp_path, monkeypatch
         assert one.out.read_bytes() == other.out.read_bytes()
 
 
+@pytest.mark.needs("ray")
 @pytest.mark.slow
 def test_ray_gives_the_same_bytes(videos, tmp_path):
-    pytest.importorskip("ray")
     here, there = find_videos(videos, tmp_path / "here"), find_videos(videos, tmp_path / "there")
     track_videos(there, SharedModel("lite"), workers=RayCluster("local"))
     track_videos(here, SharedModel("lite"))
