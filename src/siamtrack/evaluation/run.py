@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -198,10 +198,10 @@ def run_dataset(
     jobs = [
         _Job(
             sequence,
-            start,
             _file(folder, sequence, start, dataset.nested),
-            dataset.origin,
             None if made is None else {**made, **sequence_made(sequence)},
+            start,
+            dataset.origin,
         )
         for sequence in dataset
         for start in starts(sequence)
@@ -212,19 +212,22 @@ def run_dataset(
     return [Run(job.sequence, job.start, result) for job, result in zip(jobs, results, strict=True)]
 
 
-class Resumable(Protocol):
-    """A run whose result may exist already."""
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run to do: plain data, so that it can go to another process.
 
-    @property
-    def file(self) -> Path | None:
-        """File of the result, None if it is kept in memory alone."""
+    Args:
+        sequence: What it runs on.
+        file: File of the result, None if it is kept in memory alone.
+        made: What the result is made of, None if nothing is compared.
+    """
 
-    @property
-    def made(self) -> Made | None:
-        """What the result is made of, None if nothing is compared."""
+    sequence: Sequence
+    file: Path | None
+    made: Made | None
 
 
-J = TypeVar("J", bound=Resumable)
+J = TypeVar("J", bound=Job)
 R = TypeVar("R")
 
 
@@ -288,14 +291,9 @@ def file_name(name: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """One run to do: plain data, so that it can go to another process."""
-
-    sequence: Sequence
+class _Job(Job):
     start: Start
-    file: Path | None
     origin: int
-    made: Made | None
 
     def beside(self, kind: str) -> Path:
         """Return the file of times or scores; GOT-10k wants the times without the run's number."""
