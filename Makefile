@@ -47,13 +47,7 @@ test-core:
 	rm -rf $(CORE)
 	$(PYTHON) -m venv $(CORE)
 	$(CORE)/bin/python -m pip install --quiet -c $(CONSTRAINTS) -e . pytest hypothesis
-	$(CORE)/bin/python -m pytest tests/video tests/sinks tests/data tests/evaluation \
-		tests/cli/test_track.py tests/cli/test_eval.py tests/test_association.py \
-		tests/test_boxes.py tests/test_config.py tests/test_crops.py tests/test_discriminator.py \
-		tests/test_draw.py tests/test_errors.py tests/test_follow.py tests/test_frames.py \
-		tests/test_motion.py tests/test_opencv.py tests/test_plugins.py tests/test_registry.py \
-		tests/test_response.py tests/test_tracker.py tests/test_weights.py \
-		--ignore tests/data/annotations --ignore tests/evaluation/test_trackers.py
+	$(CORE)/bin/python -m pytest tests
 
 dist: $(DIST)/.done
 	$(DIST)/bin/python tools/build.py
@@ -94,7 +88,7 @@ $(TOOLS)/.done:
 # torch and its CUDA parts are left out: a CPU build has another hash under the same version
 lock: $(TOOLS)/.done
 	$(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml --extra dev \
+		--no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml --all-extras \
 		--no-emit-package torch -o requirements.lock.new
 	$(TOOLS)/bin/python tools/lock.py requirements.lock.new requirements.lock
 

@@ -16,7 +16,7 @@ import json
 import numpy as np
 
 import siamtrack
-from siamtrack.core.boxes import Array, centres
+from siamtrack.core.boxes import Array, centers
 from siamtrack.packages.card import load_model, model_folder
 from siamtrack.packages.write import write_card
 from siamtrack.tracking.target import Target
@@ -92,7 +92,7 @@ def elsewhere(box: Array, width: int, height: int, rng: np.random.Generator) -> 
     reach = 2.4 * float(np.sqrt(box[2] * box[3])) + max(box[2:]) / 2
     for _ in range(30):
         centre = rng.uniform([0, 0], [width, height])
-        if np.abs(centre - centres(box)).max() > reach:
+        if np.abs(centre - centers(box)).max() > reach:
             return np.array([*(centre - box[2:] / 2), *box[2:]])
     return None
 

@@ -33,7 +33,7 @@ def table() -> str:
     }
     speed = json.loads((RESULTS / "dev20" / "speed.json").read_text())["median_ms"]
     rows = [
-        f"| tracker | {' | '.join(SETS.values())} | whole update | comes as | licence |",
+        f"| tracker | {' | '.join(SETS.values())} | whole update | comes as | license |",
         "|---|---|---|---|---|---|",
     ]
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 import siamtrack
-from siamtrack.core.boxes import centres
+from siamtrack.core.boxes import centers
 
 GAIN, LEARN = 0.4, 0.15
 """Shares of the error that go into the speed at once, and into what it keeps: without the second,
@@ -43,13 +43,13 @@ def main(source: str, *numbers: str) -> None:
             height, width = frame.image.shape[:2]
             if camera is None:
                 size = (width // 3, height * 2 // 3)
-                camera = VirtualCamera(centres(box) - np.array(size) / 2 - [40, 0], size)
+                camera = VirtualCamera(centers(box) - np.array(size) / 2 - [40, 0], size)
                 camera.turn(np.zeros(2), frame.image)  # inside the picture
                 corner = np.rint(camera.place)
                 track = tracker.init(camera.look(frame.image), [*box[:2] - corner, *box[2:]])
             else:
                 track = tracker.update(camera.look(frame.image))
-            error = centres(track.box) - camera.size / 2  # right and down are positive
+            error = centers(track.box) - camera.size / 2  # right and down are positive
             lost = track.state is siamtrack.TrackState.LOST
             kept = np.zeros(2) if lost else kept + LEARN * error  # stand still rather than guess
             camera.turn(kept + GAIN * error * (not lost), frame.image)

@@ -1,11 +1,51 @@
-"""A disk of a few megabytes, which can be filled (tests marked `root`), and child processes."""
+"""What tests need, a disk of a few megabytes (tests marked `root`), child processes, small models.
 
+A test that needs more than the core install and pytest says so: `@pytest.mark.needs("torch")`. A
+whole module says it in its `pytestmark`, a whole folder in that of its `__init__.py`, and is then
+not even imported where the package is absent.
+"""
+
+import re
 import shutil
 import subprocess
+from importlib.util import find_spec
 
 import pytest
 
 from tests.processes import start as start
+
+NEEDS = re.compile(r"^pytestmark = .*\bneeds\(([^)]*)\)", re.MULTILINE)
+
+
+def absent(packages):
+    return [name for name in packages if find_spec(name.partition(".")[0]) is None]
+
+
+def pytest_ignore_collect(collection_path):
+    file = collection_path / "__init__.py" if collection_path.is_dir() else collection_path
+    if file.suffix != ".py" or not file.exists():
+        return None
+    needs = NEEDS.search(file.read_text(encoding="utf-8"))
+    return True if needs and absent(re.findall(r'"(.+?)"', needs[1])) else None
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        if missing := absent(mark.args):
+            pytest.skip(f"needs {', '.join(missing)}")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """Folders of a small model of each kind, with the network for the runtime torch."""
+    from siamtrack.training.export import export
+    from tests.networks import KINDS, write_checkpoint
+
+    root = tmp_path_factory.mktemp("small")
+    for kind in KINDS:
+        checkpoint = write_checkpoint(root / f"{kind}.pt", kind)
+        export(checkpoint, root / kind, formats=["torch"])
+    return {kind: root / kind for kind in KINDS}
 
 
 class Disk:

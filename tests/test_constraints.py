@@ -33,3 +33,11 @@ def test_every_package_that_is_asked_for_is_pinned():
     asked |= {name_of(each) for each in project["dependencies"]}
     pinned = {name_of(line) for line in PINS if line and not line.startswith("#")}
     assert asked - {"siamtrack"} - pinned == set()
+
+
+def test_the_lock_file_holds_the_pinned_versions():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, flags=re.MULTILINE))
+    pinned = dict(line.split("==") for line in PINS if line and not line.startswith("#"))
+    del pinned["torch"]  # installed apart, see CONTRIBUTING.md
+    assert {name: locked.get(name) for name in pinned} == pinned

@@ -16,6 +16,8 @@ from siamtrack.models.backbones import BACKBONES
 from siamtrack.runtimes import RUNTIMES
 from tests.helpers import clip, write_video
 
+pytestmark = pytest.mark.needs("torch")
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 MADE = (DOCS / "_build", DOCS / "cards")

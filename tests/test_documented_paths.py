@@ -23,8 +23,11 @@ found = {}
 for path in json.load(sys.stdin):
     for name in [name for name, module in sys.modules.items() if isinstance(module, _Moved)]:
         parent, _, last = name.rpartition(".")
-        del sys.modules[name]
-        vars(sys.modules.get(parent, sys)).pop(last, None)
+        old = sys.modules.pop(name)
+        if vars(sys.modules.get(parent, sys)).get(last) is old:
+            delattr(sys.modules[parent], last)
+        if "__hidden__" in vars(old):
+            setattr(sys.modules[parent], last, vars(old)["__hidden__"])
     module, _, name = path.partition(":")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -90,3 +93,13 @@ def test_a_name_that_never_was_is_not_found():
         from siamtrack.boxes import union  # noqa: F401
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'siamtrack\.formats\.jax'"):
         import siamtrack.formats.jax  # noqa: F401
+
+
+def test_an_old_module_hides_no_function_of_its_name():
+    code = """
+import warnings; warnings.simplefilter("ignore")
+import siamtrack.evaluation
+from siamtrack.evaluation.evaluate import evaluate
+assert siamtrack.evaluation.evaluate is evaluate
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -136,10 +136,12 @@ def test_an_evaluation_keeps_what_is_finished_and_goes_on(disk, tmp_path):
     assert figures(again) == figures(evaluate(Blob, toys(6), out=tmp_path / "whole", name="toy"))
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 8192])
 def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
-    torch = pytest.importorskip("torch")
+    import torch
+
     from siamtrack.training import train
     from siamtrack.training.monitor import Watch
     from tests.training.test_resume import TINY
@@ -169,10 +171,10 @@ def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
     json.loads((out / "config.json").read_text())
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.slow
 @pytest.mark.parametrize("formats", [(), ("torch", "pt2"), ("openvino",)])
 def test_an_export_leaves_the_model_that_was_there(disk, tmp_path, formats):
-    pytest.importorskip("torch")
     from siamtrack.packages.card import load_model
     from siamtrack.training import train
     from siamtrack.training.export import export

@@ -65,9 +65,11 @@ class Evil:
         return os.mkdir, ("was_run",)
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "nested"])
 def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
-    torch = pytest.importorskip("torch")
+    import torch
+
     from siamtrack.models import saved
     from siamtrack.models.convert.read import read_tensors
     from siamtrack.training import checkpoint
@@ -93,8 +95,10 @@ def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
     assert (tmp_path / "was_run").exists(), "the trap itself works"
 
 
+@pytest.mark.needs("torch")
 def test_checkpoints_that_unpack_to_more_than_they_are(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     from siamtrack.models.convert.read import read_tensors
     from siamtrack.training import checkpoint
 
@@ -112,9 +116,11 @@ def test_checkpoints_that_unpack_to_more_than_they_are(tmp_path):
             read(tmp_path / "bomb.pth")
 
 
+@pytest.mark.needs("onnx")
 @pytest.mark.parametrize("place", ["../secret", "/etc/passwd", "secret"])
 def test_graphs_read_no_other_file(place, tmp_path, monkeypatch):
-    onnx = pytest.importorskip("onnx")
+    import onnx
+
     (tmp_path / "secret").write_bytes(bytes(16))
     monkeypatch.chdir(tmp_path)
     tensor = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=1)

@@ -1,19 +1,30 @@
 """Two runs at once in one folder, killed at random moments; the rerun gives undisturbed bytes.
 
-SIAMTRACK_KILLS=20 kills each command so often.
+Of training, "bytes" are those of every tensor in the checkpoint. A study that was interrupted draws
+other trials by design (docs/tuning.md): its rerun must end with all of them, a whole result and a
+model that loads. SIAMTRACK_KILLS=20 kills each command so often.
 """
 
+import json
 import os
 import random
 import subprocess
 import time
+from dataclasses import replace
 
 import cv2
+import optuna
 import pytest
+import torch
 
+from siamtrack.core.config import to_dict
+from siamtrack.packages.card import load_model
+from siamtrack.training import checkpoint
 from tests.data.annotations.trees import got10k
 from tests.helpers import clip, write_video
 from tests.processes import environment, siamtrack, started
+from tests.training.manifest import write_manifest
+from tests.training.test_resume import TINY
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -62,6 +73,21 @@ def preparation(place, out):
     return ["data", "prepare", "--data", place.joinpath("source").read_text(), "--out", out]
 
 
+def training(place, out):
+    data = place / "data"
+    if not data.exists():
+        write_manifest(data)
+        place.joinpath("config.json").write_text(json.dumps(to_dict(replace(TINY, steps=40))))
+    settings = ["--config", place / "config.json", "--quiet"]
+    return ["train", "--data", data, "--out", out, *settings, "--resume"]
+
+
+def tuning(place, out):
+    evaluation(place, out)
+    search = ["--trials", 4, "--starts", 1, "--frames", 6, "--held-out", "c", "--quiet"]
+    return ["tune", "lite", f"folder:{place / 'sequences'}", "--out", out, *search]
+
+
 def results(out):
     """Return the bytes of everything that people read; times a run took are none of it."""
     return {
@@ -71,7 +97,40 @@ def results(out):
     }
 
 
-@pytest.mark.parametrize("command", [track, batch, evaluation, preparation])
+def trained(out):
+    """Return the bytes of all that the next step of a run depends on."""
+    state = checkpoint.read(out / "checkpoint.pt")
+    found = {"step": state["step"]}
+    for part in ("model", "average"):
+        found |= {f"{part}.{name}": t.numpy().tobytes() for name, t in state[part].items()}
+    for number, values in state["optimiser"]["state"].items():
+        found |= {
+            f"{number}.{name}": torch.as_tensor(v).numpy().tobytes() for name, v in values.items()
+        }
+    return found
+
+
+def tuned(out):
+    """Return what each study must have, whatever trials it drew."""
+    figures = json.loads((out / "tuned.json").read_text())
+    load_model(out / "model")
+    study = optuna.load_study(study_name="siamtrack", storage=f"sqlite:///{out / 'study.db'}")
+    ended = {optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED}
+    return {
+        "trials": sum(trial.state in ended for trial in study.trials) >= 4,
+        "judged": sum(figures["trials"]) >= 4,
+        "picture": (out / "study.png").read_bytes()[:8],
+        "held out": figures["sequences"]["held_out"],
+    }
+
+
+COMMANDS = {
+    track: results, batch: results, evaluation: results, preparation: results,
+    training: trained, tuning: tuned,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_killed_two_at_a_time(command, tmp_path):
     seed = int(os.environ.get("SIAMTRACK_SEED", "0"))
     rng = random.Random(f"{seed} {command.__name__}")
@@ -80,7 +139,8 @@ def test_killed_two_at_a_time(command, tmp_path):
     clock = time.monotonic()
     subprocess.run(siamtrack(*command(tmp_path, whole)), check=True, **quiet)
     seconds = time.monotonic() - clock
-    wanted = results(whole)
+    read = COMMANDS[command]
+    wanted = read(whole)
     assert wanted
     for number in range(KILLS):
         out = tmp_path / f"out{number}"
@@ -91,4 +151,4 @@ def test_killed_two_at_a_time(command, tmp_path):
             time.sleep(rng.uniform(0, 0.3) * seconds)
         done = subprocess.run(order, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert results(out) == wanted
+        assert read(out) == wanted

@@ -14,7 +14,7 @@ import pytest
 
 from siamtrack.cli import main
 from siamtrack.core.owning import LOCK, owning
-from siamtrack.core.provenance import differences, note, noting
+from siamtrack.core.provenance import differences, record, recording
 from siamtrack.core.writing import check_outputs, clear_parts, part_of, replacing
 from siamtrack.data.annotations import read_training
 from siamtrack.data.manifest import read_manifest
@@ -270,13 +270,13 @@ def test_killed_between_the_note_and_the_result(tmp_path):
     file = tmp_path / "a.csv"
     assert differences(file, {"model": "x"}) == [], "an older version kept no notes"
     file.write_text("rows of x")
-    note(file, {"model": "x"})
+    record(file, {"model": "x"})
     assert differences(file, {"model": "x"}) == []
     assert differences(file, {"model": "y"}) == ['model "x", now "y"']
-    with noting(file, {"model": "y"}):  # killed here, before the new rows
+    with recording(file, {"model": "y"}):  # killed here, before the new rows
         assert differences(file, {"model": "y"}) is None
         file.write_text("rows of y")
     assert differences(file, {"model": "y"}) == []
-    with pytest.raises(OSError, match="full"), noting(file, {"model": "z"}):
+    with pytest.raises(OSError, match="full"), recording(file, {"model": "z"}):
         raise OSError("full")
     assert json.loads((tmp_path / ".made" / "a.csv.json").read_text())["made"] == {"model": "y"}

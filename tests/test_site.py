@@ -15,6 +15,8 @@ from tests.test_docs import DOCS, PAGES, ROOT, every_page
 sys.path.insert(0, str(DOCS / "_site"))
 from model_cards import write_pages
 
+pytestmark = pytest.mark.needs("sphinx", "torch")
+
 FIGURES = sorted((DOCS / "figures").glob("*.webp"))
 
 

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 HEAD = """\
-# The full set of `make test` and `make demo` on Python 3.11 and Linux, with hashes: `make lock`.
-# torch is not here: its CPU build, which a machine may take from a place of its own, has another
-# hash than the one with CUDA under the same version. constraints.txt pins it, and it is installed
-# apart; the packages that only the build with CUDA needs are left out as well:
+# Every package of `make test`, those that others bring included, on Python 3.11 and Linux, with
+# hashes. Written by `make lock` with the versions of constraints.txt. torch is missing because its
+# CPU build has another hash under the same version, and so are the packages that only its CUDA
+# build needs. To install with every download verified:
 #     pip install --no-deps --require-hashes -r requirements.lock && pip install torch==2.13.0
 """
 

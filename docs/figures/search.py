@@ -10,7 +10,7 @@ import numpy as np
 from common import frames, panels, save, show
 
 import siamtrack
-from siamtrack.core.boxes import centres
+from siamtrack.core.boxes import centers
 from siamtrack.tracking.crops import context_side, cut, mean_color, square_window
 from siamtrack.tracking.online import cells
 from siamtrack.tracking.target import Target
@@ -32,7 +32,7 @@ def drawn(picture: np.ndarray, squares: dict[str, tuple[float, float, float, flo
 
 def square(box: np.ndarray, side: float) -> tuple[float, float, float, float]:
     """The square of a side around a box, ltwh."""
-    cx, cy = centres(box).tolist()
+    cx, cy = centers(box).tolist()
     return cx - side / 2, cy - side / 2, side, side
 
 
@@ -55,7 +55,7 @@ def main() -> None:
 
     side = context_side(*box[2:])
     card = targets["lite"].model.card
-    window = square_window(*centres(box), side, card.template)
+    window = square_window(*centers(box), side, card.template)
     template = cut(first, window, mean_color(first))
     show(
         axes[0],

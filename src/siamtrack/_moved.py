@@ -167,8 +167,11 @@ MODULES = {
     "tracker": "tracking.tracker",
     "tracks": "core.tracks",
     "training.average": "training.loop",
+    "training.frozen": "training.speed",
     "training.guard": "training.loop",
     "training.objectives": "models.network",
+    "training.precision": "training.speed",
+    "training.prepared": "training.speed",
     "training.presets": "training.config",
     "training.ranks": "training.distributed",
     "training.runtime": "training.monitor",
@@ -192,6 +195,8 @@ MODULES = {
 NAMES: dict[str, str] = {
     "benchmark.footage.Clip": "benchmark.footage.Footage",
     "benchmark.footage.open_clip": "benchmark.footage.open_footage",
+    "core.boxes.centre_error": "core.boxes.center_error",
+    "core.boxes.centres": "core.boxes.centers",
     "core.files.polygons_to_ltwh": "core.boxes.polygons_to_ltwh",
     "core.images.stated_size": "core.image_headers.stated_size",
     "core.provenance.model_made": "packages.card.model_made",
@@ -201,6 +206,7 @@ NAMES: dict[str, str] = {
     "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
     "data.augment.colour": "data.augment.color",
     "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
+    "data.manifest.file_stem": "_moved.file_stem",
     "data.sequence.Frame": "core.images.Image",
     "evaluation.peers.base.Seen": "core.tracks.Seen",
     "evaluation.report.Figures": "evaluation.report.Report",
@@ -222,15 +228,48 @@ NAMES: dict[str, str] = {
     "studio.request.Access": "studio.security.Access",
     "studio.security.told": "studio.security.public_message",
     "studio.timeline.Target": "studio.timeline.DrawnTarget",
+    "training.config.set_trained": "training.loop.set_trained",
+    "training.speed.Learned": "training.teacher.Learned",
+    "training.speed.Lesson": "training.batches.Lesson",
+    "training.speed.TAUGHT_CHANNELS": "training.teacher.TAUGHT_CHANNELS",
+    "training.speed.TrackingTeacher": "training.teacher.TrackingTeacher",
+    "training.speed.uses": "training.batches.uses",
     "tracking.crops.mean_colour": "tracking.crops.mean_color",
     "tracking.decode.Found": "tracking.decode.Detection",
+    "tracking.decode.MOTIONS": "_moved.MOTIONS",
+    "tracking.decode.best_box": "_moved.best_box",
+    "tracking.decode.best_scale": "_moved.best_scale",
     "tracking.decode.cell_centres": "tracking.decode.cell_centers",
     "tracking.decode.grid_centres": "tracking.decode.grid_centers",
     "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
     "tracking.tracker.Tracker": "core.tracks.Tracker",
-    "training.config.set_trained": "training.loop.set_trained",
 }
 """Names that have left their module, after that has moved, to where they are now."""
+
+
+def best_box(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read a box as `siamtrack.tracking.decode.BoxDecoder` does."""
+    return (
+        import_module("siamtrack.tracking.decode").BoxDecoder(card).decode(last, windows, response)
+    )
+
+
+def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
+    """Read a box as `siamtrack.tracking.decode.ResponseDecoder` does."""
+    return (
+        import_module("siamtrack.tracking.decode")
+        .ResponseDecoder(card)
+        .decode(last, windows, response)
+    )
+
+
+def file_stem(folder: Any) -> str:
+    """Name a data set after its folder."""
+    return folder.resolve().name or "data"
+
+
+MOTIONS = {"box": best_box, "response": best_scale}
+"""The functions of `siamtrack.motion` by the kind of a model, now `DECODERS`."""
 
 
 def new_place(name: str) -> str | None:
@@ -271,6 +310,9 @@ class _Moved(ModuleType):
             raise AttributeError(name)
         place = new_place(self.__name__)
         assert place is not None
+        parent, _, last = self.__name__.rpartition(".")
+        if "__hidden__" in self.__dict__:
+            setattr(sys.modules[parent], last, self.__dict__["__hidden__"])
         thing = _elsewhere(place.removeprefix("siamtrack."), name)
         if not self.__dict__.get("__warned__"):
             self.__dict__["__warned__"] = True
@@ -302,6 +344,11 @@ class _Finder(MetaPathFinder, Loader):
         place = new_place(module.__name__)
         assert place is not None
         there = import_module(place)
+        # importing binds the module in its parent, over a function there that has the same name
+        parent, _, last = module.__name__.rpartition(".")
+        hidden = vars(sys.modules[parent]).get(last)
+        if hidden is not None and not isinstance(hidden, ModuleType):
+            module.__dict__["__hidden__"] = hidden
         module.__doc__ = there.__doc__
         if hasattr(there, "__all__"):
             module.__dict__["__all__"] = there.__all__

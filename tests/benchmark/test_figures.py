@@ -15,7 +15,8 @@ from siamtrack.benchmark.figures import (
     read_report,
     table,
 )
-from siamtrack.benchmark.machine import Machine, this_machine, usable_cores
+from siamtrack.benchmark.machine import Machine, this_machine
+from siamtrack.runtimes.choose import cores as usable_cores
 
 MACHINE = Machine(
     "A processor", 4, 2, {"L2 unified": "1024K"}, ("avx2", "avx512_vnni"), "an OS",

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+pytestmark = pytest.mark.needs("onnx")
+
 ROOT = Path(__file__).parents[2]
 
 

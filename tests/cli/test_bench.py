@@ -3,8 +3,8 @@ import json
 import pytest
 
 from siamtrack.benchmark.figures import read_report
-from siamtrack.benchmark.machine import usable_cores
 from siamtrack.cli import main
+from siamtrack.runtimes.choose import cores as usable_cores
 from tests.benchmark import still
 from tests.helpers import clip, write_video
 

@@ -5,6 +5,8 @@ import pytest
 from siamtrack.cli import main
 from siamtrack.models.analysis import ROUNDING
 
+pytestmark = pytest.mark.needs("torch")
+
 
 def run(*arguments):
     """Run the command and return its exit code."""

@@ -10,6 +10,8 @@ from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL
 from tests.training.test_resume import TINY
 
+pytestmark = pytest.mark.needs("torch")
+
 
 def run(*arguments):
     """Run the command and return its exit code."""

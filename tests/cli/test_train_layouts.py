@@ -12,6 +12,8 @@ from tests.data.annotations.own_trees import OWN
 from tests.data.annotations.trees import TREES, got10k
 from tests.training.test_loop import SMALL
 
+pytestmark = pytest.mark.needs("torch", "webdataset")
+
 
 @pytest.fixture
 def config(tmp_path):
@@ -29,7 +31,6 @@ def test_training_starts_from_the_layout(name, tmp_path, config):
 
 
 def test_several_sets_at_once(tmp_path, config):
-    pytest.importorskip("webdataset")
     sources = [TREES[name](tmp_path / name) for name in ("coco", "got10k")]
     pack(read_training(got10k(tmp_path / "more")), tmp_path / "shards")
     data = [word for each in [*sources, f"shards:{tmp_path / 'shards'}"]

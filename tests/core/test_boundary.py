@@ -43,8 +43,8 @@ def numeric_fields(kind):
     ]
 
 
+@pytest.mark.needs("torch")
 def training_configs():
-    pytest.importorskip("torch")
     from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
     from siamtrack.training import TrainConfig
 

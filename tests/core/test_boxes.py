@@ -31,7 +31,7 @@ def test_conversions_by_hand():
     assert bx.ltrb_to_ltwh([1, 2, 4, 6]).tolist() == [1, 2, 3, 4]
     assert bx.ltwh_to_cxcywh([1, 2, 3, 4]).tolist() == [2.5, 4, 3, 4]
     assert bx.cxcywh_to_ltwh([2.5, 4, 3, 4]).tolist() == [1, 2, 3, 4]
-    assert bx.centres([[1, 2, 3, 4]]).tolist() == [[2.5, 4]]
+    assert bx.centers([[1, 2, 3, 4]]).tolist() == [[2.5, 4]]
 
 
 def pixels(box):
@@ -58,7 +58,7 @@ def test_iou_is_symmetric_and_between_0_and_1(a, b):
 def test_iou_and_centre_error_do_not_change_when_both_boxes_move(a, b, by):
     shift = np.array([by, -by, 0, 0])
     assert bx.iou(a + shift, b + shift) == bx.iou(a, b)
-    assert bx.centre_error(a + shift, b + shift) == bx.centre_error(a, b)
+    assert bx.center_error(a + shift, b + shift) == bx.center_error(a, b)
 
 
 def test_iou_of_boxes_without_area_and_with_nan():

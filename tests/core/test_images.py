@@ -6,6 +6,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
 from siamtrack import open_video
 from siamtrack.core.files import bytes_of
@@ -20,7 +21,8 @@ from siamtrack.studio.library import _has_images
 from siamtrack.tracking.follow import read_boxes
 from siamtrack.video.images import read_image as read_video_image
 
-Image = pytest.importorskip("PIL.Image")
+pytestmark = pytest.mark.needs("PIL")
+
 READERS = [read_frame, read_training_image, read_video_image]
 RNG = np.random.default_rng(0)
 COLORS = cv2.resize(RNG.integers(0, 255, (6, 8, 3), dtype=np.uint8), (64, 48))
@@ -44,9 +46,8 @@ def test_an_image_of_pillow_is_read_by_its_mode(mode):
 
 
 def test_lab_is_read_as_colors():
-    cms = pytest.importorskip("PIL.ImageCms")
-    lab, rgb = cms.createProfile("LAB"), cms.createProfile("sRGB")
-    picture = cms.profileToProfile(Image.fromarray(COLORS), rgb, lab, outputMode="LAB")
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    picture = ImageCms.profileToProfile(Image.fromarray(COLORS), rgb, lab, outputMode="LAB")
     assert np.abs(as_rgb(picture).astype(int) - COLORS).mean() < 12
 
 

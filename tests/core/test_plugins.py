@@ -198,8 +198,8 @@ def test_lists_of_everything_go_on_without_what_fails(bad, caplog):
     assert "bad-pack 1.0 cannot be loaded" in caplog.text
 
 
+@pytest.mark.needs("torch")
 def test_every_group_serves_a_registry():
-    pytest.importorskip("torch")
     from siamtrack.data import DATASETS
     from siamtrack.evaluation.peers import PEERS
     from siamtrack.losses import LOSSES

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+import webdataset
 
 from siamtrack.data.annotations import Findings, pack, read_training
 from siamtrack.data.cache import Faults, read_bytes, read_image
@@ -19,7 +20,7 @@ from siamtrack.errors import DatasetError, MissingExtraError
 from tests.data.annotations.trees import FRAMES, got10k
 from tests.training.manifest import write_manifest
 
-webdataset = pytest.importorskip("webdataset")
+pytestmark = pytest.mark.needs("webdataset")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamtrack.core.boxes import centres
+from siamtrack.core.boxes import centers
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.protocols import PROTOCOLS
@@ -69,7 +69,7 @@ def test_spatial_starts_by_hand():
     assert all(box[2:] == [30, 40] for box in found[:8])
     scaled = np.array(found[8:])
     np.testing.assert_allclose(scaled[:, 2:] / [30, 40], [[s, s] for s in (0.8, 0.9, 1.1, 1.2)])
-    np.testing.assert_allclose(centres(scaled), np.tile([25, 40], (4, 1)))
+    np.testing.assert_allclose(centers(scaled), np.tile([25, 40], (4, 1)))
     assert all(start.frame is None and start.rows(toy) == 3 for start in starts)
     assert starts[0].begin(toy)[1].tolist() == found[0]
 

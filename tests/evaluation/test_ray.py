@@ -2,15 +2,13 @@
 
 import pytest
 
-pytest.importorskip("ray")
-
 from siamtrack.core.parallel import RayCluster, run_jobs
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import evaluate
 from tests.evaluation.test_evaluate import figures
 from tests.evaluation.toys import Blob, toys
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.needs("ray")]
 
 
 def test_results_are_those_of_the_local_run(tmp_path):

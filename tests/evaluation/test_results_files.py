@@ -118,10 +118,13 @@ def test_writing_is_all_or_nothing_and_others_may_read(tmp_path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o666 & ~umask
 
 
+@pytest.mark.needs("scipy")
 class TestMatlab:
     @pytest.fixture(autouse=True)
     def io(self):
-        self.savemat = pytest.importorskip("scipy.io").savemat
+        from scipy.io import savemat
+
+        self.savemat = savemat
 
     def cell(self, *entries):
         cell = np.empty((1, len(entries)), dtype=object)

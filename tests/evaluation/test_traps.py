@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamtrack.core.boxes import centre_error, iou
+from siamtrack.core.boxes import center_error, iou
 from siamtrack.data.sequence import Dataset, NoFrames, Sequence
 from siamtrack.evaluation import POLICIES, Policy, evaluate, evaluate_results, write_results
 from siamtrack.evaluation.report import Report
@@ -28,7 +28,7 @@ def test_minus_one_conventions_cancel():
     union = p[:, 2:].prod(axis=1) + t[:, 2:].prod(axis=1) - both
     np.testing.assert_allclose(iou(p, t), both / union, atol=1e-12)
     one_less = (p[:, :2] + (p[:, 2:] - 1) / 2) - (t[:, :2] + (t[:, 2:] - 1) / 2)
-    np.testing.assert_allclose(centre_error(p, t), np.linalg.norm(one_less, axis=1), atol=1e-12)
+    np.testing.assert_allclose(center_error(p, t), np.linalg.norm(one_less, axis=1), atol=1e-12)
 
 
 def test_an_offset_at_reading_does_change_figures():

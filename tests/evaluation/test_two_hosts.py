@@ -9,8 +9,6 @@ from pathlib import Path
 import cv2
 import pytest
 
-pytest.importorskip("ray")
-
 from siamtrack.data import open_dataset
 from siamtrack.evaluation import evaluate, open_tracker
 from siamtrack.tracking.batch import SharedModel, find_videos, track_videos
@@ -18,7 +16,7 @@ from tests.evaluation.toys import toys
 from tests.helpers import clip, write_video
 from tests.namespaces import ROOT, two_hosts, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.root]
+pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.needs("ray")]
 HEAD = "10.77.0.1:6379"
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 ENVIRONMENT = {

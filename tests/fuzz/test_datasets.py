@@ -29,7 +29,6 @@ def manifest(root):
 
 
 def shards(root):
-    pytest.importorskip("webdataset")
     pack(read_training(TREES["coco"](root / "images")), root / "out")
     return f"shards:{root / 'out'}"
 
@@ -69,7 +68,13 @@ def with_changes(files, what, read_all):
     run()
 
 
-@pytest.mark.parametrize("name", TRAINING)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.needs("webdataset")) if name == "shards" else name
+        for name in TRAINING
+    ],
+)
 def test_training_data(name, trees):
     source, files = trees(TRAINING[name])
     read = read_manifest if name == "manifest" else read_training

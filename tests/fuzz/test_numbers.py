@@ -27,6 +27,8 @@ from tests.data.annotations.own_trees import OWN
 from tests.fuzz.harness import CHANGES, case, changed, files_below, fuzz
 from tests.fuzz.test_tracking import CARD, Answers
 
+pytestmark = pytest.mark.needs("starlette")
+
 EDGES = [0, -1, 1, 2, 255, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 10**30, 10**400,
          -(10**400), 10**4000, 1e308, -1e308, 1e-320, 0.5, float("nan"), float("inf"),
          -float("inf"), True, None, "1", "", [], [1], {}, 1e300]  # fmt: skip
@@ -47,8 +49,8 @@ def configs():
             CARD.tracker, CARD.tracker.online, CARD.tracker.presence]  # fmt: skip
 
 
+@pytest.mark.needs("torch")
 def test_configs():
-    pytest.importorskip("torch")
     known = configs()
 
     @fuzz
@@ -94,8 +96,8 @@ def test_cards_that_are_used(tmp_path):
     run()
 
 
+@pytest.mark.needs("torch")
 def test_safetensors_headers():
-    pytest.importorskip("torch")
     from siamtrack.models import saved
     from siamtrack.models.network import SiamFCConfig, build_network
 

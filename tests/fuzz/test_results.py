@@ -22,6 +22,8 @@ from siamtrack.training import TrainConfig
 from tests.benchmark.test_figures import REPORT
 from tests.fuzz.harness import CHANGES, case, changed, fuzz, slow_fuzz
 
+pytestmark = pytest.mark.needs("torch", "scipy")
+
 ROWS = b"10.5,20,30,40\n11,21,30,40\n12,22,30,40\n"
 POLYGONS = b"1,2,3,2,3,4,1,4\n" * 3
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("starlette", reason="the studio needs the extra studio")
-
 from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head
 from siamtrack.studio.library import Library, Models
 from siamtrack.studio.session import Sessions
 from tests.fuzz.harness import CHANGES, case, changed, fuzz
 from tests.helpers import clip, write_video
+
+pytestmark = pytest.mark.needs("starlette")
 
 
 @pytest.fixture(scope="module")

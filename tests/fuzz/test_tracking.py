@@ -82,7 +82,7 @@ def test_functions_of_boxes(many):
         assert not (overlap > 1).any()
         assert not (overlap < 0).any()
         boxes.clip(many, 10, 10)
-        boxes.centre_error(many, many[::-1])
+        boxes.center_error(many, many[::-1])
         np.testing.assert_array_equal(many, before)
 
 

@@ -6,26 +6,26 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save
 
-torch = pytest.importorskip("torch")
+from siamtrack.core.config import to_dict
+from siamtrack.data.pairs import PairConfig
+from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError
+from siamtrack.models import saved
+from siamtrack.models.convert import convert
+from siamtrack.models.convert.read import read_tensors
+from siamtrack.models.network import SiamFCConfig, build_network
+from siamtrack.packages.card import load_model, model_folder, read_card
+from siamtrack.runtimes import RUNTIMES, Graphs
+from siamtrack.training import TrainConfig, checkpoint
+from siamtrack.training.export import export
+from tests.fuzz.harness import CHANGES, case, changed, fuzz
+from tests.networks import write_checkpoint
 
-from safetensors.torch import save  # noqa: E402
-
-from siamtrack.core.config import to_dict  # noqa: E402
-from siamtrack.data.pairs import PairConfig  # noqa: E402
-from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError  # noqa: E402
-from siamtrack.models import saved  # noqa: E402
-from siamtrack.models.convert import convert  # noqa: E402
-from siamtrack.models.convert.read import read_tensors  # noqa: E402
-from siamtrack.models.network import SiamFCConfig, build_network  # noqa: E402
-from siamtrack.packages.card import load_model, model_folder, read_card  # noqa: E402
-from siamtrack.runtimes import RUNTIMES, Graphs  # noqa: E402
-from siamtrack.training import TrainConfig, checkpoint  # noqa: E402
-from siamtrack.training.export import export  # noqa: E402
-from tests.fuzz.harness import CHANGES, case, changed, fuzz  # noqa: E402
-from tests.runtimes.small import write_checkpoint  # noqa: E402
+pytestmark = pytest.mark.needs("torch")
 
 LITTLE = {"backbone.a.weight": torch.ones(4, 3), "backbone.b": torch.arange(3)}
 

@@ -14,6 +14,8 @@ from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import open_sink
 from siamtrack.video import Frame
 
+pytestmark = pytest.mark.needs("motmetrics", "pycocotools")
+
 BOXES = {0: [(10.0, 20.0, 30.0, 40.0), (12.5, 21.0, 30.0, 40.0)], 4: [(70.0, 5.0, 8.0, 9.0)] * 2}
 
 
@@ -39,9 +41,11 @@ def test_mot_is_read_by_motmetrics(tmp_path):
     assert set(table["Confidence"]) == {0.75}
 
 
+@pytest.mark.needs("trackeval")
 def test_mot_is_scored_by_trackeval(tmp_path):
     """Our tracks as their own truth are perfect; trackeval wants OpenCV with windows: by hand."""
-    trackeval = pytest.importorskip("trackeval")
+    import trackeval
+
     text = written(tmp_path / "a.txt", "mot").read_text()
     truth = tmp_path / "gt" / "MOT17-train" / "a"
     ours = tmp_path / "tr" / "MOT17-train" / "us" / "data"

@@ -13,6 +13,8 @@ from siamtrack.core.tracks import Track, TrackState
 from siamtrack.interop.supervision import boxes_by_id, boxes_from, to_detections
 from tests.helpers import clip
 
+pytestmark = pytest.mark.needs("supervision")
+
 TRACKS = [
     Track(np.array([10.5, 20.0, 4.0, 6.0]), 0.9, TrackState.TRACKED, 3),
     Track(np.array([30.0, 8.0, 5.0, 5.0]), 0.4, TrackState.UNCERTAIN, 5),

@@ -9,8 +9,11 @@ import siamtrack
 from siamtrack.cli import main
 from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError
 from siamtrack.packages.card import load_model, model_files, read_card
+from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training.export import export
-from tests.runtimes.small import KINDS, OUTPUTS, answers, inputs, need_openvino, write_checkpoint
+from tests.networks import KINDS, OUTPUTS, answers, inputs, write_checkpoint
+
+pytestmark = pytest.mark.needs("torch")
 
 
 def run(*arguments):
@@ -45,8 +48,9 @@ def test_programs_give_what_onnx_runtime_gives(kind, batch, tmp_path):
             np.testing.assert_allclose(value.detach(), truth[name], atol=1e-4 * scale)
 
 
+@pytest.mark.needs("openvino")
 def test_ir_keeps_all_digits_and_any_batch(tmp_path):
-    openvino = need_openvino()
+    openvino = import_openvino()
     export(write_checkpoint(tmp_path / "a.pt", "siamfc"), tmp_path / "m", formats=["openvino"])
     for which in ("template", "search"):
         ir = openvino.Core().read_model(tmp_path / "m" / f"{which}.xml")
@@ -66,8 +70,8 @@ def test_onnx_of_one_batch_size(kind, tmp_path):
         export(tmp_path / "a.pt", tmp_path / "n", batch=0)
 
 
+@pytest.mark.needs("openvino")
 def test_formats_of_a_packaged_model(tmp_path, capsys):
-    need_openvino()
     out = tmp_path / "mine"
     assert run("export", "lite", out, "--format", "openvino") == 0
     assert "template.xml, template.bin" in capsys.readouterr().out
@@ -104,8 +108,8 @@ def test_nothing_is_written_before_all_formats_are_known_to_work(tmp_path, monke
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.needs("openvino")
 def test_altered_file_of_a_format(tmp_path):
-    need_openvino()
     export(write_checkpoint(tmp_path / "a.pt", "foreign"), tmp_path / "m", formats=["openvino"])
     path = tmp_path / "m" / "search.xml"
     path.write_text(path.read_text().replace("search", "serach"))

@@ -1,23 +1,23 @@
 """Half the size, nearly the same answers, and a card that says the truth."""
 
+import shutil
+
 import numpy as np
 import onnx
 import pytest
 
 from siamtrack.cli.main import main
 from siamtrack.errors import WeightsError
-from siamtrack.packages.card import INT8, load_model, read_card, read_graphs
+from siamtrack.packages.card import GRAPHS, INT8, load_model, read_card, read_graphs
 from siamtrack.packages.half import half_weights, halve
-from siamtrack.training.export import export
-from tests.runtimes.small import KINDS, answers, assert_alike, write_checkpoint
+from tests.networks import KINDS, answers, assert_alike, write_checkpoint
+
+pytestmark = pytest.mark.needs("torch")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_half_the_size_and_nearly_the_same(kind, tmp_path):
-    path = write_checkpoint(tmp_path / "checkpoint.pt", kind)
-    plain, small = tmp_path / "plain", tmp_path / "small"
-    export(path, plain)
-    export(path, small)
+def test_half_the_size_and_nearly_the_same(kind, folders, tmp_path):
+    plain, small = folders[kind], shutil.copytree(folders[kind], tmp_path / "small")
     card = halve(small)
     assert card == read_card(small)
     for name in ("template.onnx", "search.onnx"):
@@ -27,13 +27,12 @@ def test_half_the_size_and_nearly_the_same(kind, tmp_path):
     assert not np.array_equal(one["score"], other["score"])  # the weights are rounded
 
 
-def test_int8_stays_and_a_second_time_changes_nothing(tmp_path):
-    folder = tmp_path / "model"
-    card = export(write_checkpoint(tmp_path / "checkpoint.pt", "siamfc"), folder)
-    before = card.sha256
+def test_int8_stays_and_a_second_time_changes_nothing(folders, tmp_path):
+    folder = shutil.copytree(folders["siamfc"], tmp_path / "model")
+    before = read_card(folder).sha256
     first = halve(folder).sha256
     assert first.keys() == before.keys()
-    assert all(first[name] != before[name] for name in first)
+    assert all(first[name] != before[name] for name in GRAPHS)
     assert halve(folder).sha256 == first
     assert read_graphs(folder, read_card(folder))
     assert INT8 not in first
@@ -54,9 +53,8 @@ def test_what_does_not_fit_stays_in_single_precision():
     assert kinds == {"large": single, "fits.half": half, "few": single}
 
 
-def test_a_damaged_model_is_refused(tmp_path):
-    folder = tmp_path / "model"
-    export(write_checkpoint(tmp_path / "checkpoint.pt", "siamfc"), folder)
+def test_a_damaged_model_is_refused(folders, tmp_path):
+    folder = shutil.copytree(folders["siamfc"], tmp_path / "model")
     (folder / "search.onnx").write_bytes(b"no graph")
     with pytest.raises(WeightsError, match="altered or damaged"):
         halve(folder)

@@ -18,6 +18,8 @@ from siamtrack.training.export import export
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SIAMFC, SMALL
 
+pytestmark = pytest.mark.needs("torch")
+
 
 def trained(config, folder):
     """A sampler, and the checkpoint of a short run."""

@@ -13,7 +13,8 @@ from siamtrack.runtimes.choose import cores
 from siamtrack.runtimes.onnx import OnnxRuntime
 from siamtrack.runtimes.openvino import OpenVinoRuntime
 from tests.helpers import clip, write_video
-from tests.runtimes.small import need_openvino
+
+ENGINES = ["onnx", pytest.param("openvino", marks=pytest.mark.needs("openvino"))]
 
 
 def run_python(code, **more):
@@ -54,8 +55,8 @@ except siamtrack.errors.MissingExtraError as error:
     assert f"pip install 'siamtrack[{extra}]'" in done.stdout
 
 
+@pytest.mark.needs("openvino")
 def test_other_runtimes_import_no_torch():
-    need_openvino()
     code = """
 import sys, siamtrack
 for name in ("onnx", "openvino"):
@@ -66,11 +67,9 @@ print("torch" in sys.modules)
     assert done.stdout == "False\n", done.stderr
 
 
-@pytest.mark.parametrize("name", ["onnx", "openvino"])
+@pytest.mark.parametrize("name", ENGINES)
 def test_nothing_is_reported_to_anybody(name, tmp_path):
     """Left to themselves, both engines leave an id in the home folder and send events."""
-    if name == "openvino":
-        need_openvino()
     code = f"""
 import sys, siamtrack
 siamtrack.load(runtime={name!r}, threads=1)
@@ -94,17 +93,17 @@ def test_more_threads_than_cores_are_warned_of(caplog):
     assert f"{cores() + 1} threads, but this process may use {cores()} core(s)" in caplog.text
 
 
+@pytest.mark.needs("openvino")
 def test_evaluation_and_studio_take_a_runtime():
     from siamtrack.studio.library import Models
 
-    need_openvino()
     made = open_tracker("mine=lite", runtime="openvino", threads=1)[1]().model.runtime
     assert isinstance(made, OpenVinoRuntime)
     assert isinstance(Models(["lite"], 1, "openvino")("lite").runtime, OpenVinoRuntime)
 
 
+@pytest.mark.needs("openvino")
 def test_command_takes_a_runtime(tmp_path, capsys):
-    need_openvino()
     video = write_video(tmp_path / "a.mp4", clip(3)[0])
     common = ["track", str(video), "--box", "60", "70", "40", "40", "--json", "--quiet"]
     common += ["--precision", "float32"]

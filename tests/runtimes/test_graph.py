@@ -6,7 +6,10 @@ from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES, Graphs
 from siamtrack.training.export import export
-from tests.runtimes.small import answers, assert_alike, inputs, need_openvino, write_checkpoint
+from tests.networks import answers, assert_alike, inputs, write_checkpoint
+
+pytestmark = pytest.mark.needs("torch")
+ENGINES = ["onnx", pytest.param("openvino", marks=pytest.mark.needs("openvino"))]
 
 ENGINES = ("onnx", "openvino")
 
@@ -22,8 +25,6 @@ def pairs(folders, tmp_path_factory):
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_graphs_of_one_batch_size_take_any(pairs, folders, name, count):
-    if name == "openvino":
-        need_openvino()
     truth = answers(load_model(folders["box"], threads=1), count)
     found = answers(load_model(pairs, runtime=name, threads=1), count, truth["kernel"])
     assert_alike(found, truth, 1e-4)
@@ -38,8 +39,6 @@ def test_fixed_batch_is_in_the_graphs(pairs):
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_graphs_of_another_layout(folders, name):
-    if name == "openvino":
-        need_openvino()
     graphs = read_graphs(folders["box"], read_card(folders["box"]))
     turned, floats, renamed = (onnx.load_from_string(graphs.search) for _ in range(3))
     first = {item.name: item.type.tensor_type for item in turned.graph.input}["search"]
@@ -75,8 +74,6 @@ def _read_instead(model, node):
 
 @pytest.mark.parametrize("name", [*ENGINES, "torch"])
 def test_patches_that_do_not_fit(folders, name):
-    if name == "openvino":
-        need_openvino()
     model = load_model(folders["box"], runtime=name, threads=1)
     template, size, search = inputs(model.card, 2)
     kernel = model.runtime.embed(template, size)

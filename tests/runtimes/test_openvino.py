@@ -7,9 +7,9 @@ import pytest
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
 from siamtrack.training.export import export
-from tests.runtimes.small import answers, assert_alike, inputs, need_openvino, write_checkpoint
+from tests.networks import answers, assert_alike, inputs, write_checkpoint
 
-need_openvino()
+pytestmark = pytest.mark.needs("torch", "openvino")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ import pytest
 from siamtrack.errors import MissingExtraError
 from siamtrack.packages.card import load_model
 from siamtrack.runtimes import RUNTIMES
-from tests.runtimes.small import KINDS, answers, assert_alike
+from tests.networks import KINDS, answers, assert_alike
+
+pytestmark = pytest.mark.needs("torch")
 
 EXACT, HALF = 1e-4, 0.05
 DEVICES = {

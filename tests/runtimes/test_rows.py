@@ -7,7 +7,9 @@ from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
 from siamtrack.runtimes.onnx import SharedRows
-from tests.runtimes.small import answers, assert_alike
+from tests.networks import answers, assert_alike
+
+pytestmark = pytest.mark.needs("torch")
 
 
 class Doubling:

@@ -11,8 +11,10 @@ from siamtrack.models.saved import from_bytes, to_bytes
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
 from tests.helpers import clip
-from tests.runtimes.small import KINDS, answers
+from tests.networks import KINDS, answers
 from tests.runtimes.test_choose import run_python
+
+pytestmark = pytest.mark.needs("torch")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,9 +1,7 @@
-import pytest
-
-pytest.importorskip("starlette", reason="the studio needs the extra studio")
-
 import socket
 import warnings
+
+import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # newer Starlettes prefer another name of httpx

@@ -204,10 +204,10 @@ def test_addresses_will_do_but_not_rebound_names(remote):
 
 def test_this_machine_alone_unless_told():
     from siamtrack.cli.studio import Studio
-    from siamtrack.studio.serve import _is_local
+    from siamtrack.studio.serve import is_local
 
     assert Studio().host == "127.0.0.1"
-    assert not any(_is_local(host) for host in ("0.0.0.0", "::", "192.168.0.3", "example.org", ""))
+    assert not any(is_local(host) for host in ("0.0.0.0", "::", "192.168.0.3", "example.org", ""))
 
 
 # paths

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamtrack.core import frames
+from siamtrack.core import images
 from siamtrack.tracking import crops
 from siamtrack.tracking.crops import (
     Window,
@@ -253,4 +253,4 @@ def test_mean_color():
 
 
 def test_there_is_one_image_type():
-    assert crops.Image is frames.Image
+    assert crops.Image is images.Image

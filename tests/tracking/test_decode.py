@@ -298,7 +298,7 @@ class Middle(Decoder):
     def windows(self, last, shape, frames, lost_for):
         return [square_window(*self.search_square(last), self.card.search)]
 
-    def decode(self, last, windows, response):
+    def decode(self, last, windows, response, expected=None):
         return Detection(last, presence=float(response.score.max()))
 
 

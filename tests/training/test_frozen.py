@@ -6,8 +6,8 @@ import torch
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import checkpoint, train
-from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.loop import set_trained
+from siamtrack.training.speed import FrozenFront, features
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL
 from tests.training.test_resume import TINY
@@ -23,7 +23,8 @@ def test_features_and_gradients_are_those_of_torch(config, trained):
     front = FrozenFront(network)
     set_trained(network, stages, trained, "frozen")
     images = torch.rand(2, 3, config.model.search, config.model.search) * 255
-    ours, truth = front.features(images, len(stages) - trained), network.features(images)
+    frozen = len(stages) - trained
+    ours, truth = features(network, front.run(images, frozen), frozen), network.features(images)
     torch.testing.assert_close(ours, truth, rtol=1e-3, atol=1e-4)
     assert ours.requires_grad == truth.requires_grad == (trained > 0)
     if trained:
@@ -43,7 +44,7 @@ def test_frozen_stages_stay_in_float32_under_autocast():
     set_trained(network, stages, 2, "frozen")
     images = torch.rand(2, 3, SMALL.model.search, SMALL.model.search) * 255
     with torch.autocast("cpu", torch.bfloat16):
-        ours = front.features(images, len(stages) - 2)
+        ours = features(network, front.run(images, len(stages) - 2), len(stages) - 2)
         truth = network.features(images)
     torch.testing.assert_close(ours.float(), truth.float(), rtol=0.1, atol=0.05)
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from siamtrack.training.precision import keep_depthwise_in_float32
+from siamtrack.training.speed import keep_depthwise_in_float32
 
 
 def network():

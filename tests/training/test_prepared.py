@@ -15,9 +15,12 @@ from siamtrack.errors import WeightsError
 from siamtrack.models.network import BoxTrackerConfig
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
-from siamtrack.training import TrainConfig, checkpoint, train
+from siamtrack.training import TrainConfig, Watch, checkpoint, train
+from siamtrack.training.batches import batches, uses
+from siamtrack.training.distributed import Ranks
 from siamtrack.training.export import export
-from siamtrack.training.prepared import Preparation, TrackingTeacher, prepared_batches, uses
+from siamtrack.training.speed import Preparation
+from siamtrack.training.teacher import TrackingTeacher
 from tests.helpers import clip
 from tests.training.manifest import write_manifest
 
@@ -93,7 +96,7 @@ def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
     network = CONFIG.network().eval()
     stages = list(network.backbone.stages())
     prepare = Preparation(network, len(stages) - 6, None, 1)
-    source = prepared_batches(sampler(pool), prepare, 2, 0, 1, repeats=2, block=4, seed=0)
+    source = batches(sampler(pool), 2, 0, 1, prepare=prepare, repeats=2, block=4, seed=0)
     given = next(source)
     source.close()
     pairs = [sampler(pool).draw(index) for index in (0, 1)]
@@ -105,8 +108,8 @@ def test_what_is_prepared_is_what_the_frozen_stages_compute(pool):
     # kept in half precision, and computed in bfloat16 where the processor has it
     scale = float(expected.abs().max())
     torch.testing.assert_close(given.search, expected, rtol=0.0, atol=0.05 * scale)
-    assert [int(p.present) for p in pairs] == given.batch.present.int().tolist()
-    np.testing.assert_allclose(given.batch.boxes.numpy(), [p.box for p in pairs], rtol=1e-5)
+    assert [int(p.present) for p in pairs] == given.present.int().tolist()
+    np.testing.assert_allclose(given.boxes.numpy(), [p.box for p in pairs], rtol=1e-5)
 
 
 def test_the_same_pairs_however_many_loaders(pool):
@@ -114,11 +117,33 @@ def test_the_same_pairs_however_many_loaders(pool):
     found = []
     for loaders in (1, 3):
         prepare = Preparation(network, 6, None, loaders)
-        source = prepared_batches(sampler(pool), prepare, 2, 1, loaders, repeats=2, block=4, seed=3)
-        found.append([next(source).batch.boxes for _ in range(7)])
+        source = batches(sampler(pool), 2, 1, loaders, prepare=prepare, repeats=2, block=4, seed=3)
+        found.append([next(source).boxes for _ in range(7)])
         source.close()
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_the_parts_of_all_processes_are_the_batch(pool, repeats):
+    prepare = Preparation(CONFIG.network().eval(), 6, None, 1)
+    found = []
+    for ranks in (Ranks(), Ranks(0, 2), Ranks(1, 2)):
+        source = batches(
+            sampler(pool), 2, 0, 1, ranks, prepare=prepare, repeats=repeats, block=4, seed=3
+        )
+        found.append([next(source) for _ in range(5)])
+        source.close()
+    for whole, one, two in zip(*found, strict=True):
+        assert whole.stages == one.stages == 6
+        torch.testing.assert_close(torch.cat([one.search, two.search]), whole.search)
+        assert torch.equal(torch.cat([one.boxes, two.boxes]), whole.boxes)
+
+
+def test_prepared_pairs_are_drawn_again_for_pictures(pool, tmp_path):
+    config = replace(CONFIG, steps=2, companion=None)
+    train(config, sampler(pool), tmp_path, watch=Watch(pictures=2))
+    assert (tmp_path / "pictures" / "step_000002.png").exists()
 
 
 def test_a_run_with_a_teacher_and_a_companion_tracks_and_resumes(pool, tmp_path):

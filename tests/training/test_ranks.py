@@ -67,7 +67,7 @@ def test_the_parts_of_all_processes_are_the_batch(data):
     for loaders in (0, 2):
         whole = next(batches(sampler, 6, 3, loaders))
         parts = [next(batches(sampler, 6, 3, loaders, Ranks(k, 3))) for k in range(3)]
-        for name in whole._fields:
+        for name in ("template", "size", "search", "boxes", "present"):
             together = torch.cat([getattr(part, name) for part in parts])
             assert torch.equal(together, getattr(whole, name))
 

@@ -7,16 +7,15 @@ import subprocess
 import sys
 import time
 
-import pytest
-
-pytest.importorskip("optuna")
-
 import optuna
+import pytest
 
 from siamtrack.errors import SiamtrackError
 from siamtrack.tuning.optimizer import open_storage
 from tests.processes import environment
 from tests.tuning.clips import write_dataset
+
+pytestmark = pytest.mark.needs("optuna")
 
 MANY = """
 import sys, time

@@ -1,9 +1,6 @@
 import json
 
 import pytest
-
-pytest.importorskip("optuna")
-
 from optuna.pruners import BasePruner
 
 from siamtrack.cli import main
@@ -12,6 +9,8 @@ from siamtrack.packages.card import load_model
 from siamtrack.tuning import Plan, Range, Replay, ResponseStore, clips_of, split, tune
 from siamtrack.tuning.optimizer import PRUNERS, SAMPLERS
 from tests.tuning.clips import dataset, write_dataset
+
+pytestmark = pytest.mark.needs("optuna")
 
 SPACE = {"window": Range(0.0, 0.6), "size_rate": Range(0.1, 0.9)}
 

@@ -18,10 +18,19 @@ from siamtrack.evaluation.report.text import aligned
 STAGES = ("crop", "network", "post")
 """From the frame to the patches; the search graph; from its response to the track, with the online
 classifier."""
-HEAD = (
-    "", "p50 ms", "p95 ms", "share", "ratio", "frames/s", "cpu ms", "start ms", "memory MB",
-    "growth MB", "threads",
-)  # fmt: skip
+HEAD = [
+    "",
+    "p50 ms",
+    "p95 ms",
+    "share",
+    "ratio",
+    "frames/s",
+    "cpu ms",
+    "start ms",
+    "memory MB",
+    "growth MB",
+    "threads",
+]
 
 
 @dataclass(frozen=True)
@@ -204,7 +213,7 @@ def read_report(path: Path) -> Benchmark:
 
 def table(report: Benchmark) -> str:
     """Return what was measured on one line, one table, and what to know about it."""
-    rows = [list(HEAD)]
+    rows = [HEAD]
     for entry in report.trackers:
         rows += [_tracker(entry), *_stages(entry)]
     rows.append(_row("decode", middle(report.decode)))
@@ -222,13 +231,18 @@ def _title(report: Benchmark) -> str:
 
 
 def _tracker(entry: Measured) -> list[str]:
-    peak, growth, threads = (entry.median(name) for name in ("peak_mb", "growth_mb", "threads"))
-    total, fps, cpu = (entry.median(name) for name in ("total_ms", "fps", "processor_ms"))
-    return _cells(
-        entry.name, f"{entry.update.p50:.2f}", f"{entry.update.p95:.2f}", "", f"{entry.ratio:.2f}",
-        _text(fps, ".0f"), _text(cpu, ".1f"), _text(total, ".0f"), _text(peak, ".0f"),
-        _text(growth, "+.1f"), _text(threads, ".0f"),
-    )  # fmt: skip
+    latency = entry.update
+    formats = {
+        "fps": ".0f",
+        "processor_ms": ".1f",
+        "total_ms": ".0f",
+        "peak_mb": ".0f",
+        "growth_mb": "+.1f",
+        "threads": ".0f",
+    }
+    rest = (_text(entry.median(name), form) for name, form in formats.items())
+    p50, p95 = f"{latency.p50:.2f}", f"{latency.p95:.2f}"
+    return _cells(entry.name, p50, p95, "", f"{entry.ratio:.2f}", *rest)
 
 
 def _stages(entry: Measured) -> Iterator[list[str]]:

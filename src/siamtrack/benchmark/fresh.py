@@ -46,18 +46,14 @@ def measure(spec: str, footage: Footage, threads: int, updates: int = UPDATES) -
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "frames.npy"
         np.save(file, np.stack(footage.frames[:FRAMES]))
-        order = {
-            "spec": spec, "threads": threads, "updates": updates,
-            "frames": str(file), "box": footage.box.tolist(),
-        }  # fmt: skip
+        order = {"spec": spec, "threads": threads, "updates": updates, "frames": str(file)}
+        words = json.dumps({**order, "box": footage.box.tolist()})
+        command = [sys.executable, "-c", CHILD, words]
         clock = time.perf_counter()
         with (
             tempfile.TemporaryFile("w+") as errors,
-            subprocess.Popen(
-                [sys.executable, "-c", CHILD, json.dumps(order)],
-                stdout=subprocess.PIPE, stderr=errors, text=True,
-            ) as child,
-        ):  # fmt: skip
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
+        ):
             assert child.stdout is not None
             child.stdout.readline()  # written when the first box is there
             total_ms = (time.perf_counter() - clock) * 1000
@@ -66,9 +62,9 @@ def measure(spec: str, footage: Footage, threads: int, updates: int = UPDATES) -
             errors.seek(0)
             err = errors.read()
     if child.returncode != 0:
-        words = err.strip().splitlines() or ["no message"]
+        last = (err.strip().splitlines() or ["no message"])[-1]
         raise SiamtrackError(
-            f"{spec} in a process of its own ended with code {child.returncode}: {words[-1]}"
+            f"{spec} in a process of its own ended with code {child.returncode}: {last}"
         )
     return from_dict(Fresh, {**json.loads(out), "total_ms": round(total_ms, 2)})
 

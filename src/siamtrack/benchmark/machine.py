@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-FLAGS = (
-    "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni",
-    "amx_int8", "amx_bf16", "asimd", "asimddp", "i8mm", "bf16", "sve",
-)  # fmt: skip
+from siamtrack.runtimes.choose import cores as usable_cores
+
+FLAGS: tuple[str, ...] = (
+    *("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni"),
+    *("amx_int8", "amx_bf16", "asimd", "asimddp", "i8mm", "bf16", "sve"),
+)
 """Instructions that decide how fast float and integer networks are."""
 
 
@@ -64,13 +66,6 @@ def this_machine() -> Machine:
         commit=_commit(),
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     )
-
-
-def usable_cores() -> int:
-    """Return how many logical processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_info() -> dict[str, str]:
@@ -126,8 +121,10 @@ def _commit() -> str:
     try:
         done = subprocess.run(
             ["git", "-C", str(root), "describe", "--always", "--dirty"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except OSError:  # no git
         return ""
     return done.stdout.strip()

@@ -9,18 +9,15 @@ from typing import Any
 from siamtrack.benchmark.figures import STAGES, Benchmark
 from siamtrack.core.config import parse_json
 from siamtrack.core.files import text_of
-from siamtrack.errors import MissingExtraError
+from siamtrack.evaluation.report.plots import matplotlib_figure
 
 COLORS = {"crop": "#e69f00", "network": "#0072b2", "post": "#009e73", "": "#9aa4ae"}
 INK, SOFT = "#1b1f24", "#57606a"
 
 
-def check_plots() -> None:
-    """Raise `MissingExtraError` unless matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("pictures of benchmarks", "matplotlib", "plots") from error
+def empty_figure(width: float = 1.0, height: float = 1.0) -> Any:
+    """Return a figure of matplotlib; raises `MissingExtraError` unless it is installed."""
+    return matplotlib_figure("pictures of benchmarks", "plots", width, height)
 
 
 def read_accuracy(path: Path) -> dict[str, float]:
@@ -51,14 +48,9 @@ def draw(report: Benchmark, path: Path, accuracy: Mapping[str, float] | None = N
         MissingExtraError: If matplotlib is not installed.
         ValueError: If the ending is none that matplotlib writes.
     """
-    check_plots()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     known = {each.name for each in report.trackers} & set(accuracy or {})
     height = 1.7 + 0.42 * len(report.trackers)
-    figure = Figure(figsize=(11.0 if known else 7.0, max(height, 3.4)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(11.0 if known else 7.0, max(height, 3.4))
     axes = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
     _bars(axes[0], report)
     if known:
@@ -67,8 +59,9 @@ def draw(report: Benchmark, path: Path, accuracy: Mapping[str, float] | None = N
     figure.supxlabel(
         f"{machine.processor}, {settings.threads} threads, {report.size[0]}x{report.size[1]}, "
         f"median of {settings.rounds} rounds in turn",
-        fontsize=8.5, color=SOFT,
-    )  # fmt: skip
+        fontsize=8.5,
+        color=SOFT,
+    )
     figure.savefig(path, dpi=160)
 
 
@@ -84,10 +77,9 @@ def _bars(axes: Any, report: Benchmark) -> None:
             left += width
         if not stages:
             axes.barh(row, entry.update.p50, height=0.62, color=COLORS[""])
-        axes.annotate(
-            f"{entry.update.p50:.1f}", (max(left, entry.update.p50), row), (4, 0),
-            textcoords="offset points", va="center", fontsize=9, color=INK,
-        )  # fmt: skip
+        text = {"textcoords": "offset points", "fontsize": 9, "color": INK}
+        end = max(left, entry.update.p50)
+        axes.annotate(f"{entry.update.p50:.1f}", (end, row), (4, 0), va="center", **text)
     axes.set_yticks(range(len(entries)), [entry.name for entry in entries])
     axes.set_title("milliseconds for an update (p50)", fontsize=10.5, loc="left", color=INK)
     axes.margins(x=0.1)
@@ -104,10 +96,9 @@ def _points(axes: Any, report: Benchmark, accuracy: Mapping[str, float]) -> None
         fps, ours = entry.median("fps") or 0.0, bool(entry.rounds[0].stages)
         color = COLORS["network" if ours else ""]
         axes.plot(fps, accuracy[entry.name], "o", markersize=9, color=color)
-        axes.annotate(
-            entry.name, (fps, accuracy[entry.name]), (8, 5), textcoords="offset points",
-            fontsize=9, color=INK, weight="bold" if ours else "normal",
-        )  # fmt: skip
+        text = {"textcoords": "offset points", "fontsize": 9, "color": INK}
+        weight = "bold" if ours else "normal"
+        axes.annotate(entry.name, (fps, accuracy[entry.name]), (8, 5), weight=weight, **text)
     axes.set_title("success AUC against frames per second", fontsize=10.5, loc="left", color=INK)
     axes.margins(x=0.28, y=0.12)
     _plain(axes, "both")

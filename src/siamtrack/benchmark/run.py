@@ -22,11 +22,12 @@ from siamtrack.benchmark.footage import (
 )
 from siamtrack.benchmark.fresh import UPDATES, measure
 from siamtrack.benchmark.latency import many_targets, relative, take_turns
-from siamtrack.benchmark.machine import this_machine, usable_cores
+from siamtrack.benchmark.machine import this_machine
 from siamtrack.core.tracks import Tracker
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import open_tracker
 from siamtrack.packages.card import packaged_names
+from siamtrack.runtimes.choose import cores as usable_cores
 from siamtrack.tracking.tracker import SiamTracker
 
 STARTS = 3

@@ -7,9 +7,11 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
+from siamtrack.cli.options import ModelName, Ray, RuntimeName
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import RayCluster
 from siamtrack.core.writing import check_outputs, write_text
@@ -24,35 +26,36 @@ FAILED = "failed.jsonl"
 
 @dataclass(frozen=True)
 class Batch:
-    """Track many videos: longest first, a result file each; run it again to go on.
+    """Track many videos, longest first, with one result file each. Run it again to resume.
 
-    A video that cannot be tracked stops no other; `failed.jsonl` names it and the exit code is 2.
+    A video that fails does not stop the others: `failed.jsonl` lists it, and the exit code is 2.
     """
 
-    place: Positional[Path]
-    """Folder with NAME.txt (boxes, as --boxes of track) beside NAME.mp4, to any depth; or a list,
-    JSON Lines: {"video": "a.mp4", "box": [left, top, width, height]} or "boxes": "a.txt"."""
+    place: Annotated[
+        Positional[Path],
+        arg(
+            help="Folder of any depth with NAME.txt (as for --boxes of `siamtrack track`) beside "
+            'each NAME.mp4; or a list in JSON Lines: {"video": "a.mp4", "box": [left, top, width, '
+            'height]}, or "boxes": "a.txt" in place of the box.'
+        ),
+    ]
     out: Path
     """Folder for the results."""
     format: str = "csv"
-    """csv, jsonl, coco, mp4, mot, otb, cvat or yolo."""
-    model: str = DEFAULT
-    """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
+    """Format of the results: csv, jsonl, coco, mp4, mot, otb, cvat or yolo."""
+    model: ModelName = DEFAULT
     workers: int = 1
-    """Processes."""
-    ray: str | None = None
-    """Run on Ray instead (extra `ray`): local, auto, or the address of a cluster."""
-    runtime: str = AUTO
-    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
-    docs/runtimes.md."""
+    """Number of processes."""
+    ray: Ray = None
+    runtime: RuntimeName = AUTO
     threads: int = 1
     """Threads of the network in each process."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
     retries: int = 2
-    """How often a video that fails is tried again."""
+    """Number of further attempts at a video that fails."""
     overwrite: bool = False
-    """Track videos that have results, too."""
+    """Also track videos that already have results."""
     json: bool = False
     """Print the summary as JSON."""
 

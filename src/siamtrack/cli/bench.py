@@ -16,51 +16,60 @@ from siamtrack.video import source_files
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure latency by stage, memory, cold start and many targets, all trackers in turn.
+    """Measure latency by stage, memory, start-up time and many targets, with trackers in turn.
 
-    Without a source, on a clip that is generated.
+    Without SOURCE, a generated clip is used.
     """
 
-    source: Annotated[Positional[str], arg(metavar="SOURCE")] = ""
-    """Folder of frames with groundtruth.txt or boxes.txt, or with --box any video."""
+    source: Annotated[Positional[str], arg(metavar="[SOURCE]")] = ""
+    """Folder of frames with groundtruth.txt or boxes.txt, or any video together with --box."""
     box: Annotated[tuple[float, float, float, float] | None, arg(metavar="L T W H")] = None
     """Target in the first frame: left, top, width, height in pixels, 0-based."""
-    tracker: UseAppendAction[tuple[str, ...]] = ()
-    """As for `siamtrack eval`; repeat it to compare. By default the models in the package, and
-    KCF, CSRT and MIL where the installed OpenCV has them. The first is the reference."""
-    peers: Path | None = None
-    """Folder with the ONNX files of others in nanotrack_v2, nanotrack_v3, fear_xs, lightfc,
-    vittrack."""
+    tracker: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            help="Tracker, as for `siamtrack eval`. Repeat to compare; the first is the reference. "
+            "By default, the models in the package, and KCF, CSRT and MIL if the installed OpenCV "
+            "has them."
+        ),
+    ] = ()
+    peers: Annotated[
+        Path | None,
+        arg(
+            help="Folder with ONNX files of other trackers in nanotrack_v2, nanotrack_v3, fear_xs, "
+            "lightfc and vittrack."
+        ),
+    ] = None
     threads: int = 0
-    """Threads of each tracker's engine and of OpenCV; 0: one for each core."""
+    """Threads of each tracker's engine and of OpenCV; 0 is one per core."""
     rounds: int = 5
-    """Passes of each tracker over the frames."""
+    """Number of passes of each tracker over the frames."""
     frames: int | None = None
-    """Frames of a pass; by default as many as there are, at most 100."""
+    """Frames per pass; by default all, at most 100."""
     targets: tuple[int, ...] = ()
-    """Numbers of targets to follow in one tracker, against as many trackers: 1 4 16 64."""
+    """Numbers of targets, such as 1 4 16 64, to follow in one tracker and in as many trackers."""
     report: Path | None = None
-    """File for everything that was measured, with the machine: .json."""
+    """File (.json) for all measurements and a description of the machine."""
     picture: Path | None = None
-    """File for bars of latency: .png, .svg or .pdf; needs the extra `plots`."""
+    """File (.png, .svg or .pdf) for a plot of latency; needs the extra `plots`."""
     accuracy: Path | None = None
-    """Report of `siamtrack eval` in JSON: the picture sets speed against its success."""
+    """JSON report of `siamtrack eval`; the plot then sets speed against success."""
     overwrite: bool = False
-    """Replace files that exist."""
+    """Replace existing files."""
     json: bool = False
     """Print everything as JSON."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
     def run(self) -> None:
         """Measure, write the files and print the table."""
         from siamtrack.benchmark.figures import table
-        from siamtrack.benchmark.picture import check_plots, draw, read_accuracy
+        from siamtrack.benchmark.picture import draw, empty_figure, read_accuracy
         from siamtrack.benchmark.run import run_benchmark
 
         self._check_files()
         if self.picture is not None:
-            check_plots()
+            empty_figure()  # fails at once if matplotlib is missing
         accuracy = read_accuracy(self.accuracy) if self.accuracy is not None else {}
         with tqdm(unit=" steps", disable=self.quiet or None, file=sys.stderr, leave=False) as bar:
 

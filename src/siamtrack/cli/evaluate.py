@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from siamtrack.cli.options import PrecisionName, Ray, RuntimeName
 from siamtrack.core.parallel import RayCluster, Workers
 from siamtrack.core.tracks import TrackerFactory
 from siamtrack.core.writing import check_outputs, refuse_existing, write_text
@@ -45,47 +46,52 @@ class Eval:
 
     dataset: Annotated[Positional[str], arg(metavar="DATASET")]
     """NAME:PATH, such as otb2013:/data/OTB, vot2018:/data/VOT2018 or folder:/data/mine."""
-    tracker: UseAppendAction[tuple[str, ...]] = ()
-    """A model or its folder (+redetect behind it searches more of the frame while the target is
-    lost), FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, nanotrack-v3:FOLDER,
-    fear-xs:FOLDER, lightfc:FOLDER, vittrack:FILE, trax:COMMAND; NAME= in front names it. `lite` if
-    neither this nor --results is given. Repeat it to compare."""
+    tracker: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            help="Model or its folder (with +redetect appended, more of the frame is searched "
+            "while the target is lost), FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, "
+            "nanotrack-v3:FOLDER, fear-xs:FOLDER, lightfc:FOLDER, vittrack:FILE or trax:COMMAND. "
+            "NAME= in front renames it. The default is lite if --results is not given either. "
+            "Repeat to compare."
+        ),
+    ] = ()
     results: UseAppendAction[tuple[Path, ...]] = ()
-    """Folder of raw results, or a folder of such folders; nothing is run for them."""
+    """Folder of raw results, or of several such folders, to score without running a tracker."""
     out: Path | None = None
     """Folder for raw results; finished sequences in it are not run again."""
     report: UseAppendAction[tuple[Path, ...]] = ()
-    """File for the report; its ending chooses: .html, .json, .csv or .tex."""
+    """Report file. Its suffix chooses the format: .html, .json, .csv or .tex. Repeat for more."""
     protocol: Protocol = "ope"
     """One pass, temporal or spatial robustness, long-term, VOT with restarts or from anchors."""
     policy: Rules = "dataset"
-    """Which frames count; the data set's own rules by default."""
+    """Rules for which frames count; by default those of the data set."""
     lengths: Lengths = "strict"
-    """For --results with another number of rows than frames: an error, aligned, or cut."""
+    """What to do if --results and frames differ in number: fail, align or cut."""
     absent: bool = False
-    """Accept NaN in --results; such frames are misses."""
+    """Accept NaN in --results and count those frames as misses."""
     partial: bool = False
-    """Accept data sets and results that lack sequences; the report names them."""
+    """Accept missing sequences in data sets and results; the report names them."""
     submission: Path | None = None
-    """Zip for the evaluation server, of one tracker."""
+    """Zip file for the evaluation server, with the results of one tracker."""
     clips: int = 4
-    """Videos in an HTML report, of the sequences on which trackers differ most."""
+    """Number of videos in an HTML report, from the sequences on which trackers differ most."""
     workers: int = 1
-    """Processes."""
-    ray: str | None = None
-    """Run on Ray instead (extra `ray`): local, auto, or the address of a cluster."""
-    runtime: str = "auto"
-    """Engine of our models: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
-    docs/runtimes.md."""
-    precision: Literal["auto", "float32", "int8"] = "auto"
-    """Of our models: int8 is faster where the processor can, float32 is the same everywhere."""
+    """Number of processes."""
+    ray: Ray = None
+    runtime: RuntimeName = "auto"
+    precision: PrecisionName = "auto"
     threads: int = 0
-    """Threads of each tracker's engine; 0: as many as help."""
-    resume: bool = True
-    """Take finished sequences from --out."""
-    overwrite: bool = False
-    """Replace report files that exist, and run again what --out has of another model, of other
-    settings or of other frames."""
+    """Threads of each tracker's engine; 0 lets the engine choose."""
+    no_resume: bool = False
+    """Run all sequences again, including those that are finished in --out."""
+    overwrite: Annotated[
+        bool,
+        arg(
+            help="Replace existing report files, and run again what --out holds of another model, "
+            "of other settings or of other frames."
+        ),
+    ] = False
     json: bool = False
     """Print the report as JSON."""
 
@@ -140,7 +146,7 @@ class Eval:
         trackers: Mapping[str, TrackerFactory],
         folders: Mapping[str, Path],
     ) -> Report:
-        common = {"out": self.out, "workers": self._workers(), "resume": self.resume}
+        common = {"out": self.out, "workers": self._workers(), "resume": not self.no_resume}
         read = {name: folder for name, folder in folders.items() if name not in trackers}
         if self.protocol in ("vot", "vot-multistart"):
             made = None if self.out is None else {n: tracker_made(t) for n, t in trackers.items()}
@@ -187,8 +193,8 @@ class Eval:
         if self.out is None:
             raise ValueError(f"{dataset.name} is evaluated by its server: give --out for results")
         run_dataset(
-            factory, dataset, out=self.out, name=name, workers=self._workers(), resume=self.resume,
-            **self._made(factory),
+            factory, dataset, out=self.out, name=name, workers=self._workers(),
+            resume=not self.no_resume, **self._made(factory),
         )  # fmt: skip
         print(f"{name}: results in {self.out / file_name(name)}; pack them with --submission")
 

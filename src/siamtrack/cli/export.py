@@ -25,34 +25,39 @@ from siamtrack.packages.write import writing
 class Export:
     """Write a checkpoint as a model: ONNX graphs and a card; needs the extra `train`.
 
-    With --format, in further formats as well, which docs/runtimes.md describes; with --int8, a
-    search graph in 8 bits as well, calibrated on pairs of training data; with --half, the ONNX
-    graphs take half the space.
+    docs/runtimes.md describes the formats.
     """
 
     checkpoint: Annotated[Positional[str], arg(metavar="CHECKPOINT")]
-    """checkpoint.pt of a run; or a model, by name or folder, to copy and add to."""
+    """checkpoint.pt of a run, or the name or folder of a model to copy and extend."""
     out: Positional[Path]
     """Folder to write."""
     name: str | None = None
-    """Name of the model; by default that of the folder, or for .../NAME/model the NAME."""
-    format: UseAppendAction[tuple[str, ...]] = ()
-    """Format beside ONNX: openvino (IR), torch (network.safetensors, for the runtime torch), pt2
-    (torch.export). Repeat for more."""
-    int8: UseAppendAction[tuple[str, ...]] = ()
-    """Training data to calibrate an int8 graph with, as `siamtrack train --data`."""
+    """Name of the model; by default that of the folder, or NAME for .../NAME/model."""
+    format: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            help="Format besides ONNX: openvino (IR), torch (network.safetensors, for the runtime "
+            "torch) or pt2 (torch.export). Repeat for more."
+        ),
+    ] = ()
+    int8: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            help="Also write an 8-bit search graph, calibrated on this training data, given as for "
+            "`siamtrack train --data`. Repeat for more."
+        ),
+    ] = ()
     half: bool = False
-    """Store the weights of the ONNX graphs in half precision; they compute in float32 all the
-    same."""
+    """Store weights in half precision: files of half the size that still compute in float32."""
     companion: bool = False
-    """Export the second head that a run trained beside the first (`companion` in its config)."""
+    """Export the second head of the run (`companion` in its config) instead of the first."""
     batch: int | None = None
-    """The only batch size that the graphs take, for engines that want to know; by default any."""
+    """Fixed batch size of the graphs, for engines that need one; by default any size works."""
     license: str | None = None
-    """License of the weights, for the card, such as MIT; a copy keeps that of its model, and for
-    weights of your own it is left open."""
+    """License of the weights for the card, such as MIT; a copy keeps that of its model."""
     overwrite: bool = False
-    """Replace a model that is there."""
+    """Replace an existing model."""
 
     def run(self) -> None:
         """Export and print what was written."""

@@ -14,28 +14,27 @@ from siamtrack.cli.train import read_settings
 
 @dataclass(frozen=True)
 class FineTune:
-    """Go on training a checkpoint on a few videos of your own, in minutes; needs the extra `train`.
+    """Continue training a checkpoint on a few videos of your own; needs the extra `train`.
 
-    The last part of every video is held out, and tracked before and after.
+    The last part of every video is held out and tracked before and after, to report what it gained.
     """
 
     checkpoint: Positional[Path]
     """checkpoint.pt of a run."""
     data: UseAppendAction[tuple[str, ...]]
-    """Videos of your own: a manifest with tracks, or mot:PATH, cvat:PATH and so on. Repeat for
-    more."""
+    """Your videos: a manifest with tracks, or mot:PATH, cvat:PATH and so on. Repeat for more."""
     out: Path
-    """Folder of the new run."""
+    """Folder for the new run."""
     config: Path | None = None
     """JSON file with settings of `siamtrack.training.TrainConfig` that replace the defaults."""
     steps: int | None = None
-    """Optimiser steps; by default those of --config, else 300."""
+    """Optimizer steps; by default those of --config, otherwise 300."""
     held_out: float = 0.3
-    """Share of each video, at its end, that is not trained on."""
+    """Share at the end of each video that is not trained on."""
     json: bool = False
     """Print the report as JSON."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
     def run(self) -> None:
         """Train and print the report."""

@@ -19,7 +19,7 @@ class Inspect:
     """Measure a backbone: stride, receptive field, padding, cost; needs the extra `train`."""
 
     name: Annotated[Positional[str], arg(metavar="NAME")]
-    """A registered backbone, `all` of them, or your own as FILE.py:NAME or package.module:NAME."""
+    """Registered backbone, `all`, or your own as FILE.py:NAME or package.module:NAME."""
     width: float = 1.0
     """Multiplier of all channel counts."""
     template: int = 127
@@ -27,7 +27,7 @@ class Inspect:
     search: int = 255
     """Side of the search patch in pixels."""
     repeats: int = 10
-    """Runs of which the latency is the median; 0 for none."""
+    """Runs to take the median latency of; 0 measures none."""
     threads: int = 1
     """Threads of torch."""
     json: bool = False

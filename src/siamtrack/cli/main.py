@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
 from tyro.conf import arg, subcommand
 
 from siamtrack import __version__
-from siamtrack.cli.own_files import import_files
 from siamtrack.core.boundary import FORESEEN, log, missing_extra, sentence
 
 DEFECT, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
@@ -45,15 +46,15 @@ _STYLE = tuple(getattr(tyro.conf, name) for name in _SHORT if hasattr(tyro.conf,
 """`--json` without `--no-json`, PATH without {None}, SOURCE for STR; older tyro has not all."""
 _DESCRIPTION = """Draw one box, follow the object: Siamese visual object tracking.
 
-Before a verb, --import FILE.py adds what a file of yours registers, and may be repeated; --version
-alone prints the version."""
+Run `siamtrack VERB --help` for the options of a verb. --import FILE.py before the verb loads what
+your file registers; repeat for more. --version prints the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit.
 
-    The codes are 0 done, 2 bad input, 130 interrupted, 141 nobody reads the output, 1 a defect of
-    ours.
+    The codes are 0 for success, 2 for bad input, 130 if interrupted, 141 if the reader of the
+    output has gone, and 1 for a defect of siamtrack.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _guarded(work: Callable[[], int]) -> int:
-    """Return the exit code of `work`; what nobody foresaw becomes a sentence."""
+    """Return the exit code of `work`; an unexpected error becomes one sentence."""
     try:
         return work()
     except Exception as error:
@@ -107,14 +108,16 @@ def _class(verb: str) -> Any:
 
 
 def _subcommand(verb: str) -> Any:
-    return Annotated[_class(verb), subcommand(verb, prefix_name=False), arg(name="")]
+    kind = _class(verb)
+    brief = kind.__doc__.partition("\n\n")[0]
+    return Annotated[kind, subcommand(verb, prefix_name=False, description=brief), arg(name="")]
 
 
 def run(command: Any) -> int:
     """Run a parsed command and return its exit code.
 
     Raises:
-        Exception: Whatever nobody foresaw; `main` turns it into a sentence.
+        Exception: Any unexpected error; `main` turns it into one sentence.
     """
     with contextlib.suppress(ValueError):  # not in the main thread
         for number in ENDINGS:
@@ -143,3 +146,33 @@ def _stop(number: int, frame: object) -> None:
     for each in ENDINGS:  # a terminal that closes may send both; the second shall not cut this off
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def import_files(words: Sequence[str]) -> list[str]:
+    """Run the files that `--import` before the verb names, and return the other words.
+
+    Args:
+        words: The command line. The files are run: give only files that you trust.
+
+    Raises:
+        ValueError: If no file follows, or it cannot be imported.
+    """
+    rest = list(words)
+    while rest and rest[0] == "--import":
+        if len(rest) < 2:
+            raise ValueError("--import: expected a file, as in siamtrack --import FILE.py VERB ...")
+        _import(Path(rest[1]))
+        rest = rest[2:]
+    return rest
+
+
+def _import(file: Path) -> None:
+    try:
+        spec = importlib.util.spec_from_file_location(f"siamtrack_own_{file.stem}", file)
+        if spec is None or spec.loader is None:
+            raise ImportError("not a file that Python can import, NAME.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # classes in it can be pickled
+        spec.loader.exec_module(module)
+    except Exception as error:  # anything can go wrong in a file of the user's
+        raise ValueError(f"--import {file}: {type(error).__name__}: {error}") from error

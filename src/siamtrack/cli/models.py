@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Models:
-    """List all models with size, sha256, training data and measured scores."""
+    """List the models with size, sha256, training data and measured scores."""
 
     json: bool = False
     """Print JSON."""

@@ -14,7 +14,7 @@ class Plugins:
     """List what other packages add: trackers, data sets, runtimes, models and more."""
 
     check: bool = False
-    """Import each, and say what cannot be used; exit code 2 if there is one."""
+    """Import each and report those that cannot be used; the exit code is then 2."""
     json: bool = False
     """Print JSON."""
 

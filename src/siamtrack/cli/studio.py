@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional, UseAppendAction
+from tyro.conf import Positional, UseAppendAction, arg
 
+from siamtrack.cli.options import RuntimeName
 from siamtrack.errors import MissingExtraError
 from siamtrack.packages.card import model_names
 from siamtrack.runtimes import AUTO
@@ -17,29 +19,31 @@ class Studio:
     """Open a page in the browser to draw boxes, track, correct and export."""
 
     source: Positional[tuple[Path, ...]] = ()
-    """Video files, folders of videos, folders of images. None: upload on the page."""
+    """Video files, folders of videos or folders of images; without any, upload on the page."""
     projects: Path = Path("~/.local/share/siamtrack/studio")
     """Folder where projects and uploads are kept."""
     model: UseAppendAction[tuple[str, ...]] = ()
     """Model to offer: a name, or a folder written by `siamtrack export`. Repeat to compare."""
     host: str = "127.0.0.1"
-    """Address to listen on. The address that is printed has a token; without it nothing answers."""
+    """Address to listen on; pages are served only with the token in the printed address."""
     port: int | None = None
     """Port; by default 8765, or a free one if that is taken."""
     allow_host: UseAppendAction[tuple[str, ...]] = ()
-    """Further name under which the page may be opened, such as that of a proxy."""
-    camera: UseAppendAction[tuple[str, ...]] = ()
-    """Camera of this machine that pages may use: its number, or the address of a stream such as
-    rtsp://10.0.0.7/yard. Repeat for more; without any, number 0."""
+    """Further host name under which the page may be opened, such as that of a proxy."""
+    camera: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            help="Camera of this machine that pages may use: a number, or the address of a stream "
+            "such as rtsp://10.0.0.7/yard. The default is number 0. Repeat for more."
+        ),
+    ] = ()
     max_upload: float = 8.0
-    """Gigabytes that an upload may have."""
-    runtime: str = AUTO
-    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
-    docs/runtimes.md."""
+    """Largest upload in gigabytes."""
+    runtime: RuntimeName = AUTO
     threads: int = 0
-    """Threads of the network; 0: as many as help."""
+    """Threads of the network; 0 lets the engine choose."""
     no_browser: bool = False
-    """Do not open the page, only print its address."""
+    """Print the address without opening the page."""
 
     def run(self) -> None:
         """Serve until interrupted."""

@@ -6,31 +6,33 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import cv2
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 from tyro.conf import Positional, UseAppendAction, arg
 
 from siamtrack.api import load
+from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName
 from siamtrack.cli.outputs import Outputs
-from siamtrack.cli.ruler import write_ruler
-from siamtrack.core.writing import check_outputs
+from siamtrack.core.writing import check_outputs, naming, refuse_existing, write_whole
 from siamtrack.packages.card import DEFAULT, Precision, model_paths
 from siamtrack.runtimes import AUTO, choose_runtime
+from siamtrack.sinks.draw import ruled
 from siamtrack.sinks.text import numbered
 from siamtrack.tracking.follow import Starts, follow, read_boxes
 from siamtrack.video import VideoSource, open_video, source_files
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Track:
     """Follow one or more targets through a video, a stream, a camera or images.
 
-    Without any output, one line of CSV per target and frame goes to standard output.
+    Without an output file, one line of CSV per target and frame goes to standard output.
     """
 
     source: Annotated[Positional[str], arg(metavar="SOURCE")]
@@ -38,46 +40,50 @@ class Track:
     box: Annotated[UseAppendAction[tuple[Box, ...]], arg(metavar="L T W H")] = ()
     """Target in the first frame: left, top, width, height in pixels, 0-based. Repeat for more."""
     boxes: Path | None = None
-    """File of targets: a line each, `left top width height` or `frame id left top width height`."""
-    ruler: Path | None = None
-    """Only write the first frame to this picture (.png), with lines that are numbered in pixels, to
-    read a box off; the boxes that were given are drawn on it."""
-    model: str = DEFAULT
-    """Model: a name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
-    out: UseAppendAction[tuple[Path, ...]] = ()
-    """Output by its suffix: .mp4 (annotated), .csv, .jsonl, .json (COCO), .xml (CVAT), .zip (YOLO).
-    Repeat for more."""
+    """File with one target a line: `left top width height` or `frame id left top width height`."""
+    ruler: Annotated[
+        Path | None,
+        arg(
+            help="Write the first frame to this .png with lines numbered in pixels, to read a box "
+            "off, with any given boxes drawn in, and do not track."
+        ),
+    ] = None
+    model: ModelName = DEFAULT
+    out: Annotated[
+        UseAppendAction[tuple[Path, ...]],
+        arg(
+            help="Output file. Its suffix chooses the format: .mp4 (annotated video), .csv, "
+            ".jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO). Repeat for more."
+        ),
+    ] = ()
     mot: Path | None = None
-    """File to write as MOTChallenge text, 1-based."""
+    """Output file in MOTChallenge text, 1-based."""
     otb: Path | None = None
-    """File to write as OTB text, 1-based."""
+    """Output file in OTB text, 1-based."""
     start: int = 0
-    """First frame to take, from 0."""
+    """First frame, counted from 0."""
     end: int | None = None
-    """Frame to stop before."""
+    """First frame to leave out."""
     stride: int = 1
-    """Take every Nth frame."""
+    """Use every n-th frame."""
     latest: bool = False
-    """Cameras and streams: always take the newest frame and count the dropped ones."""
-    runtime: str = AUTO
-    """Engine of the network: auto (onnx), onnx, openvino, openvino-bf16, torch and others; see
-    docs/runtimes.md."""
-    precision: Precision = "auto"
-    """Of the network: int8 is faster where the processor can, float32 is the same everywhere."""
+    """For cameras and streams: always use the newest frame, and count the dropped ones."""
+    runtime: RuntimeName = AUTO
+    precision: PrecisionName = "auto"
     threads: int = 0
-    """Threads of the network; 0: as many as help."""
+    """Threads of the network; 0 lets the engine choose."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
     codec: str | None = None
-    """Of annotated videos: h264 (default), vp9 or av1 (no library under the GPL), mpeg4."""
+    """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4."""
     preset: str | None = None
-    """Of h264: ultrafast, superfast, veryfast (default) to veryslow: smaller files, more time."""
+    """Preset of h264: ultrafast, superfast, veryfast (default) ... veryslow for smaller files."""
     overwrite: bool = False
-    """Replace outputs that exist."""
+    """Replace existing outputs."""
     json: bool = False
     """Print the summary as JSON."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
     def run(self) -> None:
         """Track and print a summary."""
@@ -204,3 +210,28 @@ def as_text(summary: dict[str, object]) -> str:
     outputs = summary["outputs"]
     assert isinstance(outputs, list)
     return "\n".join(lines + [f"wrote {path}" for path in outputs])
+
+
+def write_ruler(
+    path: Path, video: VideoSource, boxes: Iterable[ArrayLike] = (), overwrite: bool = False
+) -> str:
+    """Write the first frame with rulers, and return in words what was written.
+
+    Raises:
+        ValueError: If the path does not end in .png.
+        FileExistsError: If it exists and `overwrite` is false.
+        VideoError: If there is no frame.
+    """
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--ruler {path}: expected an ending of .png")
+    refuse_existing(path, overwrite)
+    with video:
+        frame = next(iter(video))
+    height, width, _ = frame.image.shape
+    picture = cv2.cvtColor(ruled(frame.image, boxes), cv2.COLOR_RGB2BGR)
+    with naming(path, "no picture is left"):
+        write_whole(path, cv2.imencode(".png", picture)[1].tobytes())
+    return (
+        f"wrote {path}: frame {frame.index} of {width}x{height} pixels; read LEFT TOP WIDTH HEIGHT "
+        "off its lines, for --box"
+    )

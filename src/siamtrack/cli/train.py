@@ -6,9 +6,9 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from tyro.conf import UseAppendAction
+from tyro.conf import UseAppendAction, arg
 
 from siamtrack.core.config import parse_json
 from siamtrack.core.files import text_of
@@ -18,23 +18,28 @@ from siamtrack.core.files import text_of
 class Train:
     """Train a tracker on your own boxes or on public data; needs the extra `train`.
 
-    `torchrun --nproc-per-node N --no-python siamtrack train ...` shares each batch between N
-    processes.
+    To share each batch between N processes, run `torchrun --nproc-per-node N --no-python siamtrack
+    train ...`.
     """
 
-    data: UseAppendAction[tuple[str, ...]]
-    """NAME:PATH of a public data set in its own layout, such as got10k:/data/GOT-10k, or a manifest
-    (JSON Lines: image, box, track, frame, label) or its folder. Repeat for more."""
+    data: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            help="Manifest (JSON Lines: image, box, track, frame, label) or its folder, or "
+            "NAME:PATH of a public data set in its own layout, such as got10k:/data/GOT-10k. "
+            "Repeat for more."
+        ),
+    ]
     out: Path | None = None
-    """Folder of the run; only with --sheet it may be left out."""
+    """Folder for the run; needed unless --sheet is given."""
     preset: str = "box"
-    """What to start from: box, cpu (slim SiamFC) or paper (SiamDW's recipe)."""
+    """Settings to start from: box, cpu (slim SiamFC) or paper (SiamDW's recipe)."""
     config: Path | None = None
     """JSON file with settings of `siamtrack.training.TrainConfig` that replace the preset's."""
     steps: int | None = None
-    """Optimiser steps; by default those of --config, else the preset's."""
+    """Optimizer steps; by default those of --config, otherwise the preset's."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Continue the run in --out."""
     validate: str | None = None
     """NAME:PATH of sequences, such as otb:/data/OTB, to track while training; never trained on."""
     validate_every: int = 500
@@ -42,15 +47,15 @@ class Train:
     validate_sequences: int = 4
     """Sequences to track each time."""
     validate_frames: int = 100
-    """Frames of each of them."""
+    """Frames of each sequence."""
     pictures: int = 0
-    """Steps between two pictures of pairs, responses and boxes; 0: none."""
+    """Steps between two pictures of pairs, responses and boxes; 0 writes none."""
     tensorboard: bool = False
-    """Write metrics for TensorBoard too; needs the extra `tensorboard`."""
+    """Also write metrics for TensorBoard; needs the extra `tensorboard`."""
     sheet: Path | None = None
-    """Write a picture sheet of the pairs that this run would train on, and stop."""
+    """Write a picture of pairs that this run would train on, and stop."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
     def run(self) -> None:
         """Train and print where the checkpoint is."""

@@ -16,7 +16,7 @@ from tyro.conf import Positional, arg
 from siamtrack.cli.train import read_settings
 from siamtrack.core.config import to_dict
 from siamtrack.core.owning import owning
-from siamtrack.core.provenance import differences, note
+from siamtrack.core.provenance import differences, record
 from siamtrack.core.writing import write_text
 from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
@@ -47,55 +47,54 @@ TUNED = "-tuned"
 
 @dataclass(frozen=True)
 class Tune:
-    """Choose the settings of a tracker on sequences whose results you will not report.
+    """Choose the settings of a tracker on sequences that you do not report results on.
 
-    Processes and machines that run the same command with the same --storage, each with a --worker
-    of its own, share the trials; the command again goes on where it stopped. Needs the extra
-    `tune`.
+    Needs the extra `tune`. The command resumes when run again. Processes and machines that run it
+    with one --storage and different numbers as --worker share the trials.
     """
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A name that `siamtrack models` shows, or a folder written by `siamtrack export`."""
+    """Name that `siamtrack models` lists, or folder written by `siamtrack export`."""
     dataset: Annotated[Positional[str], arg(metavar="DATASET")]
     """NAME:PATH of sequences with boxes, such as otb:/data/dev."""
     out: Path
-    """Folder for study, figures, plot and the model with its new settings."""
+    """Folder for the study, figures, a plot and the model with its new settings."""
     held_out: str = "0.3"
-    """Sequences not tuned on, to check: a share of them, or names separated by commas."""
+    """Sequences kept for checking: a share of all, or names separated by commas."""
     sequences: str = ""
-    """Names of the only sequences to use, tuned on or held out; all if empty."""
+    """Names of the sequences to use, separated by commas; all by default."""
     starts: int = 3
-    """Frames of each sequence at which a trial starts anew."""
+    """Number of frames of each sequence at which a trial starts tracking."""
     frames: int = 120
     """Frames from each start."""
     trials: int = 200
-    """Trials in all, of all processes."""
+    """Number of trials, of all processes together."""
     sampler: str = "tpe"
-    """tpe, cma, genetic (NSGA-II) or random."""
+    """Sampler: tpe, cma, genetic (NSGA-II) or random."""
     pruner: str = "median"
-    """median, halving or none: when a trial that goes badly is ended."""
+    """Rule that ends bad trials early: median, halving or none."""
     space: Path | None = None
-    """JSON file of what is tuned: {"window": [0, 0.6], "online.rate": [0.002, 0.1, "log"]}."""
+    """JSON file of what to tune: {"window": [0, 0.6], "online.rate": [0.002, 0.1, "log"]}."""
     storage: str = ""
-    """Optuna URL that several machines reach, such as postgresql://...; else a file in --out."""
+    """Optuna URL for several machines, such as postgresql://...; by default a file in --out."""
     seed: int = 0
     """Seed of the held-out share and of the sampler."""
     worker: int = 0
-    """Number of this process among those that share the storage; 0 judges when all is done."""
+    """Number of this process among those that share the storage; 0 evaluates the result."""
     cache: Path | None = None
-    """Folder of the network's responses; in --out by default."""
+    """Folder for the network's responses; by default in --out."""
     cache_gib: float = 4.0
     """GiB that this process may add to it."""
     places: int = 48
-    """Steps of the search window's centre along its side that the replay tells apart; 0: all."""
+    """Positions per side of the search window that the replay tells apart; 0 is all."""
     sizes: int = 16
-    """Sizes of the window between one and the double that it tells apart; 0: all."""
+    """Sizes between one window and its double that the replay tells apart; 0 is all."""
     threads: int = 1
     """Threads of the network."""
     json: bool = False
     """Print the figures as JSON."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
     def run(self) -> None:
         """Tune, check and write."""
@@ -131,7 +130,7 @@ class Tune:
                 f"{self.out} holds a study that was made otherwise ({'; '.join(differs[:4])}): "
                 "give another --out (and --storage), or the same command as before"
             )
-        note(study, made)
+        record(study, made)
 
     def _run(
         self, model: Model, tuning: Sequence[Clip], held_out: Sequence[Clip], space: Space

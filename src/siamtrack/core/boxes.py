@@ -1,7 +1,7 @@
 """Boxes: conversion, validation, overlap. Pure NumPy; nothing here changes its input.
 
 A box is `ltwh`: left, top, width, height; floats in pixels, continuous and 0-based. Pixel (0, 0)
-covers [0, 1) x [0, 1), so that the centre of a box is (left + width / 2, top + height / 2) and its
+covers [0, 1) x [0, 1), so that the center of a box is (left + width / 2, top + height / 2) and its
 area width * height. Other orders go by their names, `ltrb` and `cxcywh`. All functions take one box
 (4,) or many (..., 4) and return float64.
 """
@@ -46,7 +46,7 @@ def ltrb_to_ltwh(boxes: ArrayLike) -> Array:
 
 
 def ltwh_to_cxcywh(boxes: ArrayLike) -> Array:
-    """Return centre x, centre y, width, height.
+    """Return center x, center y, width, height.
 
     Example:
         >>> ltwh_to_cxcywh([10, 20, 4, 6]).tolist()
@@ -62,8 +62,8 @@ def cxcywh_to_ltwh(boxes: ArrayLike) -> Array:
     return np.concatenate([b[..., :2] - b[..., 2:] / 2, b[..., 2:]], axis=-1)
 
 
-def centres(boxes: ArrayLike) -> Array:
-    """Return the centres (..., 2) as x, y in pixels."""
+def centers(boxes: ArrayLike) -> Array:
+    """Return the centers (..., 2) as x, y in pixels."""
     b = _boxes(boxes)
     return b[..., :2] + b[..., 2:] / 2
 
@@ -90,14 +90,14 @@ def iou(a: ArrayLike, b: ArrayLike) -> Array:
     return np.asarray(ratio, dtype=np.float64)
 
 
-def centre_error(a: ArrayLike, b: ArrayLike) -> Array:
-    """Euclidean distance of the centres of boxes (..., 4), in pixels.
+def center_error(a: ArrayLike, b: ArrayLike) -> Array:
+    """Euclidean distance of the centers of boxes (..., 4), in pixels.
 
     Example:
-        >>> float(centre_error([0, 0, 2, 2], [3, 4, 2, 2]))
+        >>> float(center_error([0, 0, 2, 2], [3, 4, 2, 2]))
         5.0
     """
-    difference = centres(a) - centres(b)
+    difference = centers(a) - centers(b)
     return np.hypot(difference[..., 0], difference[..., 1])
 
 

@@ -1,4 +1,4 @@
-"""One run a folder: whoever writes results to it owns it until it ends, however it ends."""
+"""One run per folder: whoever writes results to it owns it until the run ends, however it ends."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _do(work: Work[Job, Done], factory: TrackerFactory, job: Job) -> Done:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent has ended, also by kill -9; else it would wait for ever."""
+    """End this process when its parent has ended, even by kill -9, instead of waiting for it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""What results were made of, kept beside them, so that a run that goes on never mixes two ways."""
+"""Where results come from, kept beside them, so that a resumed run never mixes two settings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FOLDER = ".made"
 Made = Mapping[str, Any]
 
 
-def files_made(files: Sequence[Path]) -> dict[str, Any]:
-    """Return what tells that files were changed: number, bytes and newest time of change."""
+def files_state(files: Sequence[Path]) -> dict[str, Any]:
+    """Return how many files there are, their bytes and the newest time of change."""
     found = [file.stat() for file in files]
     return {
         "files": len(found),
@@ -28,17 +28,17 @@ def files_made(files: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def note(file: Path, made: Made) -> None:
-    """Keep what a result is made of."""
+def record(file: Path, made: Made) -> None:
+    """Record what a result is made of."""
     write_text(_place(file), json.dumps({"made": made}) + "\n")
 
 
 @contextlib.contextmanager
-def noting(file: Path, made: Made) -> Iterator[None]:
-    """Keep what a result is made of; the result takes its place within the block.
+def recording(file: Path, made: Made) -> Iterator[None]:
+    """Record what a result is made of; the result takes its place within the block.
 
-    If it replaces another, a digest of that one is kept meanwhile: whatever moment a process is
-    killed at, an old result is known as such. After an error the old note is back.
+    If it replaces another, a digest of that one is kept meanwhile, so that an old result is known
+    as such whenever the process is killed. After an error the old record is back.
     """
     place = _place(file)
     old = place.read_bytes() if place.is_file() else None
@@ -53,15 +53,15 @@ def noting(file: Path, made: Made) -> Iterator[None]:
             write_whole(place, old)
         raise
     if before:
-        note(file, made)
+        record(file, made)
 
 
 def differences(file: Path, made: Made) -> list[str] | None:
-    """Say in which ways a result that is there differs from what would be made now.
+    """Say how an existing result differs from what would be made now.
 
     Returns:
-        Nothing if it was made in this way, or if nobody knows (it is of an older version). None if
-        it is to be made again: a run that was to replace it was killed.
+        Nothing if it was made in this way, or without a record (by an older version). None if it is
+        to be made again, because a run that was to replace it was killed.
     """
     try:
         kept = parse_json(_place(file).read_bytes())
@@ -76,7 +76,7 @@ def differences(file: Path, made: Made) -> list[str] | None:
 
 
 def refuse_stale(stale: Mapping[Path, list[str]], total: int) -> None:
-    """Raise if there are results that were made in another way.
+    """Raise if there are results that were made differently.
 
     Args:
         stale: Result to how it differs.
@@ -94,13 +94,13 @@ def refuse_stale(stale: Mapping[Path, list[str]], total: int) -> None:
     )
 
 
-def to_make_again(
+def outdated(
     files: Sequence[Path | None], made: Sequence[Made | None], resume: bool, overwrite: bool
 ) -> set[Path | None]:
-    """Return the results that are there and made otherwise.
+    """Return the existing results that were made differently.
 
     Raises:
-        StaleResultsError: If there are such, and nobody allowed to make them again.
+        StaleResultsError: If there are any, and `overwrite` is false.
     """
     again: set[Path | None] = set()
     stale: dict[Path, list[str]] = {}

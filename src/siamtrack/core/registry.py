@@ -8,12 +8,14 @@ asked for.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -246,3 +248,24 @@ def _of_one(package: metadata.Distribution, group: str) -> list[metadata.EntryPo
 def _package(entry: metadata.EntryPoint) -> str:
     package = entry.dist
     return "unknown" if package is None else f"{package.metadata['Name']} {package.version}"
+
+
+def run_file(file: str | Path) -> ModuleType:
+    """Run a Python file of the user's and return it as a module; what it raises goes on.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or its name does not end in `.py`.
+    """
+    path = Path(file)
+    name = f"siamtrack_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(f"{path}: no such Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses and pickle look it up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

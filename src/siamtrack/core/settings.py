@@ -106,6 +106,28 @@ class OnlineSettings:
 
 
 @dataclass(frozen=True)
+class MotionSettings:
+    """What the motion so far says of the next frame; see `siamtrack.tracking.motion`.
+
+    Attributes:
+        weight: Share of it in the choice of a cell, in [0, 1], in place of the cosine window; 0
+            switches it off.
+        spread: Least standard deviation around the expected place, in sizes of the target.
+        reach: The deviation as a multiple of how far the target has lately been from where it was
+            expected.
+        follow: Share of the velocity that is expected to last, in [0, 1].
+    """
+
+    weight: float = 0.0
+    spread: float = 0.6
+    reach: float = 3.0
+    follow: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_numbers(self, weight=(0, 1), spread=(0.05, 10), reach=(0, 100), follow=(0, 1))
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """How a tracker reads the response of a model.
 
@@ -127,6 +149,7 @@ class TrackerSettings:
         smallest: Least side of a box in pixels.
         presence: What the score means.
         online: The classifier that learns while tracking (box head only).
+        motion: What the motion so far says of the next frame (box head only).
     """
 
     context: float = 0.5
@@ -142,6 +165,7 @@ class TrackerSettings:
     smallest: float = 3.0
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     online: OnlineSettings = field(default_factory=OnlineSettings)
+    motion: MotionSettings = field(default_factory=MotionSettings)
 
     def __post_init__(self) -> None:
         check_numbers(

@@ -16,12 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""What the system says of disks and quotas that take no more."""
-
+"""Error numbers of full disks, quotas and broken disks."""
 
 _PART = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
 _OLD_PART = re.compile(r"\.part-.+|.+\.part")
-"""What versions before called their parts."""
+"""How earlier versions named their parts."""
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
@@ -29,7 +28,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
 
     Files are told apart by device and number, so that symbolic and hard links count as what they
     lead to. Call it before anything is opened. Devices and pipes, such as `/dev/null`, may be given
-    as often as one likes.
+    any number of times.
 
     Args:
         outputs: Files to write, there or not.
@@ -76,9 +75,9 @@ def clear_parts(folder: Path, name: str = "") -> None:
     """Remove what killed runs left of files in a folder.
 
     Args:
-        folder: If this process is its only owner, it is searched to any depth and all goes.
-        name: Of one file in it, where others may be at work too: only what processes of this host
-            left that have ended goes.
+        folder: Without a name, this process must own it: all parts at any depth go.
+        name: Of one file in it, where others may be at work too: only parts of processes of this
+            host that have ended go.
     """
     for part in folder.glob("*.part") if name else [*folder.rglob("*.part")]:
         match = _PART.fullmatch(part.name)
@@ -117,7 +116,7 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
     Args:
         path: The file.
-        sync: Whether the new file shall be on the disk before it takes the place.
+        sync: Whether to flush the new file to the disk before it takes the place.
 
     Raises:
         OSError: If it cannot be written; the old file stays and nothing is left behind.
@@ -136,22 +135,22 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
         raise
 
 
-def refuse_existing(path: Path, overwrite: bool, told: str = "", other: str = "name") -> None:
+def refuse_existing(path: Path, overwrite: bool, reported: str = "", other: str = "name") -> None:
     """Raise if something is there that must not be replaced.
 
     Args:
         path: File or folder to write.
         overwrite: Whether it may be replaced.
-        told: What to say of it; that it exists if empty.
-        other: What to choose another one of.
+        reported: The first half of the message; empty: that it exists.
+        other: What the user should choose another one of.
 
     Raises:
         FileExistsError: If it exists and `overwrite` is false.
     """
     if path.exists() and not overwrite:
         raise FileExistsError(
-            f"{told or f'{path} exists'}: choose another {other}, or give --overwrite (in Python, "
-            "overwrite=True)"
+            f"{reported or f'{path} exists'}: choose another {other}, or give --overwrite (in "
+            "Python, overwrite=True)"
         )
 
 
@@ -215,7 +214,7 @@ def append(file: FileIO, data: bytes, *, sync: bool = False) -> None:
     Args:
         file: Opened with `buffering=0`. What is no file but a pipe may get a part.
         data: What to add.
-        sync: Whether it shall be on the disk, and not only with the system, before this returns.
+        sync: Whether to flush it to the disk before this returns.
 
     Raises:
         OSError: If it cannot be written; the file is as it was.
@@ -250,6 +249,6 @@ def naming(path: Path, kept: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        told = OSError(f"{path} cannot be written ({error.strerror}); {kept}: make room")
-        told.errno = error.errno
-        raise told from error
+        named = OSError(f"{path} cannot be written ({error.strerror}); {kept}: make room")
+        named.errno = error.errno
+        raise named from error

@@ -19,10 +19,8 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.files import MOST_ROWS, bytes_of
 from siamtrack.errors import ResultsError
 
-NUMBERS = {
-    1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
-    16: "u1", 17: "u2",
-}  # fmt: skip
+NUMBERS = dict(enumerate(("i1", "u1", "i2", "u2", "i4", "u4", "f4"), start=1))
+NUMBERS |= {9: "f8", 12: "i8", 13: "u8", 16: "u1", 17: "u2"}
 """How the values of an element are stored."""
 MATRIX, COMPRESSED = 14, 15
 CELL, STRUCT, CHARACTERS = 1, 2, 4

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from siamtrack.core.boxes import Array, centres, iou, ltrb_to_ltwh, ltwh_to_ltrb
+from siamtrack.core.boxes import Array, centers, iou, ltrb_to_ltwh, ltwh_to_ltrb
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.intp]
@@ -270,7 +270,7 @@ def _compared(p: Array, t: Array, limits: Array | None, *, otb_toolkit: bool) ->
         p = np.where(known[:, None], p, 0.0)
     first, second = (p, t) if limits is None else (_clipped(p, limits), _clipped(t, limits))
     overlap = iou(first, second)
-    offset = centres(p) - centres(t)
+    offset = centers(p) - centers(t)
     distance = _length(offset)
     normalised = _length(offset / (np.where(area[:, None], t[:, 2:], 1.0) if flat else t[:, 2:]))
     if lost:

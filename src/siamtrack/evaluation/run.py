@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.files import read_rows
 from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
-from siamtrack.core.provenance import Made, files_made, noting, to_make_again
+from siamtrack.core.provenance import Made, files_state, outdated, recording
 from siamtrack.core.tracks import Estimate, Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError, ResultsError
@@ -198,10 +198,10 @@ def run_dataset(
     jobs = [
         _Job(
             sequence,
-            start,
             _file(folder, sequence, start, dataset.nested),
-            dataset.origin,
             None if made is None else {**made, **sequence_made(sequence)},
+            start,
+            dataset.origin,
         )
         for sequence in dataset
         for start in starts(sequence)
@@ -212,19 +212,22 @@ def run_dataset(
     return [Run(job.sequence, job.start, result) for job, result in zip(jobs, results, strict=True)]
 
 
-class Resumable(Protocol):
-    """A run whose result may exist already."""
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run to do: plain data, so that it can go to another process.
 
-    @property
-    def file(self) -> Path | None:
-        """File of the result, None if it is kept in memory alone."""
+    Args:
+        sequence: What it runs on.
+        file: File of the result, None if it is kept in memory alone.
+        made: What the result is made of, None if nothing is compared.
+    """
 
-    @property
-    def made(self) -> Made | None:
-        """What the result is made of, None if nothing is compared."""
+    sequence: Sequence
+    file: Path | None
+    made: Made | None
 
 
-J = TypeVar("J", bound=Resumable)
+J = TypeVar("J", bound=Job)
 R = TypeVar("R")
 
 
@@ -259,7 +262,7 @@ def run_resumable(
     with nullcontext() if folder is None else owning(folder):
         # Read what is finished, unless it was made otherwise.
         files = [job.file for job in jobs]
-        again = to_make_again(files, [job.made for job in jobs], resume, overwrite)
+        again = outdated(files, [job.made for job in jobs], resume, overwrite)
         done: dict[int, R] = {}
         for index, job in enumerate(jobs):
             if not resume or job.file is None or job.file in again or not job.file.exists():
@@ -279,7 +282,7 @@ def sequence_made(sequence: Sequence) -> dict[str, Any]:
     files = [Path(file) for file in (sequence.files or ())]
     few = [files[k] for k in sorted({0, len(files) // 2, len(files) - 1})] if files else []
     there = [file for file in few if file.is_file()]
-    return {"frames": len(sequence), "source": files_made(there)}
+    return {"frames": len(sequence), "source": files_state(there)}
 
 
 def file_name(name: str) -> str:
@@ -288,14 +291,9 @@ def file_name(name: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """One run to do: plain data, so that it can go to another process."""
-
-    sequence: Sequence
+class _Job(Job):
     start: Start
-    file: Path | None
     origin: int
-    made: Made | None
 
     def beside(self, kind: str) -> Path:
         """Return the file of times or scores; GOT-10k wants the times without the run's number."""
@@ -362,7 +360,7 @@ def _run(tracker: Tracker, job: _Job) -> Result:
         return result
     write_rows(job.beside("score"), result.scores, decimals=6)
     write_rows(job.beside("time"), result.times, decimals=9)
-    with nullcontext() if job.made is None else noting(job.file, job.made):
+    with nullcontext() if job.made is None else recording(job.file, job.made):
         write_results(job.file, result.boxes, origin=job.origin)
     return job.read()
 

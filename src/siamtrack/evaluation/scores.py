@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,21 +83,12 @@ class SequenceScore:
 
     def metrics(self) -> dict[str, float]:
         """Return the values of `METRICS` by name."""
-        return {name: float(values[0]) for name, values in figures([self]).items()}
+        return {name: float(getattr(self, name)) for name in METRICS}
 
 
 def figures(scores: Sequence[SequenceScore]) -> dict[str, Array]:
-    """Return for each of `METRICS` the values of all scores (S,), as their properties give them."""
-    success = np.array([score.success_curve for score in scores])
-    precision = np.array([score.precision_curve for score in scores])
-    normalised = np.array([score.norm_precision_curve for score in scores])
-    return {
-        "success": success.mean(axis=1),
-        "precision": precision[:, 20],
-        "norm_precision": normalised.mean(axis=1),
-        "norm_precision_02": normalised[:, 20],
-        **{name: np.array([getattr(s, name) for s in scores]) for name in ("ao", "sr50", "sr75")},
-    }
+    """Return for each of `METRICS` the values of all scores (S,)."""
+    return {name: np.array([getattr(s, name) for s in scores], np.float64) for name in METRICS}
 
 
 class Case(NamedTuple):
@@ -142,14 +133,8 @@ def score_sequence(
         >>> round(score.success, 4), score.precision, score.ao
         (0.9524, 1.0, 1.0)
     """
-    case = Case(
-        name,
-        np.asarray(predicted, np.float64),
-        np.asarray(truth, np.float64),
-        size,
-        attributes,
-        np.asarray(times, np.float64),
-    )
+    p, t, seconds = (np.asarray(values, np.float64) for values in (predicted, truth, times))
+    case = Case(name, p, t, size, attributes, seconds)
     return score_cases([case], policy)[0]
 
 
@@ -197,19 +182,13 @@ def average(scores: list[SequenceScore]) -> SequenceScore:
     """Return the mean of several runs on one sequence (TRE, SRE), each with the same weight."""
     if len(scores) == 1:
         return scores[0]
-    return SequenceScore(
-        sequence=scores[0].sequence,
-        frames=scores[0].frames,
-        counted=float(np.mean([score.counted for score in scores])),
-        success_curve=np.mean([score.success_curve for score in scores], axis=0),
-        precision_curve=np.mean([score.precision_curve for score in scores], axis=0),
-        norm_precision_curve=np.mean([score.norm_precision_curve for score in scores], axis=0),
-        ao=float(np.mean([score.ao for score in scores])),
-        sr50=float(np.mean([score.sr50 for score in scores])),
-        sr75=float(np.mean([score.sr75 for score in scores])),
-        attributes=scores[0].attributes,
-        times=np.concatenate([score.times for score in scores]),
-    )
+    means: dict[str, Any] = {
+        name: np.mean([getattr(score, name) for score in scores], axis=0)
+        for name in ("success_curve", "precision_curve", "norm_precision_curve")
+    }
+    for name in ("counted", "ao", "sr50", "sr75"):
+        means[name] = float(np.mean([getattr(score, name) for score in scores]))
+    return replace(scores[0], **means, times=np.concatenate([score.times for score in scores]))
 
 
 def uncounted_notes(scores: Mapping[str, tuple[SequenceScore, ...]]) -> list[str]:

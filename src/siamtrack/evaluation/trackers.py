@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from siamtrack.core.registry import run_file
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
@@ -177,15 +176,9 @@ def _module(place: str) -> ModuleType:
                 f"{place}: cannot be imported ({reason}); give FILE.py:CLASS, or make the module "
                 "importable"
             ) from reason
-    path = Path(place)
-    spec = importlib.util.spec_from_file_location(f"siamtrack_user_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise SiamtrackError(f"{path}: no such Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
+        return run_file(place)
+    except FileNotFoundError as reason:
+        raise SiamtrackError(f"{place}: no such Python file") from reason
     except Exception as reason:
-        del sys.modules[spec.name]
-        raise SiamtrackError(f"{path}: fails when it is loaded ({reason!r})") from reason
-    return module
+        raise SiamtrackError(f"{place}: fails when it is loaded ({reason!r})") from reason

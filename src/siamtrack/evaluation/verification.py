@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.errors import MissingExtraError
+from siamtrack.evaluation.report.plots import matplotlib_figure
 
 
 def roc_auc(distance: ArrayLike, dissimilar: ArrayLike) -> float:
@@ -57,14 +57,8 @@ def plot_distances(
     Raises:
         MissingExtraError: If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("plots", "matplotlib", "plots") from error
     labels = np.asarray(dissimilar)
-    figure = Figure(figsize=(3.2 * len(panels), 2.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = matplotlib_figure("plots", "plots", 3.2 * len(panels), 2.6)
     for index, (title, distance) in enumerate(panels.items()):
         distances = np.asarray(distance, np.float64)
         axes = figure.add_subplot(1, len(panels), index + 1)

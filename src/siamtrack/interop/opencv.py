@@ -14,8 +14,8 @@ from siamtrack.tracking.tracker import SiamTracker
 class OpenCVTracker:
     """`init(frame, (x, y, w, h))` and `ok, box = update(frame)` on BGR frames.
 
-    Unlike OpenCV's own trackers, which report success for ever, `ok` is False when the target is
-    lost: the trained presence score is below the model's `lost_below`.
+    Unlike OpenCV's own trackers, which report success indefinitely, `ok` is False when the target
+    is lost: the trained presence score is below the model's `lost_below`.
 
     Args:
         tracker: The tracker that does the work; it follows this target alone.

@@ -47,7 +47,7 @@ class TrackLike(Protocol):
 
 
 def colour(number: int) -> tuple[int, int, int]:
-    """Return the RGB colour of a target; neighbouring numbers look unlike each other.
+    """Return the RGB color of a target; neighboring numbers look unlike each other.
 
     Example:
         >>> colour(1) == colour(1), colour(1) == colour(2)

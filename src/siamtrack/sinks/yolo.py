@@ -18,7 +18,7 @@ ENTRY = 100
 class YoloSink(Sink):
     """A zip with `labels/train/frame_000000.txt`, one for each frame, and `data.yaml`.
 
-    A line is the class and the centre, width and height as shares of the frame; the part of a box
+    A line is the class and the center, width and height as shares of the frame; the part of a box
     outside the frame is cut off. Each label that targets have is a class. Frames in which nothing
     is there have an empty file. Pictures are not included: put them into `images/train`. The
     studio's export has them.

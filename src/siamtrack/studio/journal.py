@@ -202,17 +202,10 @@ def _open_locked(path: Path) -> FileIO:
             raise ProjectError(
                 f"{path.parent.name} is open in another studio: close that one, or continue there"
             ) from error
-        if _is_at(path, file):
-            return file
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
         file.close()  # it was compacted between open and lock
-
-
-def _is_at(path: Path, file: FileIO) -> bool:
-    """Whether an open file is still the one that has the name."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 if sys.platform == "win32":

@@ -9,7 +9,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from siamtrack.core.boxes import centres
+from siamtrack.core.boxes import centers
 from siamtrack.core.images import Image
 from siamtrack.packages.card import Model
 from siamtrack.studio.clip import encode
@@ -45,7 +45,7 @@ def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Im
     """Return the patch (T, T, 3) that shows the network what the target looks like."""
     assert key.box is not None
     frame, box, card = read(key.frame), np.array(key.box), model.card
-    cx, cy = centres(box)
+    cx, cy = centers(box)
     side = template_side(box[2], box[3], card.tracker.context, card.tracker.area)
     return cut(frame, square_window(cx, cy, side, card.template), mean_color(frame))
 

@@ -65,7 +65,7 @@ def serve(
         VideoError: If a root does not exist, or is a file that is no video.
         SiamtrackError: If a model cannot be loaded.
     """
-    local = _is_local(host)
+    local = is_local(host)
     token = os.environ.get(TOKEN) or secrets.token_urlsafe(24)
     known = {*names, host} if local else {*names, host, socket.gethostname()}
     access = Access(frozenset(known), addresses=not local, token=token)
@@ -135,11 +135,11 @@ def opened(
                 timer.cancel()
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
     """Whether nobody but this machine can reach an address.
 
     Example:
-        >>> [_is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "")]
+        >>> [is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "")]
         [True, True, True, False, False]
     """
     try:

@@ -16,8 +16,8 @@ from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import (
     Made,
     differences,
-    files_made,
-    noting,
+    files_state,
+    recording,
     refuse_stale,
 )
 from siamtrack.core.writing import replacing
@@ -58,12 +58,12 @@ class Video:
 
     def size(self) -> float:
         """Return the bytes of the source: the best guess of its length without opening it."""
-        return float(files_made(self._files())["bytes"])
+        return float(files_state(self._files())["bytes"])
 
     def made_by(self, tracker: Made) -> Video:
         """Return this, with what its result is made of: the tracker, its boxes and its source."""
         with contextlib.suppress(OSError):  # a source that is gone fails when it is tracked
-            tracker = {**tracker, "source": files_made(self._files())}
+            tracker = {**tracker, "source": files_state(self._files())}
         return replace(self, made={**tracker, "boxes": [list(box) for box in self.boxes]})
 
     def _files(self) -> list[Path]:
@@ -218,7 +218,7 @@ def track_video(tracker: Any, video: Video) -> Outcome:
         video.out.parent.mkdir(parents=True, exist_ok=True)
         tracker.clear()
         with (
-            noting(video.out, video.made),
+            recording(video.out, video.made),
             replacing(video.out) as part,
             open_video(video.source) as source,
             open_sink(part, format=video.format, fps=source.fps) as sink,

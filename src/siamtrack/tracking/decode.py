@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.boxes import Array, centres
+from siamtrack.core.boxes import Array, centers
 from siamtrack.core.registry import Registry
 from siamtrack.packages.card import Card
 from siamtrack.runtimes.base import Floats, Response
@@ -27,6 +27,7 @@ from siamtrack.tracking.crops import (
     template_side,
     whole_window,
 )
+from siamtrack.tracking.motion import Expectation
 
 Map = NDArray[np.float32]
 F = TypeVar("F", bound=np.floating[Any])
@@ -86,7 +87,11 @@ class Decoder(ABC):
 
     @abstractmethod
     def decode(
-        self, last: Array, windows: Sequence[Window], response: Response
+        self,
+        last: Array,
+        windows: Sequence[Window],
+        response: Response,
+        expected: Expectation | None = None,
     ) -> Detection | None:
         """Read the best box.
 
@@ -94,6 +99,7 @@ class Decoder(ABC):
             last: The last box, ltwh (4,) in frame pixels.
             windows: What was searched.
             response: What the network says about each window.
+            expected: Where the target should be, as far as its motion tells.
 
         Returns:
             The best box; None if the response is not finite where it matters.
@@ -137,10 +143,14 @@ class BoxDecoder(Decoder):
         return windows
 
     def decode(
-        self, last: Array, windows: Sequence[Window], response: Response
+        self,
+        last: Array,
+        windows: Sequence[Window],
+        response: Response,
+        expected: Expectation | None = None,
     ) -> Detection | None:
         """Read the best box of the first window, or of another one that surely shows the target."""
-        best = self._best_cell(last, windows, response, 0)
+        best = self._best_cell(last, windows, response, 0, expected)
         width, height = last[2:].tolist()
         for index, window in enumerate(windows[1:], start=1):
             # as if the target had last been seen in the middle of that window
@@ -154,7 +164,12 @@ class BoxDecoder(Decoder):
         return best
 
     def _best_cell(
-        self, last: Array, windows: Sequence[Window], response: Response, index: int
+        self,
+        last: Array,
+        windows: Sequence[Window],
+        response: Response,
+        index: int,
+        expected: Expectation | None = None,
     ) -> Detection | None:
         window, settings = windows[index], self.settings
         if response.distances is None:
@@ -166,18 +181,27 @@ class BoxDecoder(Decoder):
             total = score.sum(dtype=np.float64) + distances.sum()
         if not math.isfinite(total):
             return None
-        # Choose a cell: it scores high, near the middle, for a box of about the last size.
+        # Choose a cell: it scores high, where the target is expected (near the middle if nobody
+        # knows better), for a box of about the last size.
         left, top, right, bottom = distances
         width, height = window.to_patch(last)[2:].tolist()
         penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
-        row, column = best_cell(score * penalty, cosine_window(*score.shape), settings.window)
+        if expected is None:
+            places: Map | Array = cosine_window(*score.shape)
+            weight = settings.window
+        else:
+            step = self.card.stride * window.width / window.size
+            length = math.sqrt(float(last[2] * last[3]))
+            places = expected.likelihood(length, len(score), step)
+            weight = settings.motion.weight
+        row, column = best_cell(score * penalty, places, weight)
         # Take the centre of its box, and a share of its size.
         box = window.to_frame(box_at(distances, row, column, self.card.stride, self.card.search))
         chosen, likely = float(score[row, column]), float(penalty[row, column])
         rate = settings.size_rate * max(chosen, self._size_floor) * likely
         size = (1 - rate) * last[2:] + rate * box[2:]
         presence = 0.0 if response.presence is None else float(response.presence[index])
-        return Detection(np.concatenate([centres(box) - size / 2, size]), presence, chosen, index)
+        return Detection(np.concatenate([centers(box) - size / 2, size]), presence, chosen, index)
 
 
 @DECODERS.register("response")
@@ -201,7 +225,11 @@ class ResponseDecoder(Decoder):
         ]
 
     def decode(
-        self, last: Array, windows: Sequence[Window], response: Response
+        self,
+        last: Array,
+        windows: Sequence[Window],
+        response: Response,
+        expected: Expectation | None = None,
     ) -> Detection | None:
         """Read the highest peak of all scales."""
         settings, maps = self.settings, response.score
@@ -230,7 +258,7 @@ class ResponseDecoder(Decoder):
         rows, columns = spread.shape
         view = windows[best]
         offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
-        center = centres(last) + offset * view.width / view.size
+        center = centers(last) + offset * view.width / view.size
         factor = view.width / windows[middle].width
         rate = settings.size_rate
         size = last[2:] * ((1 - rate) + rate * factor)
@@ -243,7 +271,7 @@ def _enlarged(response: Floats, up: int) -> Array:
     return np.asarray(cv2.resize(response, size, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
 
 
-def best_cell(scores: Map | Array, window: Map, influence: float) -> tuple[int, int]:
+def best_cell(scores: Map | Array, window: Map | Array, influence: float) -> tuple[int, int]:
     """Row and column of the peak of scores (H, W) mixed with the cosine window.
 
     (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN. A score that is not
@@ -357,7 +385,7 @@ def grid_centers(last: Array, side: float, width: int, height: int) -> Array:
     """
     x, y = (_places(length, side) for length in (width, height))
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    distance = np.hypot(*(grid - centres(last)).T)
+    distance = np.hypot(*(grid - centers(last)).T)
     return np.asarray(grid[np.argsort(distance, kind="stable")], dtype=np.float64)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from siamtrack.core.boxes import Array, centres, check_box
+from siamtrack.core.boxes import Array, centers, check_box
 from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
@@ -16,6 +16,7 @@ from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
 from siamtrack.tracking.decode import DECODERS, Detection
+from siamtrack.tracking.motion import Motion
 from siamtrack.tracking.online import Cells, OnlineClassifier, cells
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
@@ -35,6 +36,7 @@ class Target:
     Attributes:
         box: Where it is: ltwh (4,).
         kernel: Its template as the network embeds it, (1, ...).
+        motion: How it has moved so far.
         online: Tells it from its background; None if the model or its settings use no classifier.
 
     Raises:
@@ -59,9 +61,10 @@ class Target:
         self.box = check_box(box, width, height)
         self._last_seen = self.box
         self._lost_for = self._gone_for = self._frames = 0
+        self.motion = Motion(self.settings.motion)
         # Embed the template, once and for all.
         self.border = mean_color(frame)
-        cx, cy = centres(self.box)
+        cx, cy = centers(self.box)
         side = template_side(self.box[2], self.box[3], self.settings.context, self.settings.area)
         patch = cut(frame, square_window(cx, cy, side, card.template), self.border)
         size = (self.box[2:] / side).astype(np.float32)
@@ -116,6 +119,7 @@ class Target:
             ValueError: If the box is no box of the frame.
         """
         self._gone_for = 0
+        self.motion = Motion(self.settings.motion)
         self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
 
     def windows(self) -> list[Window]:
@@ -141,7 +145,8 @@ class Target:
         if self.online is not None and seen:
             response = replace(response, score=self.online.mix(response.score, seen))
         # Decode: the best box, and how sure the network is that it shows the target.
-        found = self.decoder.decode(self.box, windows, response)
+        expected = self.motion.expected() if self._lost_for == 0 else None
+        found = self.decoder.decode(self.box, windows, response, expected)
         if found is not None and not np.isfinite([*found.box, found.presence]).all():
             found = None
         if found is not None:
@@ -164,6 +169,11 @@ class Target:
         self._gone_for = self._gone_for + 1 if gone else 0
         if self._is_held:
             self.box = self._last_seen.copy()
+        # Motion: what is followed tells where it will be.
+        if found is not None and state is not TrackState.LOST:
+            self.motion.moved(before, self.box)
+        else:
+            self.motion.lost()
         # Learn: from what was surely seen.
         if found is not None and seen and state is not TrackState.LOST:
             self._learn(windows[found.window], seen[found.window], found)
@@ -189,7 +199,7 @@ class Target:
         """Whether the online classifier knows what stands in the box."""
         if self.online is None:
             return True
-        x, y = centres(window.to_patch(self.box)).tolist()
+        x, y = centers(window.to_patch(self.box)).tolist()
         return self.online.familiarity(seen, x, y) >= self.settings.presence.familiar
 
     def _learn(self, window: Window, seen: Cells, found: Detection) -> None:
@@ -202,7 +212,7 @@ class Target:
     def _inside(self, box: Array) -> Array:
         """Keep the center in the frame and the size between the least and the whole frame."""
         height, width = self.shape
-        cx, cy = centres(box).tolist()
+        cx, cy = centers(box).tolist()
         least = self.settings.smallest
         w = _limited(float(box[2]), min(least, width), width)
         h = _limited(float(box[3]), min(least, height), height)

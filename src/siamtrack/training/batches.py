@@ -1,20 +1,22 @@
-"""From pairs to tensors: batches in order, a few of them prepared ahead by threads."""
+"""From pairs to batches: drawn in order by threads, and with what does not learn computed ahead."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from siamtrack.data.pairs import Pair
 from siamtrack.training.distributed import Ranks
 
 AHEAD = 3
-"""Batches in preparation."""
+"""Batches in preparation, beyond the pairs of a block that are used again."""
 
 
 class Draws(Protocol):
@@ -25,15 +27,52 @@ class Draws(Protocol):
         ...
 
 
-class Batch(NamedTuple):
-    """B pairs as tensors.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One pair without its pictures, in half precision.
 
     Attributes:
-        template: RGB in [0, 255] (B, 3, T, T), float32, channels last in memory.
+        stages: So many first stages of the backbone have been run.
+        arrays: What they gave for the template (C, h, w) and the search patch (C, H, W); then, with
+            a teacher, the four parts of a `Lesson`.
+        pair: Where it comes from; its pictures are empty.
+    """
+
+    stages: int
+    arrays: tuple[NDArray[np.float16], ...]
+    pair: Pair
+
+
+class Lesson(NamedTuple):
+    """What a tracking network answers to B pairs, for a student to learn.
+
+    Attributes:
+        template: Its template features (B, C, t, t).
+        search: Its search features (B, C, s, s); cell (j, i) stands at the search pixel
+            (16 i, 16 j), as the student's.
+        score: Its score map (B, s, s) in [0, 1]; cell (j, i) covers the search pixels from 16 i and
+            16 j on.
+        box: Its best box ltwh (B, 4) in search pixels.
+    """
+
+    template: Tensor
+    search: Tensor
+    score: Tensor
+    box: Tensor
+
+
+class Batch(NamedTuple):
+    """B pairs as tensors, float32, channels last in memory.
+
+    Attributes:
+        template: RGB in [0, 255] (B, 3, T, T), or what the first `stages` stages of the backbone
+            have made of it (B, C, h, w).
         size: Width and height (B, 2) of the target as a share of the template's side.
-        search: RGB in [0, 255] (B, 3, S, S), float32, channels last in memory.
+        search: The same of the search patches, (B, 3, S, S) or (B, C, H, W).
         boxes: Targets ltwh (B, 4) in search pixels; zeros where there is none.
         present: Whether the target is in the search patch (B,), 0 or 1.
+        stages: Stages of the backbone that have been run; 0 for pictures.
+        lesson: What a teacher answered ahead; None without one.
     """
 
     template: Tensor
@@ -41,16 +80,22 @@ class Batch(NamedTuple):
     search: Tensor
     boxes: Tensor
     present: Tensor
+    stages: int = 0
+    lesson: Lesson | None = None
 
     def to(self, device: str) -> Batch:
         """Return the batch on a device."""
-        return self if device == "cpu" else Batch(*(part.to(device) for part in self))
+        if device == "cpu":
+            return self
+        template, size, search, boxes, present = (part.to(device) for part in self[:5])
+        lesson = self.lesson and Lesson(*(part.to(device) for part in self.lesson))
+        return Batch(template, size, search, boxes, present, self.stages, lesson)
 
 
 def collate(pairs: list[Pair]) -> Batch:
     """Stack pairs into a batch."""
 
-    def images(patches: list[np.ndarray]) -> Tensor:
+    def images(patches: list[NDArray[np.uint8]]) -> Tensor:
         return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float()
 
     return Batch(
@@ -62,43 +107,119 @@ def collate(pairs: list[Pair]) -> Batch:
     )
 
 
-def batches(
-    sampler: Draws, size: int, first: int, loaders: int, ranks: Ranks | None = None
-) -> Generator[Batch, None, None]:
-    """Yield batch `first`, `first + 1` and so on for ever; batch i holds pairs i * size onwards.
+def collate_prepared(pairs: list[Prepared]) -> Batch:
+    """Stack prepared pairs into a batch."""
+    arrays = [
+        torch.from_numpy(np.stack(parts)).float()
+        for parts in zip(*(pair.arrays for pair in pairs), strict=True)
+    ]
+    template, search = (a.contiguous(memory_format=torch.channels_last) for a in arrays[:2])
+    lesson = Lesson(*arrays[2:]) if len(arrays) > 2 else None
+    plain = collate([pair.pair for pair in pairs])
+    stages = pairs[0].stages
+    return plain._replace(template=template, search=search, stages=stages, lesson=lesson)
 
-    Of several processes, each yields its part: together they see what one alone would.
+
+def uses(block: int, pairs: int, repeats: int, seed: int) -> list[int]:
+    """Return the order in which a block's pairs are used, each `repeats` times.
+
+    The first time they come in their order, since the later ones may still be in preparation.
+
+    Example:
+        >>> sorted(uses(1, 3, 2, 0))
+        [3, 3, 4, 4, 5, 5]
+    """
+    first = block * pairs
+    order = list(range(first, first + pairs))
+    for turn in range(1, repeats):
+        rng = np.random.default_rng((seed, block, turn))
+        order += (first + rng.permutation(pairs)).tolist()
+    return order
+
+
+def batches(
+    sampler: Draws,
+    size: int,
+    first: int,
+    loaders: int,
+    ranks: Ranks | None = None,
+    *,
+    prepare: Callable[[Pair], Prepared] | None = None,
+    block: int = 0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Generator[Batch, None, None]:
+    """Yield batch `first`, `first + 1` and so on indefinitely, whatever the number of loaders.
+
+    Batch i holds the pairs from i * size on; prepared pairs are used several times, shuffled within
+    blocks. Of several processes, each yields its part: together they see what one alone would.
 
     Args:
         sampler: Where pairs come from; drawn from several threads at once.
         size: Pairs in a batch.
         first: Batch to begin with.
-        loaders: Threads that draw; 0: the caller's thread does, when it asks.
-        ranks: This process among those of the run; alone if None.
+        loaders: Threads that draw and prepare; 0: the caller's thread draws, when it asks.
+        ranks: This process among those of the run; alone if None. Each prepares all pairs of a
+            block if they are used more than once.
+        prepare: What is done with each pair ahead; None: nothing.
+        block: Prepared pairs among which the uses are shuffled, a multiple of `size`. As many are
+            kept in memory, and twice as many while the next block is prepared.
+        repeats: How often each prepared pair is used.
+        seed: Seed of the order of uses.
 
     Raises:
         ValueError: If the processes cannot share a batch evenly.
     """
     part = (ranks or Ranks()).part(size)
-    return _batches(sampler, size, part, first, loaders)
+    if prepare is None:
+        return _ordered(sampler.draw, collate, size, first, loaders, part, size, 1, seed)
+
+    def make(index: int) -> Prepared:
+        return prepare(sampler.draw(index))
+
+    return _ordered(
+        make, collate_prepared, size, first, max(1, loaders), part, block, repeats, seed
+    )
 
 
-def _batches(
-    sampler: Draws, size: int, part: range, step: int, loaders: int
+def _ordered(
+    make: Callable[[int], Any],
+    stack: Callable[[list[Any]], Batch],
+    size: int,
+    first: int,
+    loaders: int,
+    part: range,
+    block: int,
+    repeats: int,
+    seed: int,
 ) -> Generator[Batch, None, None]:
-    if loaders == 0:
-        while True:
-            yield collate([sampler.draw(step * size + i) for i in part])
-            step += 1
-    workers = ThreadPoolExecutor(loaders, thread_name_prefix="pairs")
-    jobs: dict[int, list[Future[Pair]]] = {}
+    steps = block * repeats // size
+    number, place = divmod(first, steps)
+    workers = ThreadPoolExecutor(loaders, thread_name_prefix="pairs") if loaders else None
+    jobs: dict[int, Future[Any]] = {}
+    begun = number * block
+    # Just enough for the first turn through each block, and no more, so that loaders do not take
+    # the processor from the training step
+    ahead = block * (repeats - 1) // repeats + AHEAD * size
     try:
         while True:
-            for future in range(step, step + AHEAD):
-                if future not in jobs:
-                    start = future * size
-                    jobs[future] = [workers.submit(sampler.draw, start + i) for i in part]
-            yield collate([job.result() for job in jobs.pop(step)])
-            step += 1
+            order = uses(number, block, repeats, seed)
+            for step in range(place, steps):
+                chosen = order[step * size + part.start : step * size + part.stop]
+                if workers is None:
+                    yield stack([make(index) for index in chosen])
+                    continue
+                # Begin what the next batches need
+                wanted = number * block + step * size // repeats + ahead
+                for index in range(begun, wanted):
+                    if repeats > 1 or index % size in part:
+                        jobs[index] = workers.submit(make, index)
+                begun = max(begun, wanted)
+                yield stack([jobs[index].result() for index in chosen])
+            # Forget the block
+            for index in range(number * block, (number + 1) * block):
+                jobs.pop(index, None)
+            number, place = number + 1, 0
     finally:
-        workers.shutdown(wait=False, cancel_futures=True)
+        if workers is not None:
+            workers.shutdown(wait=False, cancel_futures=True)

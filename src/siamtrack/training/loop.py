@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,23 +19,22 @@ from siamtrack.core.owning import owning
 from siamtrack.core.writing import write_whole
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.network import Network, fold_norms
+from siamtrack.models.backbones.ciresnet import CIResNet
+from siamtrack.models.backbones.imagenet import load_resnet50
+from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
+from siamtrack.models.network import Network, build_network, fold_norms
 from siamtrack.training import checkpoint
-from siamtrack.training.batches import Batch, batches
-from siamtrack.training.config import TrainConfig as TrainConfig
-from siamtrack.training.config import rate_factor, trained_stages
+from siamtrack.training.batches import Batch, batches, collate
+from siamtrack.training.config import TrainConfig, rate_factor, trained_stages
 from siamtrack.training.distributed import Ranks, join, sync_norms
-from siamtrack.training.frozen import FrozenFront
 from siamtrack.training.monitor import Log, Watch, live_model
-from siamtrack.training.precision import keep_depthwise_in_float32
-from siamtrack.training.prepared import (
-    TAUGHT_CHANNELS,
-    Learned,
+from siamtrack.training.speed import (
+    FrozenFront,
     Preparation,
-    PreparedBatch,
-    prepared_batches,
+    features,
+    keep_depthwise_in_float32,
 )
-from siamtrack.training.teacher import Teacher
+from siamtrack.training.teacher import TAUGHT_CHANNELS, Learned, Teacher, TrackingTeacher
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,8 @@ def _train(
         raise FileExistsError(
             f"{path} exists: give another folder, or --resume to go on (in Python, resume=True)"
         )
+
+    # Start: the same network in all processes
     data = checkpoint.data_fingerprint(sampler.pool.entries)
     torch.manual_seed(config.seed)
     model, teacher = start(config)
@@ -89,9 +91,16 @@ def _train(
     ranks.begin_alike([*model.state_dict().values(), *taught_too], data)
     if config.sync_norms:
         sync_norms(model)
+    kind, halved = torch.device(config.device).type, config.precision == "bfloat16"
+    half = torch.autocast(kind, torch.bfloat16, enabled=halved)
+    if halved and kind == "cpu":
+        keep_depthwise_in_float32(model)
+    stages = list(model.backbone.stages())
     average = copy_of(model)
     optimiser = build_optimiser(config, model, teacher)
     learn = model.objective(config)
+
+    # Resume: the state that an earlier part of this run has saved
     first = 0
     if path.exists():
         state = checkpoint.read(path)
@@ -105,61 +114,46 @@ def _train(
     if ranks.first:
         text = json.dumps(to_dict(config), indent=1)
         write_whole(out / "config.json", text.encode())
-    stages = list(model.backbone.stages())
+
     front = FrozenFront(model) if config.frozen == "onnx" and not config.prepare else None
-    kind, halved = torch.device(config.device).type, config.precision == "bfloat16"
-    half = torch.autocast(kind, torch.bfloat16, enabled=halved)
-    if halved and kind == "cpu":
-        keep_depthwise_in_float32(model)
-    source: Generator[Batch | PreparedBatch, None, None] = (
-        _prepared(config, sampler, model, first)
-        if config.prepare
-        else batches(sampler, config.batch, first, config.loaders, ranks)
-    )
+    source = _batches(config, sampler, model, first, ranks)
     saved = time.monotonic()
     log = Log(out, config, first, watch) if ranks.first else None
     with closing(source), log or nullcontext():
         for step in range(first, config.steps):
+            # What the schedule says of this step
             training = trained_stages(step, config)
             set_trained(model, stages, training, config.norms)
             factor = rate_factor(step, config)
             for group in optimiser.param_groups:
                 group["lr"] = config.rate * group["factor"] * factor
+
+            # Batch: pictures, or pairs whose frozen stages have been run ahead
             tick = time.monotonic()
-            given: Batch | PreparedBatch = next(source)
-            lesson = None
+            given = next(source).to(config.device)
             waited = time.monotonic() - tick
+
+            # Forward: the rest of the backbone
+            batch = given if front is None else front(given, max(0, len(stages) - training))
             with half:
-                if isinstance(given, PreparedBatch):
-                    # the stages before these ran when the pair was prepared
-                    template, search = given.template, given.search
-                    batch, lesson = given.batch, given.lesson
-                    for stage in stages[len(stages) - training :]:
-                        template, search = stage(template), stage(search)
-                elif front is not None:
-                    batch, frozen = given, max(0, len(stages) - training)
-                    template = front.features(batch.template, frozen)
-                    search = front.features(batch.search, frozen)
-                else:
-                    batch = given.to(config.device)
-                    template, search = model.features(batch.template), model.features(batch.search)
-                if lesson is not None:
-                    with ranks.counts_of_the_batch():
-                        parts = learn(template, search, batch, lesson)
+                template = features(model, batch.template, batch.stages)
+                search = features(model, batch.search, batch.stages)
+
+            # Loss: of the heads, and of what a teacher has said ahead or says now of the pictures
+            lesson = batch.lesson
             if lesson is None:
-                with ranks.counts_of_the_batch():
-                    parts = learn(template.float(), search.float(), batch)
+                template, search = template.float(), search.float()
+            with nullcontext() if lesson is None else half, ranks.counts_of_the_batch():
+                parts = learn(template, search, batch, lesson)
             loss = parts["loss"]
-            if isinstance(teacher, Learned):
-                assert lesson is not None
-                taught = teacher(template, lesson.template) + teacher(search, lesson.search)
-                loss = loss + config.teaching * taught
-                parts["taught"] = taught.detach()
-            elif teacher is not None:
-                taught = teacher(template, batch.template) + teacher(search, batch.search)
+            if teacher is not None:
+                seen = given if lesson is None else lesson
+                taught = teacher(template, seen.template) + teacher(search, seen.search)
                 loss = loss + config.teaching * taught
                 parts["taught"] = taught.detach()
             check_finite("loss", loss, batch, step, out, ranks.number)
+
+            # Backward: the gradient of the whole batch, and the optimizer's step
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [each.grad for each in (*model.parameters(), *taught_too)]
@@ -167,15 +161,22 @@ def _train(
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             check_finite("norm of the gradient", norm, batch, step, out, ranks.number)
             optimiser.step()
+
+            # Average: the weights that are exported
             update_average(average, model, min(config.average, (1 + step) / (10 + step)))
+
+            # What a person sees
             done = step + 1
             if log is not None:
                 log.step(done, parts, waited, rate=config.rate * factor, trained_stages=training)
                 if log.is_shown(done):
-                    log.show(done, live_model(model, average), batch)
+                    shown = given if given.stages == 0 else _pictures(sampler, step * config.batch)
+                    log.show(done, live_model(model, average), shown)
+
+            # Checkpoint
             due = time.monotonic() - saved > config.save_every or done == config.steps
             if ranks.first and due:
-                checkpoint.save(path, {
+                state = {
                     "step": done,
                     "config": json.dumps(to_dict(config)),
                     "data": data,
@@ -184,72 +185,85 @@ def _train(
                     "average": average,
                     "optimiser": optimiser.state_dict(),
                     "teacher": teacher.state_dict() if teacher is not None else {},
-                })  # fmt: skip
+                }
+                checkpoint.save(path, state)
                 saved = time.monotonic()
     if sampler.cache.faults.bad or sampler.cache.faults.outside:
         logger.warning("%s", sampler.cache.faults.summary())
     return path
 
 
-def _prepared(
-    config: TrainConfig, sampler: PairSampler, model: Network, first: int
-) -> Generator[PreparedBatch, None, None]:
-    frozen = len(list(model.backbone.stages())) - trained_stages(0, config)
-    teacher = Path(config.teacher) if config.teacher else None
-    prepare = Preparation(model, frozen, teacher, max(1, config.loaders))
-    return prepared_batches(
-        sampler, prepare, config.batch, first, config.loaders,
-        repeats=config.repeats, block=config.prepare, seed=config.seed,
-    )  # fmt: skip
-
-
-def start(config: TrainConfig) -> tuple[Network, Teacher | Learned | None]:
+def start(config: TrainConfig) -> tuple[Network, Learned | None]:
     """Build the network of a run and its teacher, with the weights that they start from.
 
     Raises:
         WeightsError: If these do not fit.
     """
     model = config.network()
-    if config.imagenet and not config.initial:
-        from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
-
-        if isinstance(model.backbone, EfficientNetLite0):
-            load_imagenet(model.backbone)
-    if config.pretrained:
-        from siamtrack.models.backbones.ciresnet import CIResNet
-        from siamtrack.models.backbones.imagenet import load_resnet50
-
-        if not isinstance(model.backbone, CIResNet):
-            raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
-        load_resnet50(model.backbone, config.pretrained)
-    teacher: Teacher | Learned | None = None
+    teacher: Learned | None = None
     if config.teacher and config.prepare:
         teacher = Learned(model.backbone.channels, TAUGHT_CHANNELS)
     elif config.teacher:
         teacher = Teacher(config.teacher, model.backbone.channels)
-    if config.initial:
-        before = checkpoint.read(Path(config.initial))
-        _fill(model, before, config)
-        if teacher is not None and before.get("teacher") and config.backbone_only is False:
-            teacher.load_state_dict(before["teacher"])
+    initialize(model, teacher, config)
     device = torch.device(config.device)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model, teacher
 
 
+def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> None:
+    """Fill a network, or its backbone, from the first of `initial`, `pretrained` and `imagenet`.
+
+    Raises:
+        WeightsError: If the weights do not fit.
+    """
+    folded = config.model.folded
+    if config.initial:
+        before = checkpoint.read(Path(config.initial))
+        if not config.backbone_only:
+            try:
+                model.load_state_dict(before["average"])
+            except RuntimeError as error:
+                raise WeightsError(
+                    f"{config.initial} holds another network than the config's `model`: give the "
+                    f"one it was trained with ({str(error).splitlines()[-1].strip()})"
+                ) from error
+            if teacher is not None and before.get("teacher"):
+                teacher.load_state_dict(before["teacher"])
+            return
+        other = checkpoint.config_of(before).network()
+        other.load_state_dict(before["average"])
+        backbone = other.backbone
+    elif config.pretrained or config.imagenet:
+        # Those weights are of a backbone whose norms have not been folded
+        plain = build_network(replace(config.model, folded=False)) if folded else model
+        backbone = plain.backbone
+        if config.pretrained and not isinstance(backbone, CIResNet):
+            raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
+        if isinstance(backbone, CIResNet) and config.pretrained:
+            load_resnet50(backbone, config.pretrained)
+        elif isinstance(backbone, EfficientNetLite0):
+            load_imagenet(backbone)
+        else:
+            return
+    else:
+        return
+    if folded:
+        fold_norms(backbone)
+    model.backbone.load_state_dict(backbone.state_dict())
+
+
 def build_optimiser(
-    config: TrainConfig, model: Network, teacher: Teacher | Learned | None
+    config: TrainConfig, model: Network, teacher: Learned | None
 ) -> torch.optim.Optimizer:
-    """Build the optimiser, with all parameters from the start.
+    """Build the optimizer, with all parameters from the start.
 
     Parameters of frozen stages get no gradient and are left alone until they train; unfreezing
     changes nothing else, so that no momentum is lost.
     """
+    heads = [p for n, p in model.named_parameters() if not n.startswith("backbone.")]
     groups = [
-        {
-            "params": [p for n, p in model.named_parameters() if not n.startswith("backbone.")],
-            "factor": 1.0,
-        },
+        {"params": heads, "factor": 1.0},
         {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
         {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
     ]
@@ -260,23 +274,31 @@ def build_optimiser(
     return torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.decay)
 
 
-def _fill(model: Network, before: checkpoint.State, config: TrainConfig) -> None:
-    """Give a network the averaged weights of an earlier run, or its backbone alone."""
-    weights, where = before["average"], config.initial
-    if config.backbone_only:
-        other = checkpoint.config_of(before).network()
-        other.load_state_dict(weights)
-        if config.model.folded:
-            fold_norms(other.backbone)
-        model.backbone.load_state_dict(other.backbone.state_dict())
-        return
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"{where} holds another network than the config's `model`: give the one it was trained "
-            f"with ({str(error).splitlines()[-1].strip()})"
-        ) from error
+def _batches(
+    config: TrainConfig, sampler: PairSampler, model: Network, first: int, ranks: Ranks
+) -> Generator[Batch, None, None]:
+    """Yield the batches of a run, with what does not learn computed ahead if it says so."""
+    if not config.prepare:
+        return batches(sampler, config.batch, first, config.loaders, ranks)
+    threads = max(1, config.loaders)
+    frozen = len(list(model.backbone.stages())) - trained_stages(0, config)
+    teacher = TrackingTeacher(Path(config.teacher), threads) if config.teacher else None
+    return batches(
+        sampler,
+        config.batch,
+        first,
+        threads,
+        ranks,
+        prepare=Preparation(model, frozen, teacher, threads),
+        block=config.prepare,
+        repeats=config.repeats,
+        seed=config.seed,
+    )
+
+
+def _pictures(sampler: PairSampler, first: int, count: int = 6) -> Batch:
+    """Draw pairs again, for people: prepared ones are kept without their pictures."""
+    return collate([sampler.draw(first + index) for index in range(count)])
 
 
 def copy_of(model: nn.Module) -> dict[str, Tensor]:
@@ -343,7 +365,8 @@ def check_finite(
     if bool(torch.isfinite(value)):
         return
     file = out / (f"bad_batch_{rank}.pt" if rank else "bad_batch.pt")
-    torch.save({"step": step, **batch._asdict()}, file)
+    lesson = None if batch.lesson is None else batch.lesson._asdict()
+    torch.save({"step": step, **batch._asdict(), "lesson": lesson}, file)
     raise FloatingPointError(
         f"step {step}: the {name} is {value.item()}; its batch is in {file}, the last checkpoint "
         "is intact. Lower the rate, or look at the batch"

@@ -13,6 +13,7 @@ import numpy as np
 
 from siamtrack.core.registry import Registry
 from siamtrack.errors import MissingExtraError, SiamtrackError
+from siamtrack.evaluation.report.plots import matplotlib_figure
 
 if TYPE_CHECKING:
     import optuna
@@ -121,16 +122,15 @@ def importance(study: optuna.Study) -> dict[str, float]:
 
     Hutter et al., "An Efficient Approach for Assessing Hyperparameter Importance", ICML 2014.
     """
-    import optuna as _optuna
-
-    done = study.get_trials(deepcopy=False, states=(_optuna.trial.TrialState.COMPLETE,))
+    library = optuna_library()
+    done = study.get_trials(deepcopy=False, states=(library.trial.TrialState.COMPLETE,))
     if len(done) < FEWEST:
         return {}
-    judge = _optuna.importance.PedAnovaImportanceEvaluator()
+    judge = library.importance.PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
         # trials that are all alike have settings of the same importance, which the result says
         warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)
-        found = _optuna.importance.get_param_importances(study, evaluator=judge)
+        found = library.importance.get_param_importances(study, evaluator=judge)
     return {name: float(value) for name, value in found.items()}
 
 
@@ -140,17 +140,10 @@ def draw(study: optuna.Study, file: Path) -> Path:
     Raises:
         MissingExtraError: If matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("plots of a study", "matplotlib", "tune") from error
-    import optuna as _optuna
-
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = matplotlib_figure("plots of a study", "tune", 10, 4)
     history, bars = figure.subplots(1, 2)
-    trials = study.get_trials(deepcopy=False, states=(_optuna.trial.TrialState.COMPLETE,))
+    complete = optuna_library().trial.TrialState.COMPLETE
+    trials = study.get_trials(deepcopy=False, states=(complete,))
     values = [float(trial.value or 0.0) for trial in trials]
     history.plot([trial.number for trial in trials], values, ".", label="trial")
     best = np.maximum.accumulate(np.array(values))

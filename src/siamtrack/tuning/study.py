@@ -132,10 +132,12 @@ def tune(
             f"{len(tuning)} clips to tune on, {len(held_out)} held out: expected both, and of "
             "other sequences"
         )
+    # Search.
     hits, misses = replay.store.hits, replay.store.misses
     clock = time.perf_counter()
     study = search(replay, model, tuning, space, plan, watch)
     seconds = time.perf_counter() - clock
+    # Count what the trials cost.
     ended = study.get_trials(deepcopy=False, states=_ended())
     parts = [max(t.intermediate_values, default=0) for t in ended if t.state.name == "PRUNED"]
     passes = len(ended) - len(parts) + sum(parts) / len(tuning)
@@ -143,6 +145,7 @@ def tune(
     before, point = model.card.tracker, dict(study.best_params)
     asked = replay.store.hits + replay.store.misses - hits - misses
     rate = (replay.store.hits - hits) / max(1, asked)
+    # Judge the settings before and after: with the replay, then with the real tracker.
     after = changed(before, point)
     old, new = (_mean(tuning, lambda c, s=s: replay.track(c, s)) for s in (before, after))
     clock, worked = time.perf_counter(), time.process_time()
@@ -151,12 +154,19 @@ def tune(
     processor_real = (time.process_time() - worked) / 2
     states = [trial.state.name for trial in ended]
     tuned = Tuned(
-        after, point, (old, new), (real[0], real[1]),
-        (success(model, held_out, before), success(model, held_out, after)),
-        (states.count("COMPLETE"), states.count("PRUNED")), passes, (processor, processor_real),
-        seconds, seconds_real, rate,
-        {"tuned_on": names[0], "held_out": names[1]},
-    )  # fmt: skip
+        settings=after,
+        point=point,
+        replayed=(old, new),
+        tuning=(real[0], real[1]),
+        held_out=(success(model, held_out, before), success(model, held_out, after)),
+        trials=(states.count("COMPLETE"), states.count("PRUNED")),
+        passes=passes,
+        processor=(processor, processor_real),
+        seconds=seconds,
+        seconds_real=seconds_real,
+        hit_rate=rate,
+        sequences={"tuned_on": names[0], "held_out": names[1]},
+    )
     return tuned, study
 
 
@@ -243,9 +253,12 @@ def _study(plan: Plan, start: Mapping[str, float], space: Space) -> optuna.Study
     library = optuna_library()
     library.logging.set_verbosity(library.logging.WARNING)
     study: optuna.Study = library.create_study(
-        storage=open_storage(plan.storage) if plan.storage else None, study_name=plan.study,
-        direction="maximize", load_if_exists=True, pruner=PRUNERS[plan.pruner](),
-    )  # fmt: skip
+        storage=open_storage(plan.storage) if plan.storage else None,
+        study_name=plan.study,
+        direction="maximize",
+        load_if_exists=True,
+        pruner=PRUNERS[plan.pruner](),
+    )
     done = len(study.get_trials(deepcopy=False))
     # a resumed or another process goes on with other numbers, not with the same ones again
     seed = int(np.random.SeedSequence([plan.seed, plan.worker, done]).generate_state(1)[0])

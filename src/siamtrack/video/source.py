@@ -109,7 +109,7 @@ class VideoSource:
 
     Iterate it for `Frame` objects; it is a context manager that closes the source. It never holds
     more than a few frames. Files and folders can be iterated again; cameras, streams and generators
-    go on where they are.
+    continue where they are.
 
     Attributes:
         name: How messages call the source.

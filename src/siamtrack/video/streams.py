@@ -69,7 +69,7 @@ class CaptureReader:
         self._lock = threading.Lock()  # held while OpenCV reads: to release it then would crash
 
     def frames(self, span: Span) -> Iterator[Frame]:
-        """Yield the frames of `span`; the numbers go on where the last iteration stopped.
+        """Yield the frames of `span`; the numbers continue where the last iteration stopped.
 
         Raises:
             VideoError: If the camera or stream breaks off for good.

@@ -16,8 +16,8 @@ from siamtrack.packages.card import load_model
 from siamtrack.training import TrainConfig, train
 from siamtrack.training.export import export
 from tests.helpers import clip
+from tests.networks import answers, assert_alike
 from tests.plugin_files import installed
-from tests.runtimes.small import answers, assert_alike
 from tests.training.manifest import write_manifest
 from tests.training.test_resume import TINY
 

@@ -17,7 +17,6 @@ from siamtrack.core.writing import check_outputs, refuse_existing, write_whole
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.sources import TRAINING, Findings, annotations_of, read_training
 from siamtrack.errors import DatasetError
-from siamtrack.video import open_video
 
 _NUMBER = re.compile(r"(\d+)$")
 
@@ -262,6 +261,8 @@ def _write_frames(pictures: VideoPictures, entries: list[Entry], found: Findings
     wanted = {entry.image for entry in entries}
     written = set()
     pictures.folder.mkdir(parents=True, exist_ok=True)
+    from siamtrack.video import open_video  # brings the decoder
+
     with open_video(pictures.video) as video:
         for frame in video:
             image = pictures.at(frame.index)

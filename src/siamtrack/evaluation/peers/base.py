@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD, Image
 from siamtrack.core.registry import Registry
@@ -75,13 +75,8 @@ def find_model(source: str, *patterns: str) -> Path:
     return found[0]
 
 
-def mean_color(frame: Image) -> tuple[float, ...]:
-    """Return the mean of each channel."""
-    return tuple(float(value) for value in frame.mean(axis=(0, 1)))
-
-
 def stretched(
-    frame: Image, box: tuple[float, float, float, float], size: int, pad: tuple[float, ...]
+    frame: Image, box: tuple[float, float, float, float], size: int, pad: ArrayLike
 ) -> tuple[Tensor, tuple[int, int, int, int]]:
     """Cut a rectangle of whole pixels, which may leave the frame, and stretch it to a square.
 

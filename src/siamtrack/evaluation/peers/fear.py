@@ -16,9 +16,9 @@ from siamtrack.evaluation.peers.base import (
     Network,
     Seen,
     find_model,
-    mean_color,
     stretched,
 )
+from siamtrack.tracking.crops import mean_color
 
 CELLS, STRIDE, TEMPLATE, SEARCH = 16, 16.0, 128, 256
 TEMPLATE_MARGIN, SEARCH_MARGIN = 0.2, 2.0

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from siamtrack.core.boxes import Array
 from siamtrack.core.images import Image
 from siamtrack.errors import MissingExtraError
-from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model, mean_color
-from siamtrack.tracking.crops import context_side
+from siamtrack.evaluation.peers.base import PEERS, Network, Seen, Tensor, find_model
+from siamtrack.tracking.crops import context_side, mean_color
 
 TEMPLATE, SEARCH, STRIDE, TEMPLATE_CELLS = 127, 255, 16.0, 8
 SMALLEST = 10.0
@@ -67,7 +67,7 @@ class NanoTrack:
         left, top, width, height = np.array(box, np.float64)
         self._centre: Array = np.array([left + width / 2, top + height / 2])
         self._size: Array = np.array([width, height])
-        self._pad = mean_color(frame)
+        self._pad = mean_color(frame).tolist()
         patch = self._patch(frame, context_side(width, height), TEMPLATE)
         (self._kernel,) = self._template({"input": patch})
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from siamtrack.core.boxes import Array
+from siamtrack.errors import MissingExtraError
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#444444")
 """Colors that people with a color vision deficiency tell apart (Okabe and Ito)."""
@@ -60,6 +61,22 @@ def scatter_plot(title: str, x_label: str, y_label: str, points: Sequence[Line])
         tip = f"<title>{html.escape(point.label)}</title>"
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{color}">{tip}</circle>')
     return _svg(title, parts, points)
+
+
+def matplotlib_figure(purpose: str, extra: str, width: float, height: float) -> Any:
+    """Return an empty figure of matplotlib in inches, for what is drawn without SVG of our own.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed; it names the purpose and the extra.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(purpose, "matplotlib", extra) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 Value = TypeVar("Value", float, Array)

@@ -49,12 +49,14 @@ class Curve:
         x_label: Name of the horizontal axis.
         y_label: Name of the vertical axis, from 0 to 1.
         lines: For each tracker x and y (N,).
+        metric: Overall figure in the legend; the one that ranks if empty.
     """
 
     title: str
     x_label: str
     y_label: str
     lines: Mapping[str, tuple[Array, Array]]
+    metric: str = ""
 
 
 class Overall(dict[str, dict[str, float]]):
@@ -298,10 +300,9 @@ class Report:
 
     def page(self, videos: Sequence[html.Video] = ()) -> str:
         """Return the HTML page as text."""
-        plots = self._score_plots() if self.scores else self._given_plots()
         sections = [
             self._summary_section(),
-            f'<section class="plots">{"".join(plots)}</section>',
+            f'<section class="plots">{"".join(self._plots())}</section>',
             html.video_section(videos, self.trackers),
             self._comparison_section() if len(self.scores) > 1 else "",
             self._attribute_section(),
@@ -353,16 +354,22 @@ class Report:
             header = [*header[:2], "95 % interval", *header[2:], "ms, median", "ms, 95 %"]
         return html.section("Overall", html.table(header, rows, swatches=True))
 
-    def _score_plots(self) -> Iterator[str]:
-        for metric, (title, x_label, thresholds) in CURVES.items():
+    def _plots(self) -> Iterator[str]:
+        curves = self.curves or [
+            Curve(title, x_label, "part of frames", self._lines(metric, thresholds), metric)
+            for metric, (title, x_label, thresholds) in CURVES.items()
+            if self.scores
+        ]
+        for curve in curves:
+            metric = curve.metric or self.columns[0]
+            values = {name: self.overall[name].get(metric, 0.0) for name in self.trackers}
             lines = []
-            for name in sorted(self.trackers, key=lambda key: -self.overall[key][metric]):
-                label = f"{name} [{self.overall[name][metric]:.3f}]"
-                color = self.trackers.index(name)
-                lines.append(Line(label, thresholds, self.curve(name, metric), color))
-            yield line_plot(title, x_label, "part of frames", lines)
+            for name in sorted(values, key=lambda key: -values[key]):
+                label, color = f"{name} [{values[name]:.3f}]", self.trackers.index(name)
+                lines.append(Line(label, *curve.lines[name], color))
+            yield line_plot(curve.title, curve.x_label, curve.y_label, lines)
         points = []
-        for color, name in enumerate(self.trackers):
+        for color, name in enumerate(self.scores and self.trackers):
             if speed := self.speed(name):
                 label = f"{name} [{speed['fps']:.0f} frames/s]"
                 x, y = (np.array([v]) for v in (speed["fps"], self.overall[name]["success"]))
@@ -370,13 +377,8 @@ class Report:
         if points:
             yield scatter_plot("Speed and success", "frames per second", "success", points)
 
-    def _given_plots(self) -> Iterator[str]:
-        for curve in self.curves:
-            lines = []
-            for name in self.trackers:
-                value = next(iter(self.overall[name].values()))
-                lines.append(Line(f"{name} [{value:.3f}]", *curve.lines[name]))
-            yield line_plot(curve.title, curve.x_label, curve.y_label, lines)
+    def _lines(self, metric: str, thresholds: Array) -> dict[str, tuple[Array, Array]]:
+        return {name: (thresholds, self.curve(name, metric)) for name in self.trackers}
 
     def _comparison_section(self) -> str:
         first, *others = self.trackers

@@ -12,12 +12,12 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.parallel import Workers
-from siamtrack.core.provenance import Made, noting
+from siamtrack.core.provenance import Made, recording
 from siamtrack.core.tracks import Tracker, TrackerFactory
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.report import Curve, Report
-from siamtrack.evaluation.run import run_resumable, sequence_made
+from siamtrack.evaluation.run import Job, run_resumable, sequence_made
 from siamtrack.evaluation.vot import files, multistart, supervised
 from siamtrack.evaluation.vot.multistart import AnchorRun, run_anchor
 from siamtrack.evaluation.vot.supervised import SupervisedRun, run_supervised
@@ -38,11 +38,8 @@ VotRun = SupervisedRun | AnchorRun
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    sequence: Sequence
+class _Job(Job):
     anchor: tuple[int, int] | None
-    file: Path | None
-    made: Made | None = None
 
 
 def evaluate_vot(
@@ -123,9 +120,9 @@ def evaluate_vot(
 def _jobs(sequence: Sequence, protocol: str, folder: Path | None) -> list[_Job]:
     if protocol == SUPERVISED:
         file = None if folder is None else folder / sequence.name / f"{sequence.name}_001.txt"
-        return [_Job(sequence, None, file)]
+        return [_Job(sequence, file, None, anchor=None)]
     return [
-        _Job(sequence, anchor, folder and files.anchor_file(folder, sequence, anchor[0]))
+        _Job(sequence, folder and files.anchor_file(folder, sequence, anchor[0]), None, anchor)
         for anchor in multistart.anchors_of(sequence)
     ]
 
@@ -135,7 +132,7 @@ def _repetitions(job: _Job) -> list[_Job]:
     if job.anchor is not None or job.file is None:
         return [job]
     found = files.supervised_files(job.file.parent.parent, job.sequence)
-    return [_Job(job.sequence, None, file) for file in found or [job.file]]
+    return [replace(job, file=file) for file in found or [job.file]]
 
 
 def _finished(job: _Job) -> VotRun | None:
@@ -155,7 +152,7 @@ def _work(tracker: Tracker, job: _Job) -> VotRun:
         run = run_anchor(tracker, job.sequence, *job.anchor)
     if job.file is None:
         return run
-    with nullcontext() if job.made is None else noting(job.file, job.made):
+    with nullcontext() if job.made is None else recording(job.file, job.made):
         files.write_run(job.file, run)
     return _read(job)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import ModuleType
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from siamtrack.core.registry import Registry
+from siamtrack.core.registry import Registry, run_file
 from siamtrack.models.units import is_traced
 
 
@@ -180,13 +178,6 @@ def build_backbone(name: str, width: float = 1.0) -> nn.Module:
 
 def _module(place: str) -> ModuleType:
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        if spec is None or spec.loader is None:
-            raise ImportError("not a file that Python can import")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        return run_file(place) if place.endswith(".py") else importlib.import_module(place)
     except Exception as error:  # anything can go wrong in a file of the user's
         raise ValueError(f"cannot import {place}: {type(error).__name__}: {error}") from error
-    return module

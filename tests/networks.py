@@ -8,12 +8,12 @@ import torch
 
 from siamtrack.core.config import to_dict
 from siamtrack.data.pairs import PairConfig
-from siamtrack.errors import MissingExtraError
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.heads.siamfc import SiamFCHead
 from siamtrack.models.network import BoxTrackerConfig, Network, SiamFCConfig
-from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training import TrainConfig
+
+pytestmark = pytest.mark.needs("torch")
 
 STRUCTURES = {
     "box": BoxTrackerConfig(template=65, search=129, head_width=16, head_depth=1),
@@ -21,14 +21,6 @@ STRUCTURES = {
 }
 KINDS = ("box", "foreign", "siamfc")
 OUTPUTS = ("score", "distances", "presence", "features")
-
-
-def need_openvino():
-    """Return OpenVINO, imported quietly, or skip."""
-    try:
-        return import_openvino()
-    except MissingExtraError as error:
-        pytest.skip(str(error), allow_module_level=True)
 
 
 def write_checkpoint(path, kind, seed=0):
