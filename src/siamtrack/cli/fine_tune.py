@@ -47,8 +47,12 @@ class FineTune:
         if self.steps is not None:
             changes["steps"] = self.steps
         helped = fine_tune(
-            self.checkpoint, read_all(self.data), self.out, changes=changes, share=self.held_out,
+            self.checkpoint,
+            read_all(self.data),
+            self.out,
+            changes=changes,
+            share=self.held_out,
             watch=Watch(bar=not self.quiet and sys.stderr.isatty()),
-        )  # fmt: skip
+        )
         report = self.out / "report.json"
         print(report.read_text(encoding="utf-8") if self.json else helped.table())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,13 @@ class Loss(nn.Module):
     Every loss of this package is called as `loss(prediction, target)` and returns a tensor of shape
     (). What the two arguments are is said by each loss. Where a batch holds nothing to learn from,
     the value is a zero that is still connected to the graph, so that `backward()` works.
+
+    Attributes:
+        dense: The form for response maps of a loss that takes something else; None: there is none,
+            or it takes them itself.
     """
+
+    dense: ClassVar[type[Loss] | None] = None
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the loss as a tensor of shape ()."""

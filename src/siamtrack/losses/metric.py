@@ -285,3 +285,6 @@ class DenseTripletLoss(Loss):
                 costs.append(F.softplus(negative[None] - positive[:, None]).mean())
         total = torch.stack(costs).sum() if costs else zero(prediction)
         return total / shared_count(len(costs), prediction)
+
+
+ContrastiveLoss.dense, TripletLoss.dense = DenseContrastiveLoss, DenseTripletLoss

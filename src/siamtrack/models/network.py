@@ -110,7 +110,7 @@ class Network(nn.Module):
         companion: A second head on the same backbone, which only training uses: it becomes a
             network of its own by `parted`.
         sides: Sides of template and search patches of a tracker, in pixels.
-        normalised: Whether images are RGB in [0, 255], which the network maps to about [-1, 1], so
+        normalized: Whether images are RGB in [0, 255], which the network maps to about [-1, 1], so
             that an exported graph takes plain pixels; otherwise the backbone gets them as they are.
         config: What it was built from, for those that `build_network` made.
 
@@ -130,16 +130,18 @@ class Network(nn.Module):
         *,
         companion: Head | None = None,
         sides: tuple[int, int] = (127, 255),
-        normalised: bool = False,
+        normalized: bool = False,
         config: NetworkConfig | None = None,
     ) -> None:
         super().__init__()
         self.backbone, self.head, self.companion = backbone, head, companion
-        self.sides, self.normalised, self.config = sides, normalised, config
+        self.sides, self.normalized, self.config = sides, normalized, config
 
-    def normalise(self, images: Tensor) -> Tensor:
+    def normalize(self, images: Tensor) -> Tensor:
         """Map images to what the backbone takes."""
-        return (images - 127.0) / 128.0 if self.normalised else images
+        return (images - 127.0) / 128.0 if self.normalized else images
+
+    normalise = normalize  # the name of version 0.1
 
     def features(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W) to the backbone's features (B, channels, h, w).
@@ -148,7 +150,7 @@ class Network(nn.Module):
             ValueError: If the images have another shape, are not of a floating dtype, or are too
                 small for one cell.
         """
-        features: Tensor = self.backbone(self.normalise(images))
+        features: Tensor = self.backbone(self.normalize(images))
         return features
 
     def embed(self, images: Tensor, size: Tensor | None = None) -> Tensor:
@@ -280,7 +282,7 @@ def build_network(config: NetworkConfig, companion: NetworkConfig | None = None)
     if companion is not None:
         second = build_head(companion, backbone.channels, cells, backbone.stride)
     sides = (config.template, config.search)
-    return Network(backbone, head, companion=second, sides=sides, normalised=True, config=config)
+    return Network(backbone, head, companion=second, sides=sides, normalized=True, config=config)
 
 
 def build_head(config: NetworkConfig, channels: int, template_cells: int, stride: int) -> Head:
@@ -325,7 +327,7 @@ def parted(network: Network, config: NetworkConfig) -> Network:
     if network.companion is None:
         raise ValueError("the network has no companion head: train it with `companion`")
     sides = (config.template, config.search)
-    return Network(network.backbone, network.companion, sides=sides, normalised=True, config=config)
+    return Network(network.backbone, network.companion, sides=sides, normalized=True, config=config)
 
 
 def fold_norms(module: nn.Module) -> None:

@@ -121,11 +121,20 @@ def fine_tune_config(
     stages = len(before.network().backbone.stages())
     # own videos are few: more of their pairs, and no teacher
     config = replace(
-        before, initial=initial, teacher="", pretrained="", steps=300, batch=16,
-        rate=before.rate / 10, unfreeze=((0.0, -(-stages // 3)),),
-        norms="frozen", average=0.98, save_every=60.0,
+        before,
         pairs=replace(before.pairs, video=0.8, weights=()),
-    )  # fmt: skip
+        steps=300,
+        batch=16,
+        rate=before.rate / 10,
+        average=0.98,
+        initial=initial,
+        backbone_only=False,
+        pretrained="",
+        unfreeze=((0.0, -(-stages // 3)),),
+        norms="frozen",
+        teacher="",
+        save_every=60.0,
+    )
     values, given = to_dict(config), dict(changes or {})
     values["pairs"] = {**values["pairs"], **given.pop("pairs", {})}
     return from_dict(TrainConfig, {**values, **given})

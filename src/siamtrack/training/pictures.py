@@ -20,7 +20,7 @@ from siamtrack.tracking.decode import DECODERS
 from siamtrack.training.batches import Batch, Draws
 
 TRUE, FOUND, ABSENT = (60, 220, 60), (255, 60, 60), (150, 150, 150)
-"""Colours (RGB) of true boxes, found boxes, and of the frame of a patch without the target."""
+"""Colors (RGB) of true boxes, found boxes, and of the frame of a patch without the target."""
 
 
 def pair_picture(pair: Pair) -> Image:
@@ -80,13 +80,13 @@ def answers(model: Model, batch: Batch, count: int = 6) -> Image:
 
 
 def heat(search: Image, response: NDArray[np.floating], stride: int) -> Image:
-    """Lay a response (H, W) over its search patch (S, S, 3), in colours from its least to most.
+    """Lay a response (H, W) over its search patch (S, S, 3), in colors from its least to most.
 
     Each cell covers the `stride` pixels that it stands for; where the patch has no cell it is dark.
     """
     spread = float(np.ptp(response))
     level = ((response - response.min()) / max(spread, 1e-9) * 255).astype(np.uint8)
-    colours = cv2.applyColorMap(level, cv2.COLORMAP_JET)[..., ::-1]
+    colors = cv2.applyColorMap(level, cv2.COLORMAP_JET)[..., ::-1]
     height, width = search.shape[:2]
     rows, columns = response.shape
     move = np.array(
@@ -95,7 +95,7 @@ def heat(search: Image, response: NDArray[np.floating], stride: int) -> Image:
             [0.0, stride, (height - rows * stride + stride - 1) / 2],
         ]
     )
-    laid = cv2.warpAffine(np.ascontiguousarray(colours), move, (width, height))
+    laid = cv2.warpAffine(np.ascontiguousarray(colors), move, (width, height))
     return np.asarray(search * 0.4 + laid * 0.6, dtype=np.uint8)
 
 
@@ -151,11 +151,11 @@ def _column(template: Image, height: int) -> Image:
     return column
 
 
-def _draw(image: Image, box: Array, colour: tuple[int, int, int]) -> None:
+def _draw(image: Image, box: Array, color: tuple[int, int, int]) -> None:
     if not np.isfinite(box).all():
         return
     left, top = np.rint(np.clip(box[:2], -4096, 4096)).astype(int)
     right, bottom = np.rint(np.clip(box[:2] + box[2:] - 1, -4096, 4096)).astype(int)
     canvas = np.ascontiguousarray(image)
-    cv2.rectangle(canvas, (int(left), int(top)), (int(right), int(bottom)), colour, 2)
+    cv2.rectangle(canvas, (int(left), int(top)), (int(right), int(bottom)), color, 2)
     image[...] = canvas

@@ -289,16 +289,5 @@ def _content(*arrays: np.ndarray) -> str:
 
 
 def _joined(parts: list[Response]) -> Response:
-    if len(parts) == 1:
-        return parts[0]
-
-    def all_of(values: list[Floats | None]) -> Floats | None:
-        known = [value for value in values if value is not None]
-        return np.concatenate(known) if known else None
-
-    return Response(
-        np.concatenate([part.score for part in parts]),
-        all_of([part.distances for part in parts]),
-        all_of([part.presence for part in parts]),
-        all_of([part.features for part in parts]),
-    )
+    given = [name for name in PARTS if getattr(parts[0], name) is not None]
+    return Response(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in given})

@@ -79,7 +79,7 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite0(Backbone):
     """Stem and 11 blocks of EfficientNet-Lite0: stride 16, 112 channels, 0.7 M parameters.
 
-    Images are normalised as (value - 127) / 128. Width 1 is the published network.
+    Images are normalized as (value - 127) / 128. Width 1 is the published network.
 
     Args:
         width: Multiplier of all channel counts, rounded to multiples of 8.
@@ -184,7 +184,7 @@ CIR_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 1, 80
 class CIRMobile(Backbone):
     """A stem and seven inverted residuals without padding: stride 8, 80 channels.
 
-    Images are normalised as (value - 127) / 128. Template 127 becomes 4x4 and search 255 becomes
+    Images are normalized as (value - 127) / 128. Template 127 becomes 4x4 and search 255 becomes
     20x20; a cell sees 99 pixels, 78 % of the template.
 
     Args:

@@ -16,9 +16,6 @@ from siamtrack.losses.response import response_labels
 from siamtrack.models.correlation import cross_correlation
 from siamtrack.models.heads.head import HEADS, Head, Lesson, Objective, Pairs, Parts, Recipe
 
-SHORT = {"contrastive": "contrastive_dense", "triplet": "triplet_dense"}
-"""What the names of losses of pairs stand for where maps are compared."""
-
 
 class ResponseHead(Head):
     """A head whose call returns response maps (B, 1, H, W), unbounded.
@@ -93,12 +90,13 @@ def siamfc(channels: int, template_cells: int, stride: int) -> SiamFCHead:
 
 
 def response_loss(name: str) -> Loss:
-    """Return a loss of response maps by name; `contrastive` and `triplet` are the dense ones.
+    """Return a loss of response maps by name; that of a loss of pairs gives its dense form.
 
     Raises:
         UnknownNameError: If there is no such loss.
     """
-    loss = LOSSES[SHORT.get(name, name)]()
+    made = LOSSES[name]
+    loss = (getattr(made, "dense", None) or made)()
     LOSSES.check_made(name, loss, "__call__")
     return loss
 
