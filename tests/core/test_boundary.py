@@ -81,12 +81,19 @@ def test_every_number_of_a_training_config_is_checked():
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("template", 0), ("template", 10**6), ("template", 10**400), ("search", 10**6),
-        ("stride", -8), ("stride", 0), ("tracker.presence.slope", math.nan),
-        ("tracker.up", 10**9), ("tracker.scales", 10**9 + 1), ("tracker.context", 1e300),
+        ("template", 0),
+        ("template", 10**6),
+        ("template", 10**400),
+        ("search", 10**6),
+        ("stride", -8),
+        ("stride", 0),
+        ("tracker.presence.slope", math.nan),
+        ("tracker.up", 10**9),
+        ("tracker.scales", 10**9 + 1),
+        ("tracker.context", 1e300),
         ("scores", {"AUC": math.inf}),
     ],
-)  # fmt: skip
+)
 def test_cards_with_absurd_numbers(place, value, tmp_path):
     import json
 

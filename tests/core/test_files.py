@@ -17,11 +17,12 @@ token = st.one_of(
     st.sampled_from(["nan", "1e3"]),
 )
 messy = st.lists(
-    st.lists(token | st.sampled_from(["x", "", "inf", "-"]), min_size=1, max_size=5)
-    .flatmap(lambda row: st.sampled_from([",", "\t", " ", ", ", ";"]).map(lambda c: c.join(row))),
+    st.lists(token | st.sampled_from(["x", "", "inf", "-"]), min_size=1, max_size=5).flatmap(
+        lambda row: st.sampled_from([",", "\t", " ", ", ", ";"]).map(lambda c: c.join(row))
+    ),
     min_size=1,
     max_size=6,
-)  # fmt: skip
+)
 
 
 def careful(text, columns):

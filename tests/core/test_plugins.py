@@ -209,6 +209,15 @@ def test_every_group_serves_a_registry():
     from siamtrack.training import PRESETS
 
     registries = [
-        BACKBONES, DATASETS, FORMATS, HEADS, LOSSES, PEERS, PRESETS, RUNTIMES, SINKS, TRAINING,
-    ]  # fmt: skip
+        BACKBONES,
+        DATASETS,
+        FORMATS,
+        HEADS,
+        LOSSES,
+        PEERS,
+        PRESETS,
+        RUNTIMES,
+        SINKS,
+        TRAINING,
+    ]
     assert {r.group: r.kind for r in registries} | {"siamtrack.models": "model"} == GROUPS

@@ -58,9 +58,13 @@ def test_mot_is_scored_by_trackeval(tmp_path):
     (ours / "a.txt").write_text(text)
     with contextlib.redirect_stdout(io.StringIO()):
         data = trackeval.datasets.MotChallenge2DBox(
-            {"GT_FOLDER": str(tmp_path / "gt"), "TRACKERS_FOLDER": str(tmp_path / "tr"),
-             "SEQ_INFO": {"a": 2}, "PRINT_CONFIG": False}
-        )  # fmt: skip
+            {
+                "GT_FOLDER": str(tmp_path / "gt"),
+                "TRACKERS_FOLDER": str(tmp_path / "tr"),
+                "SEQ_INFO": {"a": 2},
+                "PRINT_CONFIG": False,
+            }
+        )
         found = data.get_preprocessed_seq_data(data.get_raw_seq_data("us", "a"), "pedestrian")
         scores = trackeval.metrics.HOTA().eval_sequence(found)
     assert scores["HOTA"].min() == 1.0

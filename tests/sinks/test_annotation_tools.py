@@ -53,8 +53,12 @@ def test_cvat_marks_where_a_target_is_outside(tmp_path):
     write(tmp_path / "a.xml")
     node = next(ET.parse(tmp_path / "a.xml").getroot().iter("track"))
     assert [(box.get("frame"), box.get("outside")) for box in node] == [
-        ("0", "0"), ("1", "0"), ("2", "1"), ("4", "0"), ("5", "0"),
-    ]  # fmt: skip
+        ("0", "0"),
+        ("1", "0"),
+        ("2", "1"),
+        ("4", "0"),
+        ("5", "0"),
+    ]
 
 
 def test_yolo_is_read_back(tmp_path):

@@ -43,10 +43,13 @@ def test_neighbours_have_unlike_colours():
 @pytest.mark.parametrize(
     "box",
     [
-        (-30.0, -20.0, 40.0, 40.0), (150.0, 110.0, 60.0, 60.0), (1e9, 1e9, 5.0, 5.0),
-        (-1e12, -1e12, 1e13, 1e13), (5.0, 5.0, 0.1, 0.1),
+        (-30.0, -20.0, 40.0, 40.0),
+        (150.0, 110.0, 60.0, 60.0),
+        (1e9, 1e9, 5.0, 5.0),
+        (-1e12, -1e12, 1e13, 1e13),
+        (5.0, 5.0, 0.1, 0.1),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("state", list(TrackState))
 def test_boxes_beyond_the_picture(box, state):
     assert draw_tracks(BLANK, [track(box, state)]).shape == BLANK.shape

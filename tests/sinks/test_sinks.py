@@ -15,9 +15,15 @@ from siamtrack.video import Frame
 from tests.helpers import texture
 
 ENDINGS = {
-    "mp4": "a.mp4", "csv": "a.csv", "jsonl": "a.jsonl", "coco": "a.json", "mot": "a.txt",
-    "otb": "a.txt", "cvat": "a.xml", "yolo": "a.zip",
-}  # fmt: skip
+    "mp4": "a.mp4",
+    "csv": "a.csv",
+    "jsonl": "a.jsonl",
+    "coco": "a.json",
+    "mot": "a.txt",
+    "otb": "a.txt",
+    "cvat": "a.xml",
+    "yolo": "a.zip",
+}
 
 
 def frame(index, height=48, width=64):
@@ -47,8 +53,10 @@ def test_csv(tmp_path):
     with path.open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["frame"], row["id"], row["state"]) for row in rows] == [
-        ("0", "0", "tracked"), ("2", "0", "tracked"), ("2", "3", "lost"),
-    ]  # fmt: skip
+        ("0", "0", "tracked"),
+        ("2", "0", "tracked"),
+        ("2", "3", "lost"),
+    ]
     assert float(rows[1]["left"]) == 12.0
     assert float(rows[1]["time"]) == pytest.approx(0.08)
 
@@ -57,9 +65,13 @@ def test_json_lines(tmp_path):
     path = write(tmp_path / "a.jsonl", None, TWO)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert rows[2] == {
-        "frame": 2, "time": 0.08, "id": 3, "box": [30.0, 8.25, 20.0, 16.0], "score": 0.1,
+        "frame": 2,
+        "time": 0.08,
+        "id": 3,
+        "box": [30.0, 8.25, 20.0, 16.0],
+        "score": 0.1,
         "state": "lost",
-    }  # fmt: skip
+    }
 
 
 def test_mot_counts_from_one_and_leaves_lost_targets_out(tmp_path):

@@ -159,6 +159,7 @@ def as_rgb(frame: ArrayLike) -> Image:
     _check_shape(array.shape)
     if array.dtype == np.uint8 and array.shape[2:] == (3,):
         return np.ascontiguousarray(array)
+    # Drop alpha, scale to 8 bits, and repeat gray.
     if array.ndim == 2:
         array = array[..., None]
     eight = _eight_bits(array[..., :3])

@@ -61,6 +61,7 @@ def _taken(path: Path, folder: Path) -> tuple[FileIO, tuple[int, int]]:
             # asked before it is opened: closing it again would end the lock that this process has
             if _held.get((there.st_dev, there.st_ino)) == os.getpid():
                 raise FolderBusyError(folder, f"process {os.getpid()}, this one")
+        # Open or make the file, and lock it.
         number = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         found = os.fstat(number)
         key = (found.st_dev, found.st_ino)
@@ -78,6 +79,7 @@ def _taken(path: Path, folder: Path) -> tuple[FileIO, tuple[int, int]]:
             if (now.st_dev, now.st_ino) == key:
                 break
         file.close()  # its owner removed it between open and lock
+    # Say who holds it.
     file.truncate(0)
     file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
     return file, key

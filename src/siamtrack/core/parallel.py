@@ -127,11 +127,13 @@ def run_jobs(
         )
     if not jobs:
         return
+    # In this process, one job after the other.
     if alone:
         instance = cast(TrackerFactory, tracker)() if makes else cast(Tracker, tracker)
         for index, job in enumerate(jobs):
             yield index, work(instance, job)
         return
+    # Elsewhere, the longest jobs first: on Ray, or in a pool that ends with its parent.
     factory = cast(TrackerFactory, tracker)
     order = sorted(range(len(jobs)), key=lambda index: -cost(jobs[index]) if cost else 0.0)
     if isinstance(workers, RayCluster):

@@ -71,6 +71,7 @@ class Sink(ABC):
             needed = self._needed(frame)
             if needed and shutil.disk_usage(self.path.parent).free < needed + MARGIN:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            # Make the file with the first frame; what fails leaves nothing behind.
             if not self._started:
                 with contextlib.ExitStack() as undo:
                     undo.push(self._replaced)

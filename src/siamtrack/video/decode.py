@@ -143,6 +143,7 @@ def decoded(
     count = 0
     damage: FFmpegError | None = None
     while damage is None:
+        # Decode the next packet; damage before the first frame is passed over.
         try:
             packet = next(packets, None)
             if packet is None:
@@ -157,6 +158,7 @@ def decoded(
             else:
                 logger.warning("%s: passing over data before the first frame (%s)", name, error)
                 continue
+        # Hand out what is whole, and report the damage after it.
         count += len(frames)
         yield from frames
     if damage is not None and not cut:

@@ -79,6 +79,7 @@ class FileReader:
         count = 0
         with self._open() as container:
             stream = video_stream(container, self.name)
+            # Decode all frames, so that the count is exact; convert only those of the span.
             for picture in decoded(container, stream, self.name, cut=self._missing > 0):
                 time = shown_at(picture, stream)
                 origin = time if origin is None else origin
@@ -89,6 +90,7 @@ class FileReader:
                         return
                 count += 1
             stated = stream.frames
+        # The end came: say so where it came too soon.
         if self._missing:
             raise VideoError(
                 f"{self.name} is truncated: {count} frames could be read{self._cut_text()}; "

@@ -75,6 +75,7 @@ class CaptureReader:
             VideoError: If the camera or stream breaks off for good.
         """
         while True:
+            # Read, and open a live stream again if it broke off.
             picture = self._read()
             if picture is None and self.total is None:
                 picture = self._reconnected()
@@ -82,6 +83,7 @@ class CaptureReader:
                 if self.total is not None and self._count < self.total:
                     logger.warning("%s: %d of %d frames", self.name, self._count, self.total)
                 return
+            # Number the frame and tell its time: by the clock if live, else by the rate.
             index, self._count = self._count, self._count + 1
             now = time.monotonic()
             self._origin = now if self._origin is None else self._origin
