@@ -77,6 +77,8 @@ class Motion:
 
     def moved(self, before: Array, now: Array) -> None:
         """Take in a step of a target that is followed, from one box ltwh (4,) to the next."""
+        if self.settings.weight == 0:  # nobody asks; a frame would take 30 us longer
+            return
         step = centers(now) - centers(before)
         apart = float(np.hypot(*(step - self.settings.follow * self._velocity)))
         pace = min(apart / math.sqrt(float(before[2] * before[3])), MOST)
