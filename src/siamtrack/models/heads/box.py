@@ -134,10 +134,17 @@ class BoxHead(Head):
         raise NotImplementedError
 
     def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
-        """Return score (B, H, W) in [0, 1], distances, presence (B,) and features (B, C, H, W)."""
+        """Return score (B, H, W) in [0, 1], distances, presence (B,) and features (B, C, H, W).
+
+        Where a head says the target's center beside the overlap of the box, the score is the mean
+        of both.
+        """
         features = self.search_neck(search)
-        logits, distances, presence = self.match(kernel, features)[:3]
-        return torch.sigmoid(logits[:, 0]), distances, presence[:, 0], features
+        logits, distances, presence, *centers = self.match(kernel, features)
+        score = torch.sigmoid(logits[:, 0])
+        for each in centers:
+            score = (score + torch.sigmoid(each[:, 0])) / 2
+        return score, distances, presence[:, 0], features
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
         """Return what learns score, box and presence; see `tracking_loss`."""
