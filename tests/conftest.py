@@ -14,7 +14,7 @@ import pytest
 
 from tests.processes import start as start
 
-NEEDS = re.compile(r"^pytestmark = .*\bneeds\(([^)]*)\)", re.MULTILINE)
+NEEDS = re.compile(r"^pytestmark = (?:\[[^\]]*|.*)\bneeds\(([^)]*)\)", re.MULTILINE)
 
 
 def absent(packages):

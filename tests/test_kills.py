@@ -27,6 +27,7 @@ from tests.training.manifest import write_manifest
 from tests.training.test_resume import TINY
 
 pytestmark = [
+    pytest.mark.needs("torch", "optuna"),
     pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 ]  # fmt: skip
 KILLS = int(os.environ.get("SIAMTRACK_KILLS", "2"))
