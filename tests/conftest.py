@@ -11,8 +11,13 @@ import subprocess
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
 
 from tests.processes import start as start
+
+# a busy machine is no failure: what must be quick is measured as a ratio, where that is the subject
+settings.register_profile("siamtrack", deadline=None)
+settings.load_profile("siamtrack")
 
 NEEDS = re.compile(r"^pytestmark = (?:\[[^\]]*|.*)\bneeds\(([^)]*)\)", re.MULTILINE)
 

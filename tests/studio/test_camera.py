@@ -25,7 +25,7 @@ def stream():
 @pytest.fixture
 def page(serve, movie, stream):
     """The page's socket, with the camera open."""
-    client = serve(movie[0], cameras=[stream.address], stall=0.3)
+    client = serve(movie[0], cameras=[stream.address], stall=0.3, first_wait=0.2)
     assert client.get("/api/studio").json()["cameras"] == ["127.0.0.1/yard.mjpg"]
     with client.websocket_connect(SOCKETS + "/api/camera") as socket:
         socket.send_json({"model": "lite", "source": 0})
@@ -79,8 +79,7 @@ def test_a_stall_is_told_and_so_is_the_return(page, stream):
     assert len(told["tracks"]) == 1  # the target is still known
 
 
-def test_a_broken_connection_is_opened_again(page, stream, monkeypatch):
-    monkeypatch.setattr(streams, "FIRST_WAIT", 0.2)
+def test_a_broken_connection_is_opened_again(page, stream):
     until(page, lambda told: "tracks" in told)
     stream.cut.set()
     until(page, lambda told: "stalled" in told)
@@ -89,8 +88,7 @@ def test_a_broken_connection_is_opened_again(page, stream, monkeypatch):
     assert picture is not None
 
 
-def test_a_camera_that_does_not_come_back_is_an_error(page, stream, monkeypatch):
-    monkeypatch.setattr(streams, "FIRST_WAIT", 0.02)
+def test_a_camera_that_does_not_come_back_is_an_error(page, stream):
     until(page, lambda told: "tracks" in told)
     stream.cut.set()
     told, _ = until(page, lambda told: "error" in told)

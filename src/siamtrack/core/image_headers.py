@@ -33,6 +33,7 @@ def stated_size(data: bytes) -> tuple[int, int] | None:
     holds for those.
 
     Example:
+        >>> import cv2, numpy as np
         >>> picture = cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1]
         >>> stated_size(picture.tobytes())
         (3, 2)

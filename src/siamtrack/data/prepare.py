@@ -1,6 +1,6 @@
 """Cutting crops once, so that training need not read whole frames: parallel and resumable.
 
-A crop is a square, centerd on the object, `multiple` times the template window wide. It holds all
+A crop is a square, centered on the object, `multiple` times the template window wide. It holds all
 that training shows of the object, and is a tenth of a frame in size.
 """
 

@@ -26,6 +26,8 @@ from siamtrack.studio.request import GONE, send, settings_of
 from siamtrack.studio.security import public_message
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
+from siamtrack.video.source import Span
+from siamtrack.video.streams import CaptureReader
 
 MOST_PICTURE = 4 << 20
 MOST_SIDE = 4096
@@ -147,8 +149,15 @@ def _decode_and_step(state: LiveTracker, data: bytes) -> dict[str, Any]:
     return state.step(np.ascontiguousarray(picture[..., ::-1]))
 
 
+def _camera(target: int | str, first_wait: float) -> VideoSource:
+    """Open a camera of the server; a stream that breaks is opened again after `first_wait`."""
+    if isinstance(target, str) and "://" not in target:
+        return open_video(target, latest=True)
+    return VideoSource(CaptureReader(target, first_wait=first_wait), Span(), latest=True)
+
+
 async def _from_server(socket: WebSocket, state: LiveTracker, target: int | str) -> None:
-    video = await run_in_threadpool(open_video, target, latest=True)
+    video = await run_in_threadpool(_camera, target, settings_of(socket).first_wait)
     listening = asyncio.create_task(_listen(socket, state))
     frames = iter(video)
     coming: asyncio.Task[Frame | None] | None = None

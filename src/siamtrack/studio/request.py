@@ -24,6 +24,7 @@ from siamtrack.studio.project import Project
 from siamtrack.studio.security import Access
 from siamtrack.studio.session import Session, Sessions
 from siamtrack.studio.timeline import Box, Step
+from siamtrack.video.streams import FIRST_WAIT
 
 Change = Callable[[Project], Any]
 DIRECTIONS: dict[str, tuple[Step, ...]] = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
@@ -46,6 +47,7 @@ class Settings:
         spare: Bytes that stay free on the disk.
         journal: Bytes from which the journal of a project is compacted.
         stall: Seconds without a picture of a camera between two messages about that.
+        first_wait: Seconds before a broken stream is opened again; see `CaptureReader`.
     """
 
     access: Access = field(default_factory=Access)
@@ -54,6 +56,7 @@ class Settings:
     spare: int = 1 << 30
     journal: int = LARGE
     stall: float = 1.5
+    first_wait: float = FIRST_WAIT
 
 
 class TooLargeError(Exception):

@@ -136,14 +136,12 @@ class BoxHead(Head):
     def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
         """Return score (B, H, W) in [0, 1], distances, presence (B,) and features (B, C, H, W).
 
-        Where a head says the target's center beside the overlap of the box, the score is the mean
-        of both.
+        A head that gives the target's center scores by that: on video it is confused less than the
+        overlap, which then only teaches.
         """
         features = self.search_neck(search)
         logits, distances, presence, *centers = self.match(kernel, features)
-        score = torch.sigmoid(logits[:, 0])
-        for each in centers:
-            score = (score + torch.sigmoid(each[:, 0])) / 2
+        score = torch.sigmoid((centers[0] if centers else logits)[:, 0])
         return score, distances, presence[:, 0], features
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
