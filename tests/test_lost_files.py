@@ -211,7 +211,9 @@ def videos(tmp_path):
     return place
 
 
-def test_results_of_another_model_other_boxes_or_another_source_are_not_taken(videos, tmp_path):
+def test_results_of_another_model_other_boxes_or_another_source_are_not_taken(
+    videos, tmp_path, caplog
+):
     out = tmp_path / "out"
     model = shutil.copytree(model_folder("lite"), tmp_path / "mine")
     mine = SharedModel(str(model))
@@ -241,6 +243,10 @@ def test_results_of_another_model_other_boxes_or_another_source_are_not_taken(vi
         track()
     assert len(track(overwrite=True)) == 2
     assert not track()
+    # of an earlier version: nobody knows what made them, and that is said
+    shutil.rmtree(out / ".made")
+    assert not track()
+    assert "2 of 2 results that are there carry no record" in caplog.text
 
 
 def test_an_evaluation_says_what_differs(tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from siamtrack.core.config import parse_json
 from siamtrack.core.writing import write_text, write_whole
 from siamtrack.errors import StaleResultsError
+
+logger = logging.getLogger(__name__)
 
 FOLDER = ".made"
 """Below a folder of results: a JSON file for each of them."""
@@ -75,6 +78,24 @@ def differences(file: Path, made: Made) -> list[str] | None:
     return list(_compare(old, json.loads(json.dumps(made))))
 
 
+def warn_unrecorded(files: Sequence[Path], total: int) -> None:
+    """Warn of existing results that carry no record: an older version, or another hand, made them.
+
+    Args:
+        files: Existing results that will be taken as they are.
+        total: Number of results asked for.
+    """
+    bare = [file for file in files if not _place(file).is_file()]
+    if bare:
+        logger.warning(
+            "%d of %d results that are there carry no record of how they were made (%s): they are "
+            "taken as they are; --overwrite makes them again",
+            len(bare),
+            total,
+            bare[0],
+        )
+
+
 def refuse_stale(stale: Mapping[Path, list[str]], total: int) -> None:
     """Raise if there are results that were made differently.
 
@@ -104,6 +125,7 @@ def outdated(
     """
     again: set[Path | None] = set()
     stale: dict[Path, list[str]] = {}
+    same: list[Path] = []
     for file, each in zip(files, made, strict=True):
         if file is None or each is None or not resume or not file.is_file():
             continue
@@ -112,8 +134,11 @@ def outdated(
             stale[file] = differs
         if differs != []:
             again.add(file)
+        else:
+            same.append(file)
     if not overwrite:
         refuse_stale(stale, len(files))
+    warn_unrecorded(same, len(files))
     return again
 
 

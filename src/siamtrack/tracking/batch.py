@@ -19,6 +19,7 @@ from siamtrack.core.provenance import (
     files_state,
     recording,
     refuse_stale,
+    warn_unrecorded,
 )
 from siamtrack.core.writing import replacing
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
@@ -183,14 +184,17 @@ def track_videos(
             instance, and `overwrite` is false; nothing is tracked then.
     """
     made = tracker.made()
-    todo, stale = [], {}
+    todo, stale, same = [], {}, []
     for video in (video.made_by(made) for video in videos):
         differs = differences(video.out, video.made) if video.out.exists() else None
         if overwrite or differs is None:
             todo.append(video)
         elif differs:
             stale[video.out] = differs
+        else:
+            same.append(video.out)
     refuse_stale(stale, len(videos))
+    warn_unrecorded(same, len(videos))
     logger.info("%d videos finished, %d to do", len(videos) - len(todo), len(todo))
     outcomes: dict[Path, Outcome] = {}
     for attempt in range(retries + 1):
