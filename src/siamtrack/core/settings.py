@@ -189,5 +189,7 @@ class TrackerSettings:
             )
 
 
+SIAMRPN = TrackerSettings(window=0.4, penalty=0.16, size_rate=0.3)
+"""What a SiamRPN starts from: the settings of SiamRPN++ on AlexNet, before any tuning."""
 SIAMFC = TrackerSettings(window=0.35, penalty=0.9745, size_rate=0.59)
 """What a SiamFC starts from: the settings in the code of SiamDW before any tuning."""

@@ -289,8 +289,9 @@ def build_head(config: NetworkConfig, channels: int, template_cells: int, stride
     """Build the head of a structure, with random weights.
 
     Args:
-        config: The structure. The head gets those settings that it takes by name: `width`, `depth`,
-            `dense`, and as `extent` the usual side of a target, a quarter of the search patch's.
+        config: The structure. The head gets those settings that it takes by name: `width` or
+            `hidden`, `depth`, `dense`, and as `extent` the usual side of a target, a quarter of the
+            search patch's.
         channels: Channels of the backbone's features.
         template_cells: Cells along a side of the template feature.
         stride: Stride of the backbone in pixels.
@@ -302,6 +303,7 @@ def build_head(config: NetworkConfig, channels: int, template_cells: int, stride
     make = HEADS[config.head]
     settings = {
         "width": config.head_width,
+        "hidden": config.head_width,
         "depth": config.head_depth,
         "dense": config.dense,
         "extent": config.search / 4,

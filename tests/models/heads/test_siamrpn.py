@@ -1,12 +1,29 @@
 """Both heads of SiamRPN: against plain loops, in their split form, and exported."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+import siamtrack
+from siamtrack.core.boxes import iou
+from siamtrack.data.manifest import Pool, read_manifest
+from siamtrack.data.pairs import PairConfig, PairSampler
+from siamtrack.losses.tracking import cell_centers
 from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.heads import HEADS, DepthwiseRPNHead, UpChannelRPNHead
-from siamtrack.models.network import Network
+from siamtrack.models.heads.anchors import assign, decode
+from siamtrack.models.network import BoxTrackerConfig, Network
+from siamtrack.packages.card import load_model
+from siamtrack.training import TrainConfig, train
+from siamtrack.training.export import export as export_model
+from tests.helpers import clip
+from tests.networks import answers, assert_alike
+from tests.training.manifest import write_manifest
+from tests.training.test_resume import TINY
 
 from ..exporting import export, run
 
@@ -150,3 +167,92 @@ def test_registered_heads_serve_a_siamese_network(name):
         assert torch.equal(result, same)
     with pytest.raises(ValueError, match="no head"):
         Network(backbone).kernel(template)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("classes", [1, 2])
+@torch.no_grad()
+def test_what_a_tracker_reads_is_the_box_of_the_best_anchor_of_each_cell(kind, classes):
+    head = build(kind, classes)
+    template, search = features()
+    kernel = head.kernel(template)
+    scores, offsets = head(kernel, search)
+    offsets[:, 2:].clamp_(-4, 4)
+    boxes = decode(offsets, head.anchors(5, 100))
+    score, distances, presence = head.answer(kernel, search)
+    middle = cell_centers(5, 8, 100)
+    for b in range(2):
+        best = -torch.inf
+        for row in range(5):
+            for column in range(5):
+                logits = [
+                    scores[b, 0, k, row, column]
+                    if classes == 1
+                    else scores[b, 1, k, row, column] - scores[b, 0, k, row, column]
+                    for k in range(3)
+                ]
+                k = int(torch.stack(logits).argmax())
+                best = max(best, float(logits[k]))
+                cx, cy, width, height = boxes[b, :, k, row, column]
+                x, y = middle[column], middle[row]
+                sides = [x - cx + width / 2, y - cy + height / 2]
+                sides += [cx + width / 2 - x, cy + height / 2 - y]
+                found = distances[b, :, row, column]
+                torch.testing.assert_close(found, torch.stack(sides), rtol=1e-4, atol=1e-3)
+                torch.testing.assert_close(score[b, row, column], torch.sigmoid(logits[k]))
+        assert float(presence[b]) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("name", ["siamrpn", "siamrpn_dw"])
+def test_it_learns_a_box_by_heart(name):
+    """The mechanics: score and box of one pair, from random features of it."""
+    torch.manual_seed(0)
+    head = HEADS[name](6, 5, 8, hidden=16)
+    learn = head.objective(TrainConfig(), 8, 100)
+    template, search = features()
+    box = torch.tensor([[30.0, 24.0, 56.0, 60.0], [0.0, 0.0, 0.0, 0.0]])
+    pairs = SimpleNamespace(size=None, boxes=box, present=torch.tensor([1.0, 0.0]))
+    optimizer = torch.optim.Adam(head.parameters(), 0.02)
+    first = None
+    for _ in range(150):
+        parts = learn(template, search, pairs)
+        first = first or float(parts["loss"].detach())
+        optimizer.zero_grad()
+        parts["loss"].backward()
+        optimizer.step()
+    assert float(parts["loss"].detach()) < 0.1 * first
+    with torch.no_grad():
+        kernel = head.kernel(template)
+        _, offsets = head(kernel, search)
+        _, _, presence = head.answer(kernel, search)
+    anchors = head.anchors(5, 100)
+    labels, _ = assign(torch.tensor([58.0, 54.0, 56.0, 60.0]), anchors)
+    assert (labels == 1).any()
+    found = decode(offsets[0], anchors)[:, labels == 1].T.numpy()
+    found[:, :2] -= found[:, 2:] / 2
+    assert iou(found, np.repeat(box[:1].numpy(), len(found), 0)).min() > 0.8
+    assert presence[0] > presence[1]
+
+
+@pytest.mark.parametrize("name", ["siamrpn", "siamrpn_dw", "siamrpn_multi"])
+def test_it_trains_exports_and_tracks(name, tmp_path):
+    side = 159 if name == "siamrpn_multi" else 127
+    model = BoxTrackerConfig(
+        backbone="ciresnet16", width=0.05, template=side, search=255, head=name, head_width=8
+    )
+    few = PairConfig(template=side, search=255)
+    config = replace(TINY, model=model, pairs=few, steps=2)
+    pool = Pool(read_manifest(write_manifest(tmp_path / "data")))
+    path = train(config, PairSampler(pool, config.pairs), tmp_path / "run")
+    card = export_model(path, tmp_path / "model", formats=["torch"])
+    assert card.kind == "box"
+    assert card.tracker.online.weight == 0
+    one, other = (
+        answers(load_model(tmp_path / "model", runtime=runtime, threads=1), 2)
+        for runtime in ("onnx", "torch")
+    )
+    assert_alike(one, other, 1e-3)
+    tracker = siamtrack.load(tmp_path / "model", threads=1)
+    pictures, boxes = clip(3)
+    tracker.init(pictures[0], boxes[0])
+    assert np.isfinite(tracker.update(pictures[1]).box).all()

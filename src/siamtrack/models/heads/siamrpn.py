@@ -17,13 +17,30 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from siamtrack.core.settings import SIAMRPN
+from siamtrack.losses.boxes import rpn_loss
 from siamtrack.models.correlation import depthwise_correlation, up_channel_correlation
-from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes
-from siamtrack.models.heads.head import HEADS, Head, check_feature
+from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes, assign
+from siamtrack.models.heads.head import (
+    HEADS,
+    Head,
+    Lesson,
+    Objective,
+    Pairs,
+    Parts,
+    Recipe,
+    check_feature,
+)
+
+MOST = 4.0
+"""A box is at most exp of this larger or smaller than its anchor."""
 
 
 class RPNHead(Head):
     """What both heads share: their anchors.
+
+    Trackers read the box of the anchor that scores best at each cell; as the presence of the target
+    they get the logit of the best anchor of all.
 
     Calls return scores (B, classes, K, H', W') and offsets (B, 4, K, H', W') for K anchors, see
     `anchors.decode`. With two classes the scores are logits of background and target for a softmax,
@@ -35,6 +52,10 @@ class RPNHead(Head):
         scales: Sides of the anchors in strides.
         classes: Scores for each anchor, 1 or 2.
     """
+
+    kind = "box"
+    settings = SIAMRPN
+    outputs = ("score", "distances", "presence")
 
     shapes: Tensor
 
@@ -52,6 +73,50 @@ class RPNHead(Head):
     def anchors(self, count: int, patch: int) -> Tensor:
         """Return the anchors cxcywh (4, K, count, count) in pixels of a search patch's side."""
         return anchor_boxes(self.shapes, count, self.stride, patch)
+
+    def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
+        """Return score (B, H, W) in [0, 1], distances (B, 4, H, W) in pixels, presence (B,)."""
+        scores, offsets = self(kernel, search)
+        logits = scores[:, -1] if self.classes == 1 else scores[:, 1] - scores[:, 0]
+        best, which = logits.max(1, keepdim=True)  # (B, 1, H, W)
+        # Boxes of all anchors, seen from the middle of their cells
+        width, height = (self.shapes[None, :, side, None, None] for side in (0, 1))  # (1, K, 1, 1)
+        x, y = offsets[:, 0] * width, offsets[:, 1] * height
+        right = torch.exp(offsets[:, 2].clamp(-MOST, MOST)) * width / 2
+        below = torch.exp(offsets[:, 3].clamp(-MOST, MOST)) * height / 2
+        # ... and the one of the best anchor of each cell
+        sides = [right - x, below - y, right + x, below + y]
+        distances = torch.cat([side.gather(1, which) for side in sides], 1)
+        return torch.sigmoid(best[:, 0]), distances, best.amax((1, 2, 3))
+
+    def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
+        """Return what learns scores and offsets of the anchors; see `rpn_loss`.
+
+        Anchors with an IoU above 0.6 are target, below 0.3 background, the others do not count. The
+        paper draws 16 target and 48 background anchors of each image; here all count, and the two
+        classes one half each, which is the mean of such draws. Pairs without the target have
+        background alone.
+        """
+
+        def learn(
+            template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
+        ) -> Parts:
+            scores, offsets = self(self.kernel(template, pairs.size), search)
+            if self.classes == 1:
+                scores = torch.cat([torch.zeros_like(scores), scores], 1)
+            anchors = self.anchors(scores.shape[-1], patch).to(scores)
+            labels, targets = [], []
+            for box, present in zip(pairs.boxes.to(scores), pairs.present, strict=True):
+                there = bool(present > 0)
+                center = (
+                    torch.cat([box[:2] + box[2:] / 2, box[2:]]) if there else anchors[:, 0, 0, 0]
+                )
+                label, target = assign(center, anchors)
+                labels.append(label if there else torch.zeros_like(label))
+                targets.append(target)
+            return rpn_loss(scores, offsets, torch.stack(labels), torch.stack(targets))
+
+        return learn
 
     def _split(self, scores: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
         count, size = self.count, scores.shape[2:]
@@ -72,6 +137,7 @@ class UpChannelRPNHead(RPNHead):
         ratios: Height by width of the anchors.
         scales: Sides of the anchors in strides.
         classes: Scores for each anchor, 1 or 2.
+        scale: Factor of what the correlations give; 1 in the released models.
 
     Example:
         >>> head = UpChannelRPNHead(16, template_cells=5, stride=8, hidden=4)
@@ -89,10 +155,11 @@ class UpChannelRPNHead(RPNHead):
         ratios: Sequence[float] = RATIOS,
         scales: Sequence[float] = (8.0,),
         classes: int = 2,
+        scale: float = 1.0,
     ) -> None:
         super().__init__(stride, ratios, scales, classes)
         _check_cells(template_cells)
-        self.channels = channels
+        self.channels, self.scale = channels, scale
         scores, offsets = classes * len(self.shapes), 4 * len(self.shapes)
         self.score_template = nn.Conv2d(channels, hidden * scores, 3)
         self.box_template = nn.Conv2d(channels, hidden * offsets, 3)
@@ -119,7 +186,7 @@ class UpChannelRPNHead(RPNHead):
         cut = self.score_template.out_channels
         scores = up_channel_correlation(kernel[:, :cut], self.score_search(search))
         offsets = up_channel_correlation(kernel[:, cut:], self.box_search(search))
-        return self._split(scores, self.box_adjust(offsets))
+        return self._split(self.scale * scores, self.box_adjust(self.scale * offsets))
 
 
 class DepthwiseRPNHead(RPNHead):
@@ -266,6 +333,16 @@ def _reader(hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*_conv_norm(hidden, hidden, 1), nn.Conv2d(hidden, outputs, 1))
 
 
-HEADS.register("siamrpn")(UpChannelRPNHead)
+@HEADS.register("siamrpn")
+def siamrpn(channels: int, template_cells: int, stride: int, hidden: int = 256) -> UpChannelRPNHead:
+    """The head of SiamRPN, whose scores and offsets are the means of the products in a correlation.
+
+    Sums over thousands of products would start at hundreds, where no loss learns, and one step of
+    training could multiply them by as much.
+    """
+    scale = 1 / (hidden * max(1, template_cells - 2) ** 2)
+    return UpChannelRPNHead(channels, template_cells, stride, hidden, scale=scale)
+
+
 HEADS.register("siamrpn_dw")(DepthwiseRPNHead)
 HEADS.register("siamrpn_multi")(MultiRPNHead)
