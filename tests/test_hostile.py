@@ -1,5 +1,6 @@
 """Files made to do harm: nothing in them is run, nothing outside is read, no memory is filled."""
 
+import contextlib
 import os
 import pickle
 import struct
@@ -11,12 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
+import siamtrack
 from siamtrack.core.image_headers import stated_size
 from siamtrack.core.images import MOST_PIXELS
+from siamtrack.core.settings import TrackerSettings
 from siamtrack.data.annotations import read_training
 from siamtrack.data.benchmarks.vot import mask_box
 from siamtrack.data.cache import image_size, inside
 from siamtrack.data.cache import read_image as read_training_image
+from siamtrack.data.pairs import PairConfig
 from siamtrack.data.sequence import read_image as read_frame
 from siamtrack.errors import DatasetError, ImageError, VideoError, WeightsError
 from siamtrack.runtimes import Graphs
@@ -32,6 +36,43 @@ def png(width, height, data):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(data))
             + _chunk(b"IEND", b""))  # fmt: skip
+
+
+def test_numbers_too_large_in_annotations(tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_text('{"Biker": {"gt_rect": [[1, 2, 3, ' + "9" * 400 + "]]}}")
+    with pytest.raises(DatasetError, match="gt_rect"):
+        siamtrack.open_dataset(f"otb100-annotations:{path}", partial=True)
+
+
+@pytest.mark.parametrize("area", [1e-307, 0.05])
+def test_windows_too_small_to_be_any(area):
+    for make in (TrackerSettings, PairConfig):
+        with pytest.raises(ValueError, match=r"area .*: expected 0 \(off\) or at least 0.1"):
+            make(area=area)
+        make(area=0.0)
+
+
+@pytest.mark.needs("torch")
+def test_a_checkpoint_whose_tensors_are_text(tmp_path):
+    """A flipped bit took the place of a tensor's storage; torch asks the text for its dtype."""
+    import torch
+
+    from siamtrack.training import checkpoint
+
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"step": 1, "average": {"a": torch.zeros(3)}}, path)
+    data = path.read_bytes()
+    failed = 0
+    for place in range(data.index(b"\x80\x02"), data.index(b"\x80\x02") + 250):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[place] ^= 1 << bit
+            path.write_bytes(bytes(changed))
+            with contextlib.suppress(WeightsError):
+                failed += 1
+                checkpoint.read(path)
+    assert failed == 2000
 
 
 @pytest.mark.parametrize("side", [12_000, 30_000, 2**31 - 1])

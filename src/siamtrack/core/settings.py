@@ -8,6 +8,15 @@ from dataclasses import dataclass, field
 from siamtrack.core.config import check_numbers
 from siamtrack.core.tracks import TrackState
 
+LEAST_AREA = 0.1
+"""A template window is no smaller a multiple of the square root of the area of its box."""
+
+
+def check_area(area: float) -> None:
+    """Raise `ValueError` for a window that is too small, but for 0, which means none."""
+    if 0 < area < LEAST_AREA:
+        raise ValueError(f"area {area}: expected 0 (off) or at least {LEAST_AREA}")
+
 
 @dataclass(frozen=True)
 class PresenceSettings:
@@ -182,6 +191,7 @@ class TrackerSettings:
             up=(1, 64),
             smallest=(1e-3, 1e4),
         )
+        check_area(self.area)
         if self.scales % 2 == 0 or self.scale_step == 1:
             raise ValueError(
                 f"scales {self.scales} and scale_step {self.scale_step}: expected an odd number, "

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
 from siamtrack.core.config import check_numbers
+from siamtrack.core.settings import check_area
 from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
 from siamtrack.data.manifest import Entry, Pool
@@ -93,6 +94,7 @@ class PairConfig:
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
         bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
         check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
+        check_area(self.area)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,9 @@ def test_tcolor128(tmp_path):
     write(folder / "Ball_ce1_frames.txt", "3,7\n")
     with pytest.raises(DatasetError, match=r"4 rows, but .*Ball_ce1_frames\.txt says 3 to 7"):
         open_dataset(f"tcolor128:{tmp_path}")
+    write(folder / "Ball_ce1_frames.txt", "nan,3\n")
+    with pytest.raises(DatasetError, match="numbers of the first and the last frame"):
+        open_dataset(f"tcolor128:{tmp_path}", partial=True)
 
 
 def test_dtb70(tmp_path):

@@ -211,7 +211,7 @@ def _from_json(path: Path) -> dict[str, Array]:
         boxes = {
             name: np.array(entry["gt_rect"], dtype=np.float64) for name, entry in content.items()
         }
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as reason:
+    except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as reason:
         raise DatasetError(
             f"{path}: expected a JSON object that maps names to objects with 'gt_rect' ({reason!r})"
         ) from reason

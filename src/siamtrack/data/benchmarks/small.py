@@ -72,7 +72,10 @@ def open_tcolor128(path: Path, *, partial: bool = False) -> Dataset:
 def _tcolor128_sequence(file: Path) -> Sequence:
     boxes = read_rows(file, (4,)) - [1, 1, 0, 0]
     span = file.with_name(file.name.replace("_gt.txt", "_frames.txt"))
-    first, last = (int(value) for value in read_rows(span, (2,))[0])
+    row = read_rows(span, (2,))[0]
+    if not np.isfinite(row).all():
+        raise DatasetError(f"{span}: expected the numbers of the first and the last frame")
+    first, last = (int(value) for value in row)
     if last - first + 1 != len(boxes):
         raise DatasetError(f"{file}: {len(boxes)} rows, but {span} says {first} to {last}")
     frames = numbered_frames(file.parent / "img", first, last, 4)
