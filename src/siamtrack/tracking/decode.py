@@ -106,7 +106,7 @@ class Decoder(ABC):
         """
 
     def search_square(self, last: Array) -> tuple[float, float, float]:
-        """Return centre and side of the usual search window, in frame pixels."""
+        """Return center and side of the usual search window, in frame pixels."""
         left, top, width, height = last.tolist()
         side = template_side(width, height, self.settings.context, self.settings.area)
         side *= self.card.search / self.card.template
@@ -195,7 +195,7 @@ class BoxDecoder(Decoder):
             places = expected.likelihood(length, len(score), step)
             weight = settings.motion.weight
         row, column = best_cell(score * penalty, places, weight)
-        # Take the centre of its box, and a share of its size.
+        # Take the center of its box, and a share of its size.
         box = window.to_frame(box_at(distances, row, column, self.card.stride, self.card.search))
         chosen, likely = float(score[row, column]), float(penalty[row, column])
         rate = settings.size_rate * max(chosen, self._size_floor) * likely

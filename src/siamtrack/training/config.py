@@ -36,8 +36,8 @@ class TrainConfig:
         radius: Cells at most this many pixels from the center of the target are the target
             (SiamFC).
         sides: Weight of the logarithms of width and height in the loss of boxes (box networks).
-        centers: Weight of the loss of the center map (`region` heads), which is learned from the
-            teacher where the teacher is right.
+        centers: Weight of the loss of the center map (`region` heads), by which trackers score;
+            it is learned from the teacher where the teacher is right.
         optimiser: `adamw`, or `sgd` with momentum.
         rate: Peak learning rate of the head.
         backbone_rate: Factor on the learning rate for backbone stages that train.

@@ -8,6 +8,8 @@ et al., "FCOS", ICCV 2019, https://arxiv.org/abs/1904.01355).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -82,6 +84,8 @@ class BoxHead(Head):
     kind = "box"
     outputs = ("score", "distances", "presence", "features")
     sized = True
+    scored_by: ClassVar[int] = 0
+    """Which output of `match` a tracker gets as the score."""
 
     def __init__(
         self,
@@ -134,15 +138,11 @@ class BoxHead(Head):
         raise NotImplementedError
 
     def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
-        """Return score (B, H, W) in [0, 1], distances, presence (B,) and features (B, C, H, W).
-
-        A head that gives the target's center scores by that: on video it is confused less than the
-        overlap, which then only teaches.
-        """
+        """Return score (B, H, W) in [0, 1], distances, presence (B,) and features (B, C, H, W)."""
         features = self.search_neck(search)
-        logits, distances, presence, *centers = self.match(kernel, features)
-        score = torch.sigmoid((centers[0] if centers else logits)[:, 0])
-        return score, distances, presence[:, 0], features
+        outputs = self.match(kernel, features)
+        score = torch.sigmoid(outputs[self.scored_by][:, 0])
+        return score, outputs[1], outputs[2][:, 0], features
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
         """Return what learns score, box and presence; see `tracking_loss`."""
@@ -252,8 +252,8 @@ class RegionHead(BoxHead):
     Windows have four times the side of the target's square root of area, whatever its shape, so
     that sizes are shares of the window and nothing but the picture says how large the target is
     now. The box of the template enters as a mask of its cells: a user may draw a part of an object.
-    A fourth output are logits of the target's center (B, 1, H, W), as center-based trackers score;
-    the score says the overlap that the cell's box has.
+    A fourth output are logits of the target's center (B, 1, H, W). Trackers score by these: on
+    video they are confused less than the first, the overlap that the cell's box has, which teaches.
 
     Args:
         channels: Channels of the backbone's features.
@@ -264,6 +264,8 @@ class RegionHead(BoxHead):
         dense: Blocks are full 3x3 convolutions; separable ones otherwise.
         extent: Side of a box that the head answers before it has learned anything, pixels.
     """
+
+    scored_by = 3
 
     def __init__(
         self,
