@@ -126,7 +126,8 @@ def test_what_is_replaced_stays_until_the_new_one_is_whole(tmp_path, name):
 @posix
 def test_killed_while_it_overwrites_the_old_file_stays_and_the_rerun_cleans_up(tmp_path):
     pictures, _ = clip(20)
-    video = write_video(tmp_path / "long.mp4", pictures.repeat(40, axis=0))
+    # long enough that no stall of this process outlasts the run
+    video = write_video(tmp_path / "long.mp4", pictures.repeat(160, axis=0))
     outs = [tmp_path / "old.mp4", tmp_path / "old.csv"]
     for out in outs:
         out.write_text("precious")
