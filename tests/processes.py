@@ -23,9 +23,14 @@ SIGNALS = (
 """Python that takes signals as at a terminal, whatever was ignored or blocked where tests began."""
 
 
-def siamtrack(*words: object) -> list[str]:
-    """Return the command line of a `siamtrack` of its own that can be interrupted."""
-    code = SIGNALS + "from siamtrack.cli import main; main()"
+def siamtrack(*words: object, before: str = "") -> list[str]:
+    """Return the command line of a `siamtrack` of its own that can be interrupted.
+
+    Args:
+        words: Its arguments.
+        before: Python to run in its process first.
+    """
+    code = f"{SIGNALS}\n{before}\nfrom siamtrack.cli import main; main()"
     return [sys.executable, "-c", code, *map(str, words)]
 
 
