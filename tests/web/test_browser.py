@@ -1,6 +1,8 @@
 """The page and the module in real Chromium: parity, journey, offline, faults, memory."""
 
 import json
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -61,8 +63,7 @@ def test_threads_and_the_search_for_a_lost_target_change_nothing(built, model, t
 def test_journey(built, tmp_path):
     told = script("journey.mjs", built / "site", demo_clip(), tmp_path, seconds=1200)
     files, here, first = told["files"], told["here"], told["first"]
-    with open(files["csv"]) as file:
-        header, *lines = file.read().splitlines()
+    header, *lines = Path(files["csv"]).read_text().splitlines()
     assert header == "frame,time,id,left,top,width,height,score,state"
     rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
     # What the page decoded and tracked is what Python does, but for the decoders' last digits
@@ -76,13 +77,11 @@ def test_journey(built, tmp_path):
         assert iou(box, track.box) > 0.9
         assert float(row["time"]) == pytest.approx((first + number) / 25)
     # The three files tell of the same boxes
-    with open(files["jsonl"]) as file:
-        objects = [json.loads(line) for line in file]
+    objects = [json.loads(line) for line in Path(files["jsonl"]).read_text().splitlines()]
     assert [(o["frame"], o["id"], o["state"]) for o in objects] == [
         (int(r["frame"]), int(r["id"]), r["state"]) for r in rows
     ]
-    with open(files["json"]) as file:
-        coco = json.load(file)
+    coco = json.loads(Path(files["json"]).read_text())
     seen = [row for row in objects if row["state"] != "lost"]
     assert np.allclose([a["bbox"] for a in coco["annotations"]], [row["box"] for row in seen])
     assert {each["name"] for each in coco["categories"]} == {"cyclist", "target 1"}
@@ -122,8 +121,6 @@ def test_what_npm_packs(built, tmp_path):
 
 
 def test_everything_can_be_seen_and_reached(built, tmp_path):
-    import os
-
     shots = os.environ.get("SCREENSHOTS", "")
     told = script("reach.mjs", built / "site", demo_clip(), *filter(None, [shots]))
     assert told == {"ok": True}
