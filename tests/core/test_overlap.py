@@ -135,12 +135,8 @@ def test_an_error_of_the_work_comes_out_once_and_nothing_is_done_after_it(late):
     for number in range(4):
         behind.put(number)
     gate.set()
-    if late:
-        with pytest.raises(OSError, match="disk full"):
-            behind.close()
-    else:
-        with pytest.raises(OSError, match="disk full"):
-            for number in range(100):
-                behind.put(number)
+    ask = behind.close if late else lambda: [behind.put(number) for number in range(100)]
+    with pytest.raises(OSError, match="disk full"):
+        ask()
     behind.close()
     assert done == [0]

@@ -52,7 +52,7 @@ def test_an_interrupt_leaves_every_frame_that_was_handed_over(tmp_path):
 def test_a_file_that_cannot_be_made_is_refused_with_the_first_frame(tmp_path):
     sink = BehindSink(open_sink(tmp_path / "a.mp4"))
     (tmp_path / "a.mp4").write_text("made by another meanwhile")
-    with pytest.raises(FileExistsError, match="a.mp4 exists"):
+    with pytest.raises(FileExistsError, match="exists: choose another name"):
         sink.write(frames(1)[0], [])
     sink.close()
     assert (tmp_path / "a.mp4").read_text() == "made by another meanwhile"

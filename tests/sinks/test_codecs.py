@@ -38,13 +38,15 @@ def test_each_codec_gives_every_frame_back(codec, tmp_path):
 def test_a_hardware_encoder_writes_every_frame_or_says_what_it_lacks(codec, tmp_path):
     path = tmp_path / "a.mp4"
     pictures, _ = clip(5)
-    sink = open_sink(path, codec=codec)
+    refused = ""
     try:
-        with sink:
+        with open_sink(path, codec=codec) as sink:
             for index, picture in enumerate(pictures):
                 sink.write(Frame(index, None, picture), [])
     except VideoError as error:
-        assert "no encoder" in str(error) or "needs a device and its driver" in str(error)
+        refused = str(error)
+    if refused:
+        assert "no encoder" in refused or "needs a device and its driver" in refused
         assert not path.exists()
     else:
         with av.open(str(path)) as container:

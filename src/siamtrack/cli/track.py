@@ -219,8 +219,8 @@ def as_text(summary: dict[str, object]) -> str:
     dropped = f", {summary['dropped']} dropped" if summary["dropped"] else ""
     lines = [
         f"{summary['frames']} frames{dropped}, {summary['targets']} target(s) with model "
-        f"{summary['model']}: {words}; {summary['frames_per_second']} frames/s from the first frame "
-        f"to finished files ({_shares(summary['milliseconds'])})"
+        f"{summary['model']}: {words}; {summary['frames_per_second']} frames/s from the first "
+        f"frame to finished files ({_shares(summary['milliseconds'])})"
     ]
     outputs = summary["outputs"]
     assert isinstance(outputs, list)

@@ -217,7 +217,7 @@ def planes(picture: Image) -> NDArray[np.uint8]:
         ([235, 235, 235, 235], [128, 128, 128, 128])
     """
     height, width = picture.shape[:2]
-    found: NDArray[np.uint8] = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
+    found = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), dtype=np.uint8)
     half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     chroma = cv2.LUT(cv2.cvtColor(half, cv2.COLOR_RGB2YCrCb), _LIMITED)
     found[height:] = np.concatenate([chroma[..., 2], chroma[..., 1]]).reshape(-1, width)
