@@ -86,7 +86,7 @@ def parse(words: Sequence[str]) -> Any:
     Raises:
         SystemExit: If they give none, with 2; or ask for help, with 0.
     """
-    words = _boxes_with_commas(words)
+    words = named_boxes(_boxes_with_commas(words))
     if words and words[0] in VERBS:
         verb, *rest = words
         return tyro.cli(_class(verb), args=rest, prog=f"siamtrack {verb}", config=_STYLE)
@@ -101,6 +101,33 @@ def _boxes_with_commas(words: Sequence[str]) -> list[str]:
         numbers = word.split(",") if split and split[-1] == "--box" else []
         split += numbers if len(numbers) == 4 else [word]
     return split
+
+
+def named_boxes(words: Sequence[str]) -> list[str]:
+    """Take `name=NAME` and `class=CLASS` after the numbers of `--box` for options of their own.
+
+    Each box gets both, so that the options of all boxes stay in step.
+
+    Example:
+        >>> named_boxes(["--box", "1", "2", "3", "4", "class=dog", "a.mp4"])
+        ['--box', '1', '2', '3', '4', '--box-name=', '--box-class=dog', 'a.mp4']
+        >>> named_boxes(["--box", "1", "2", "3", "4", "a.mp4"])
+        ['--box', '1', '2', '3', '4', 'a.mp4']
+    """
+    found: list[str] = []
+    rest, named = list(words), False
+    while rest:
+        found.append(rest.pop(0))
+        if found[-1] != "--box":
+            continue
+        found += [rest.pop(0) for _ in range(4) if rest]
+        given = {"name": "", "class": ""}
+        while rest and rest[0].partition("=")[0] in given and "=" in rest[0]:
+            key, _, given[key] = rest.pop(0).partition("=")
+            named = True
+        found += [f"--box-{key}={value}" for key, value in given.items()]
+    empty = ("--box-name=", "--box-class=")
+    return found if named else [word for word in found if word not in empty]
 
 
 def _class(verb: str) -> Any:
