@@ -45,10 +45,8 @@ class Track:
             "carry its name and class. Repeat for more.",
         ),
     ] = ()
-    box_name: Suppress[UseAppendAction[tuple[str, ...]]] = ()
-    """Name of each box, from `name=`; empty without one."""
-    box_class: Suppress[UseAppendAction[tuple[str, ...]]] = ()
-    """Class of each box, from `class=`."""
+    called: Suppress[tuple[tuple[str, str], ...]] = ()
+    """Name and class of each box, from its `name=` and `class=`; empty where it has none."""
     boxes: Path | None = None
     """File with one target a line: `left top width height` or `frame id left top width height`."""
     ruler: Annotated[
@@ -133,7 +131,7 @@ class Track:
 
     def _check_files(self, outputs: list[Path], starts: Starts) -> None:
         """Refuse to write to what is read, before anything is opened."""
-        if self.mot is not None and any(self.box_class):
+        if self.mot is not None and any(kind for _, kind in self.called):
             outputs = [*outputs, labels_file(self.mot)]
         if self.otb is not None:
             targets = len({number for each in starts.values() for number in each})
@@ -182,11 +180,10 @@ class Track:
             )
         first = starts.get(self.start, {})
         numbers = list(first)[len(first) - len(self.box) :]
-        names = dict(zip(numbers, self.box_name, strict=False))
-        classes = dict(zip(numbers, self.box_class, strict=False))
+        called = dict(zip(numbers, self.called, strict=False))
         return Style(
-            {number: name for number, name in names.items() if name},
-            {number: name for number, name in classes.items() if name},
+            {number: name for number, (name, _) in called.items() if name},
+            {number: kind for number, (_, kind) in called.items() if kind},
             self.keyframes,
             self.codec,
             self.preset,
