@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from siamtrack.core.tracks import Track
 from siamtrack.sinks import BehindSink, open_sink
-from siamtrack.sinks.text import CsvSink, csv_lines
+from siamtrack.sinks.text import csv_header, csv_lines
 from siamtrack.video import Frame
+
+
+@dataclass(frozen=True)
+class Style:
+    """How outputs show what is tracked.
+
+    Attributes:
+        names: Id of a target to its name.
+        classes: Id of a target to its class.
+        keyframes: Pixels between the key frames of CVAT XML; None: all frames are key frames.
+        codec: Of annotated videos.
+        preset: Of annotated videos in h264.
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
+    keyframes: float | None = None
+    codec: str | None = None
+    preset: str | None = None
 
 
 class Outputs:
@@ -20,8 +40,7 @@ class Outputs:
         files: (path, format or None) of each.
         overwrite: Whether files that exist may be replaced.
         fps: Frames per second of annotated videos.
-        codec: Of annotated videos.
-        preset: Of annotated videos in h264.
+        style: How they show what is tracked.
 
     Raises:
         FileExistsError: If a file exists and `overwrite` is not set; nothing is left open.
@@ -33,15 +52,14 @@ class Outputs:
         *,
         overwrite: bool,
         fps: float | None,
-        codec: str | None = None,
-        preset: str | None = None,
+        style: Style | None = None,
     ) -> None:
+        self._style = style or Style()
+        options = vars(self._style)
         with ExitStack() as stack:
             self._sinks: list[BehindSink] = []
             for path, kind in files:
-                sink = open_sink(
-                    path, overwrite=overwrite, format=kind, fps=fps, codec=codec, preset=preset
-                )
+                sink = open_sink(path, overwrite=overwrite, format=kind, fps=fps, **options)
                 self._sinks.append(stack.enter_context(BehindSink(sink)))
             self._stack = stack.pop_all()
         self._begun, self._printing = False, 0.0
@@ -57,8 +75,10 @@ class Outputs:
             sink.write(frame, tracks)
         if not self._sinks:
             clock = time.perf_counter()
-            lines = csv_lines(frame, tracks)
-            print("\n".join(lines if self._begun else [CsvSink.header, *lines]), flush=True)
+            names, classes = self._style.names, self._style.classes
+            lines = csv_lines(frame, tracks, names, classes)
+            header = [] if self._begun else [csv_header(names, classes)]
+            print("\n".join([*header, *lines]), flush=True)
             self._begun = True
             self._printing += time.perf_counter() - clock
 
