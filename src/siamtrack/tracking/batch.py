@@ -198,8 +198,7 @@ def track_videos(
         overwrite: Track those that have results, too.
         tell: Called with the progress within videos about twice a second, from any thread; not on
             a cluster.
-        done: Called with each source and its outcome as it comes; the number of calls to come is that of the
-            videos without results, more if some are tried again.
+        done: Called with each source and its outcome as it comes; again if it is tried again.
 
     Returns:
         Result file to outcome, of the videos that were to do.
