@@ -64,7 +64,11 @@ def test_journey(built, tmp_path):
     told = script("journey.mjs", built / "site", demo_clip(), tmp_path, seconds=1200)
     files, here, first = told["files"], told["here"], told["first"]
     header, *lines = Path(files["csv"]).read_text().splitlines()
-    assert header == "frame,time,id,left,top,width,height,score,state"
+    assert header == "frame,time,id,left,top,width,height,score,state,name,class"
+    assert {(line.split(",")[2], line.split(",")[9]) for line in lines} == {
+        ("0", "cyclist"),
+        ("1", ""),
+    }
     rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
     # What the page decoded and tracked is what Python does, but for the decoders' last digits
     tracker = SiamTracker(load_model("lite", precision="float32", threads=1))

@@ -18,12 +18,17 @@ function* frames(store: Store): Generator<[frame: number, time: number, rows: Ro
   }
 }
 
+const quoted = (text: string): string =>
+  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
 export function csv(store: Store): string {
-  const lines = [HEADER];
+  const names = new Map(store.targets.filter(({ named }) => named).map(({ id, name }) => [id, name]));
+  const lines = [names.size ? `${HEADER},name,class` : HEADER];
   for (const [frame, time, rows] of frames(store)) {
     for (const { id, box, score, state } of rows) {
       const sides = box.map((value) => value.toFixed(3)).join(",");
-      lines.push(`${frame},${time.toFixed(6)},${id},${sides},${score.toFixed(4)},${state}`);
+      const name = names.size ? `,${quoted(names.get(id) ?? "")},` : "";
+      lines.push(`${frame},${time.toFixed(6)},${id},${sides},${score.toFixed(4)},${state}${name}`);
     }
   }
   return lines.join("\n") + "\n";
@@ -33,7 +38,16 @@ export function jsonLines(store: Store): string {
   let text = "";
   for (const [frame, time, rows] of frames(store)) {
     for (const { id, box, score, state } of rows) {
-      const row = { frame, time: Number(time.toFixed(6)), id, box: box.map(round4), score: round4(score), state };
+      const target = store.target(id);
+      const row = {
+        frame,
+        time: Number(time.toFixed(6)),
+        id,
+        box: box.map(round4),
+        score: round4(score),
+        state,
+        ...(target?.named && { name: target.name }),
+      };
       text += JSON.stringify(row) + "\n";
     }
   }

@@ -278,7 +278,12 @@ class Page {
       dot.setAttribute("viewBox", "0 0 18 18");
       (dot.firstChild as SVGElement).setAttribute("fill", color);
       const rename = h("input", { type: "text", maxLength: 80, value: name, "aria-label": "Name" });
-      rename.onchange = () => (store.target(id)!.name = rename.value || `target ${id}`);
+      rename.onchange = () => {
+        const target = store.target(id);
+        const given = rename.value.trim();
+        if (target) Object.assign(target, { name: given || `target ${id}`, named: given !== "" });
+        stage.draw();
+      };
       const state = row ? (row.key ? "key frame" : row.state) : "";
       const remove = h("button", { className: "quiet", title: "Remove this target", "aria-label": "Remove" }, icon("cross"));
       remove.onclick = () => this.removeTarget(id);

@@ -5,6 +5,8 @@ import found from "../generated/constants.json";
 export interface Named {
   id: number;
   name: string;
+  /** Whether a person gave the name. */
+  named: boolean;
   color: string;
 }
 
@@ -30,7 +32,7 @@ export class Store {
     const number = id ?? this.next++;
     if (id === null) {
       const color = found.colors[number % found.colors.length];
-      this.targets.push({ id: number, name: `target ${number}`, color });
+      this.targets.push({ id: number, name: `target ${number}`, named: false, color });
     }
     this.put(frame, time, { id: number, box, score: 1, state: "tracked" as State }, true);
     this.selected = number;
