@@ -35,14 +35,7 @@ def safe_sqrt(x: Tensor) -> Tensor:
 
 
 def euclidean(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distance of vectors, with gradient zero where the two are equal.
-
-    Args:
-        a: Vectors (..., D).
-        b: Vectors (..., D), broadcast against `a`.
-
-    Returns:
-        Distances (...), in the dtype of the inputs.
+    """Euclidean distance of vectors (..., D), with gradient zero where the two are equal.
 
     Example:
         >>> euclidean(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))
@@ -268,13 +261,7 @@ class DenseTripletLoss(Loss):
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the mean over the samples that have a pair, shape (); zero if none has.
 
-        Args:
-            prediction: Response maps (B, 1, H, W).
-            target: Of the same shape and any dtype; 1 = target, 0 = background, -1 = not counted.
-
-        Raises:
-            TypeError: If the response is not of a floating type.
-            ValueError: If the shapes differ or a label is another value.
+        Arguments and errors are those of `DenseContrastiveLoss`.
         """
         check_response("dense triplet loss", prediction, target)
         costs = []

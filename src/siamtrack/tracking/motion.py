@@ -58,9 +58,6 @@ class Motion:
     Look-alikes stand beside the target; it does not jump to them, unless it jumps anyway. The pace
     is how far it was from where it was expected: small for a walker seen from a tripod, large where
     the camera shakes, so that a steady target is held firmly and a restless one loosely.
-
-    Args:
-        settings: How far to trust it.
     """
 
     def __init__(self, settings: MotionSettings) -> None:

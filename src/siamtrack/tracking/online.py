@@ -29,16 +29,10 @@ SINGLE_THREADED = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A search feature as the classifier sees it: cells of unit length, and a constant.
+    """A search feature (C, H * W) as the classifier sees it: cells of unit length, and a constant.
 
     The feature keeps its length; what it has to be multiplied with goes into the small sides of the
-    products instead.
-
-    Attributes:
-        features: (C, H * W).
-        factors: (H * W,), one over the length of each cell.
-        shape: H and W.
-        finite: Whether every value of every cell is finite.
+    products instead: `factors` (H * W,), one over the length of each cell.
     """
 
     features: Array

@@ -26,13 +26,6 @@ FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.
 class Target:
     """The state of one target. The network knows nothing of it.
 
-    Args:
-        model: Network and settings.
-        frame: The first picture, uint8 RGB (H, W, 3).
-        box: The target in it: left, top, width, height.
-        number: Its id.
-        redetect: Search more and more of the frame while the target is lost.
-
     Attributes:
         box: Where it is: ltwh (4,).
         kernel: Its template as the network embeds it, (1, ...).

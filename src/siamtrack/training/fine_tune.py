@@ -57,14 +57,10 @@ class EntryFrames:
 
 
 def hold_out(entries: list[Entry], share: float = 0.3) -> tuple[list[Entry], list[Sequence]]:
-    """Divide videos: their beginnings to train on, their ends to track.
+    """Divide videos: their beginnings to train on, their ends (a `share` in (0, 1)) to track.
 
     An image that is in the end of one track is in no training entry of another, so that nothing of
     what is tracked has been seen.
-
-    Args:
-        entries: Objects of all videos.
-        share: Share of each track that is held out, in (0, 1).
 
     Returns:
         Entries to train on, and one sequence for each held-out end of at least 5 frames.
@@ -146,10 +142,8 @@ class Helped:
 
     Attributes:
         names: Tracks.
-        before: Success AUC of each, in [0, 1].
-        after: The same after fine-tuning.
-        precision_before: Mean precision at 20 px.
-        precision_after: The same after fine-tuning.
+        before: Success AUC of each, in [0, 1], and `after` fine-tuning.
+        precision_before: Mean precision at 20 px, and `precision_after`.
     """
 
     names: tuple[str, ...]

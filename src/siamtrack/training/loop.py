@@ -325,14 +325,9 @@ def set_trained(
 ) -> None:
     """Let the last `count` stages of the model's backbone train, and freeze the others.
 
-    Frozen stages get no gradient, so that the optimiser leaves them and their state alone, weight
-    decay included; their batch norms use and keep their running statistics.
-
-    Args:
-        model: Network with a `backbone`; everything else in it trains.
-        stages: `model.backbone.stages()`, from the input to the output.
-        count: How many train.
-        norms: Whether batch norms of stages that train learn their statistics.
+    Frozen stages get no gradient, so that the optimizer leaves them and their state alone, weight
+    decay included; their batch norms use and keep their running statistics. `norms` says whether
+    batch norms of stages that train learn theirs.
     """
     model.train()
     backbone = model.backbone
@@ -351,13 +346,7 @@ def check_finite(
 ) -> None:
     """Stop if a value is not finite, and write the batch to `out/bad_batch.pt`.
 
-    Args:
-        name: What the value is.
-        value: Shape ().
-        batch: The batch that it came from.
-        step: Number of the step, from 0.
-        out: Folder of the run.
-        rank: Number of this process; others than 0 write to `bad_batch_RANK.pt`.
+    Processes other than `rank` 0 write to `bad_batch_RANK.pt`.
 
     Raises:
         FloatingPointError: If it is not finite. The weights have not been touched by this step.

@@ -127,13 +127,9 @@ def upright(image: Image, matrix: bytes | None) -> Image:
 def decoded(
     container: InputContainer, stream: VideoStream, name: str, *, cut: bool = False
 ) -> Iterator[VideoFrame]:
-    """Yield the frames of a stream in the order of display.
+    """Yield the frames of a stream in the order of display; `name` is what messages call it.
 
-    Args:
-        container: The open container.
-        stream: Its video stream.
-        name: How messages call it.
-        cut: Whether the end is known to be missing, so that half a frame there is no surprise.
+    `cut` says that the end is known to be missing, so that half a frame there is no surprise.
 
     Raises:
         VideoError: Where data are damaged; all frames before the damage have been yielded. Damage
