@@ -85,7 +85,12 @@ class Opener(Protocol):
     """Opens the data set that lies in a folder or file."""
 
     def __call__(self, path: Path, *, partial: bool = False) -> Dataset:
-        """Return the data set; `partial` accepts one that lacks sequences."""
+        """Return the data set; `partial` accepts one that lacks sequences.
+
+        Raises:
+            DatasetError: If files are missing or damaged, or annotations do not fit the frames; the
+                message says what was expected where.
+        """
 
 
 class Reader(Protocol):

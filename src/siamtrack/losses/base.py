@@ -28,7 +28,12 @@ class Loss(nn.Module):
     dense: ClassVar[type[Loss] | None] = None
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss as a tensor of shape ()."""
+        """Return the loss as a tensor of shape ().
+
+        Raises:
+            TypeError: If the prediction is not of a floating type, or identities are no integers.
+            ValueError: If shapes do not fit, or a label or number is out of range.
+        """
         raise NotImplementedError
 
 
