@@ -253,7 +253,7 @@ def read_all(sources: Iterable[str | Path]) -> list[Entry]:
 
 
 def thinned(entries: Iterable[Entry], every: int) -> Iterator[Entry]:
-    """Yield the first of every so many boxes of each track.
+    """Yield every n-th box of each track, from the first on.
 
     Example:
         >>> track = [Entry("a", (0.0, 0.0, 1.0, 1.0), "t", frame, "", "") for frame in range(5)]

@@ -34,7 +34,7 @@ def follow(
     Args:
         source: Anything that `open_video` takes; what it returned has its span already.
         starts: Where targets begin. Frames before the first of them have no tracks.
-        tracker: From `siamtrack.load`; targets that it has already go on.
+        tracker: From `siamtrack.load`; targets that it has already continue.
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every n-th frame.

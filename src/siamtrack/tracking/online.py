@@ -133,7 +133,7 @@ class OnlineClassifier:
         left, top, width, height = box.tolist()
         x = np.abs(cell_centers(columns, self.stride, self.patch) - (left + width / 2))
         y = np.abs(cell_centers(rows, self.stride, self.patch) - (top + height / 2))[:, None]
-        # a target smaller than the grid still owns the cell next to its centre
+        # a target smaller than the grid still owns the cell next to its center
         rx, ry = max(0.3 * width, self.stride), max(0.3 * height, self.stride)
         truth = np.exp(-0.5 * ((x / rx) ** 2 + (y / ry) ** 2))
         inside = truth > 0.3

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.config import from_dict, spelled, to_dict
 from siamtrack.core.images import Image
 from siamtrack.core.writing import write_text
 from siamtrack.data.cache import image_size, read_image
@@ -131,7 +131,7 @@ def fine_tune_config(
         teacher="",
         save_every=60.0,
     )
-    values, given = to_dict(config), dict(changes or {})
+    values, given = to_dict(config), spelled(changes or {})
     values["pairs"] = {**values["pairs"], **given.pop("pairs", {})}
     return from_dict(TrainConfig, {**values, **given})
 
@@ -190,7 +190,7 @@ def fine_tune(
     share: float = 0.3,
     watch: Watch | None = None,
 ) -> Helped:
-    """Go on training from a checkpoint on own videos, and track their held-out ends twice.
+    """Continue training from a checkpoint on your videos, and track their held-out ends twice.
 
     Writes a run to `out`, as `train` does, and `report.json`.
 

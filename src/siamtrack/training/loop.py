@@ -80,7 +80,7 @@ def _train(
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
         raise FileExistsError(
-            f"{path} exists: give another folder, or --resume to go on (in Python, resume=True)"
+            f"{path} exists: give another folder, or --resume to continue (in Python, resume=True)"
         )
 
     # Start: the same network in all processes
@@ -97,7 +97,7 @@ def _train(
         keep_depthwise_in_float32(model)
     stages = list(model.backbone.stages())
     average = copy_of(model)
-    optimiser = build_optimiser(config, model, teacher)
+    optimizer = build_optimizer(config, model, teacher)
     learn = model.objective(config)
 
     # Resume: the state that an earlier part of this run has saved
@@ -106,7 +106,7 @@ def _train(
         state = checkpoint.read(path)
         checkpoint.check_same_run(path, state, config, data)
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        optimizer.load_state_dict(state["optimizer"])
         average = {name: value.to(config.device) for name, value in state["average"].items()}
         if teacher is not None:
             teacher.load_state_dict(state["teacher"])
@@ -125,7 +125,7 @@ def _train(
             training = trained_stages(step, config)
             set_trained(model, stages, training, config.norms)
             factor = rate_factor(step, config)
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = config.rate * group["factor"] * factor
 
             # Batch: pictures, or pairs whose frozen stages have been run ahead
@@ -154,13 +154,13 @@ def _train(
             check_finite("loss", loss, batch, step, out, ranks.number)
 
             # Backward: the gradient of the whole batch, and the optimizer's step
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [each.grad for each in (*model.parameters(), *taught_too)]
             ranks.average([*gradients, *parts.values()])
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             check_finite("norm of the gradient", norm, batch, step, out, ranks.number)
-            optimiser.step()
+            optimizer.step()
 
             # Average: the weights that are exported
             update_average(average, model, min(config.average, (1 + step) / (10 + step)))
@@ -183,7 +183,7 @@ def _train(
                     "versions": checkpoint.versions(),
                     "model": model.state_dict(),
                     "average": average,
-                    "optimiser": optimiser.state_dict(),
+                    "optimizer": optimizer.state_dict(),
                     "teacher": teacher.state_dict() if teacher is not None else {},
                 }
                 checkpoint.save(path, state)
@@ -253,7 +253,7 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
     model.backbone.load_state_dict(backbone.state_dict())
 
 
-def build_optimiser(
+def build_optimizer(
     config: TrainConfig, model: Network, teacher: Learned | None
 ) -> torch.optim.Optimizer:
     """Build the optimizer, with all parameters from the start.
@@ -267,7 +267,7 @@ def build_optimiser(
         {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
         {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
     ]
-    if config.optimiser == "sgd":
+    if config.optimizer == "sgd":
         return torch.optim.SGD(
             groups, lr=config.rate, momentum=config.momentum, weight_decay=config.decay
         )

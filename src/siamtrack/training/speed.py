@@ -58,13 +58,13 @@ class Front(nn.Module):
     def __init__(self, network: Network, count: int) -> None:
         super().__init__()
         self.stages = nn.ModuleList(list(network.backbone.stages())[:count])
-        self.normalise = network.normalise
+        self.normalize = network.normalize
 
     def forward(self, images: Tensor) -> Tensor:
         """Run the stages."""
         if images.dtype == torch.uint8:
             images = images.permute(0, 3, 1, 2).float()
-        images = self.normalise(images)
+        images = self.normalize(images)
         for stage in self.stages:
             images = stage(images)
         return images
@@ -83,7 +83,7 @@ def onnx_session(graph: str | bytes, threads: int) -> Any:
 class FrozenFront:
     """The first stages of a network's backbone in ONNX Runtime, which runs them faster than torch.
 
-    Their weights and batch statistics are constant for as long as they are frozen, so that the
+    Their weights and batch statistics are constant while they are frozen, so that the
     graph may hold them as constants, with the batch norms folded into the convolutions. The graph
     is rebuilt when fewer stages are frozen.
 

@@ -103,7 +103,7 @@ def upright(image: Image, matrix: bytes | None) -> Image:
         image: Picture (H, W, 3) as decoded.
         matrix: Display matrix of FFmpeg and of the MP4 track header, nine native 32-bit integers
             a b u c d v x y w, by which a point goes to (a x + c y, b x + d y); None: leave as is.
-            Quarter turns and mirrorings are honoured; other angles go to the nearest quarter.
+            Quarter turns and mirrorings are honored; other angles go to the nearest quarter.
 
     Returns:
         Picture (H, W, 3), or (W, H, 3) after a quarter turn.

@@ -65,7 +65,7 @@ def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
 def read_got10k(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training part of GOT-10k.
 
-    Frames whose target is absent or wholly hidden are left out. Sequences of one's own in this form
+    Frames whose target is absent or wholly hidden are left out. Your own sequences in this form
     may have any names. `val` and `test` are never read: they are for evaluation.
     """
     train = path / "train" if (path / "train").is_dir() else path

@@ -10,7 +10,7 @@
   offset. Galoogahi et al., https://arxiv.org/abs/1703.05884
 - `tld:PATH`, targets that leave and return: `gt.txt` with left, top, right, bottom (0-based edges)
   beside a video file or images. Kalal et al., https://doi.org/10.1109/TPAMI.2011.239
-- `folder:PATH`: frames of one's own with boxes beside them
+- `folder:PATH`: your own frames with boxes beside them
 """
 
 from __future__ import annotations
