@@ -112,7 +112,7 @@ tracking.crops: crops
 tracking.decode: motion redetection response
 tracking.follow: data.starts follow
 tracking.online: discriminator
-tracking.target: target
+tracking.target: target tracking.motion
 tracking.tracker: tracker
 training.config: training.presets training.schedule
 training.distributed: training.ranks training.sync_norm

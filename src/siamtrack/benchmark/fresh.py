@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from siamtrack.benchmark.footage import Footage
 
 FRAMES, UPDATES, SETTLE = 16, 100, 20
-"""Frames that the child gets and goes through back and forth; updates over which growth is measured;
+"""Frames that the child gets and repeats, forth and back; updates over which growth is measured;
 updates before those."""
 MB = 1e6
 CHILD = "from siamtrack.benchmark.fresh import main; main()"

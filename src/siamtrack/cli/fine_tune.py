@@ -1,4 +1,4 @@
-"""`siamtrack fine-tune`: continue training on a few of your videos, and report whether it helped."""
+"""`siamtrack fine-tune`: continue training on a few videos, and report whether it helped."""
 
 from __future__ import annotations
 

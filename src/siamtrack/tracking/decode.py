@@ -27,7 +27,6 @@ from siamtrack.tracking.crops import (
     template_side,
     whole_window,
 )
-from siamtrack.tracking.motion import Expectation
 
 Map = NDArray[np.float32]
 F = TypeVar("F", bound=np.floating[Any])
@@ -53,6 +52,36 @@ class Detection:
     presence: float
     score: float = 0.0
     window: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Where the target should be in the next frame.
+
+    Attributes:
+        shift: From the center of its last box (2,), in frame pixels.
+        spread: Standard deviation around that place, in sizes of the target (square root of the
+            area of its box).
+    """
+
+    shift: Array
+    spread: float
+
+    def likelihood(self, size: float, cells: int, step: float) -> Array:
+        """Return how likely each cell of a response is (cells, cells), 1 at the expected place.
+
+        Args:
+            size: Square root of the area of the last box, in frame pixels.
+            cells: Cells along a side; the middle one lies on the center of the last box.
+            step: Distance of two cells in frame pixels.
+
+        Example:
+            >>> Expectation(np.array([8.0, 0.0]), 0.5).likelihood(16, 3, 8.0)[1].round(3).tolist()
+            [0.135, 0.607, 1.0]
+        """
+        places = (np.arange(cells) - (cells - 1) / 2) * step
+        x, y = (np.exp(-0.5 * ((places - to) / (size * self.spread)) ** 2) for to in self.shift)
+        return np.outer(y, x)
 
 
 class Decoder(ABC):
