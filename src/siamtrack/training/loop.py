@@ -31,7 +31,6 @@ from siamtrack.training.monitor import Log, Watch, live_model
 from siamtrack.training.speed import (
     FrozenFront,
     Preparation,
-    features,
     keep_depthwise_in_float32,
 )
 from siamtrack.training.teacher import TAUGHT_CHANNELS, Learned, Teacher, TrackingTeacher
@@ -136,8 +135,8 @@ def _train(
             # Forward: the rest of the backbone
             batch = given if front is None else front(given, max(0, len(stages) - training))
             with half:
-                template = features(model, batch.template, batch.stages)
-                search = features(model, batch.search, batch.stages)
+                template = model.features(batch.template, batch.stages)
+                search = model.features(batch.search, batch.stages)
 
             # Loss: of the heads, and of what a teacher has said ahead or says now of the pictures
             lesson = batch.lesson

@@ -32,21 +32,6 @@ Floats = NDArray[np.float32]
 NO_PICTURE = np.empty((0, 0, 3), np.uint8)
 
 
-def features(network: Network, images: Tensor, stages: int = 0) -> Tensor:
-    """Return the backbone's features (B, channels, h, w).
-
-    Args:
-        network: The network.
-        images: RGB in [0, 255] (B, 3, H, W), or what the first stages have made of it.
-        stages: So many first stages have been run.
-    """
-    if stages == 0:
-        return network.features(images)
-    for stage in list(network.backbone.stages())[stages:]:
-        images = stage(images)
-    return images
-
-
 class Front(nn.Module):
     """Normalization and the first stages: float (B, 3, H, W) or uint8 (B, H, W, 3) to (B, C, h, w).
 
