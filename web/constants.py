@@ -18,8 +18,8 @@ from typing import Any
 from siamtrack import __version__
 from siamtrack.core import boxes
 from siamtrack.packages.card import DEFAULT, GRAPHS, model_folder, packaged_names, read_card
-from siamtrack.sinks.draw import colour
-from siamtrack.tracking import decode, motion, online, target
+from siamtrack.sinks.draw import color
+from siamtrack.tracking import decode, online, target
 
 COLORS = 12
 KINDS = ("box",)
@@ -27,9 +27,8 @@ KINDS = ("box",)
 CONSTANTS = {
     boxes: ("LEAST",),
     decode: ("EXTRA_WINDOWS", "OVERLAP"),
-    motion: ("FIRST_PACE", "FASTER", "SLOWER", "TURN", "MOST", "KNOWN_AFTER"),
     online: ("OWN", "TRUE", "CLEAR"),
-    target: ("FIRST_LOOKS",),
+    target: ("FIRST_LOOKS", "FIRST_PACE", "FASTER", "SLOWER", "TURN", "MOST", "KNOWN_AFTER"),
 }
 """Module to the names of the constants that the port shares with it."""
 
@@ -42,7 +41,7 @@ def constants() -> dict[str, Any]:
         "version": __version__,
         "default": DEFAULT,
         "constants": shared,
-        "colors": [f"#{bytes(colour(number)).hex()}" for number in range(COLORS)],
+        "colors": [f"#{bytes(color(number)).hex()}" for number in range(COLORS)],
         "models": {
             name: {
                 **{key: getattr(card, key) for key in ("name", "kind", "template", "search")},

@@ -1,5 +1,5 @@
 // How a target has moved so far: where it is expected next, and how far from there it may be. The
-// counterpart of siamtrack.tracking.motion.
+// counterparts are `Motion` in siamtrack.tracking.target and `Expectation` in siamtrack.tracking.decode.
 import { centerOf, type Box } from "./boxes.js";
 import { CONSTANTS, type MotionSettings } from "./settings.js";
 
