@@ -28,6 +28,7 @@ VERBS = {
     "batch": "Batch",
     "demo": "Demo",
     "studio": "Studio",
+    "serve": "Serve",
     "models": "Models",
     "plugins": "Plugins",
     "eval": "Eval",
