@@ -45,6 +45,9 @@ def test_all_outputs_at_once(video, tmp_path, capsys):
     assert summary["frames"] == 12
     assert summary["targets"] == 2
     assert sum(summary["states"].values()) == 24
+    assert min(summary["milliseconds"].values()) > 0  # of reading, tracking and writing
+    whole = 1000 / summary["frames_per_second"]  # a frame, finishing the files included
+    assert whole >= 0.99 * max(summary["milliseconds"].values())
     with av.open(str(outs[0])) as container:
         assert container.streams.video[0].codec_context.name == "h264"
         assert sum(1 for _ in container.decode(video=0)) == 12
@@ -176,6 +179,35 @@ def test_a_video_that_changes_its_size_midway(tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_boxes_have_names_and_classes(video, tmp_path, capsys):
+    video, boxes = video
+    table, mot = tmp_path / "a.csv", tmp_path / "m.txt"
+    words = [*box(boxes[0]), "name=Anna", "class=person", *box(boxes[1]), "class=a car"]
+    words += ["--end", "3", "--out", table, "--mot", mot, "--quiet"]
+    assert run("track", *words, video) == 0  # the video may also come last
+    rows = table.read_text().splitlines()
+    assert rows[0].endswith(",state,name,class")
+    assert rows[1].endswith(",Anna,person")
+    assert rows[2].endswith(",,a car")
+    assert (tmp_path / "m_labels.txt").read_text() == "person\na car\n"
+    capsys.readouterr()
+    assert run("track", video, *box(boxes[0]), "class=dog", "--end", "2", "--quiet") == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(",,dog")
+
+
+def test_key_frames_need_an_output_that_has_them(video, tmp_path, capsys):
+    video, boxes = video
+    out = tmp_path / "a.xml"
+    words = ["track", video, *box(boxes[0]), "--quiet", "--keyframes"]
+    assert run(*words, "1.0", "--out", tmp_path / "a.csv") == 2
+    assert "no output has key frames; add --out NAME.xml" in capsys.readouterr().err
+    assert run(*words, "-1", "--out", out) == 2
+    assert "expected pixels" in capsys.readouterr().err
+    assert run(*words, "1.0", "--out", out) == 0
+    text = out.read_text()
+    assert text.count('keyframe="0"') > text.count('keyframe="1"') >= 2
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize("ignored", [False, True], ids=["", "inherited-ignore"])
 @pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -206,6 +238,7 @@ def test_interrupt_leaves_whole_files(tmp_path, stop, ignored):
     assert "Traceback" not in error
     frames = len(outs[1].read_text().splitlines()) - 1
     assert 20 <= frames < 3000
+    # all three have the frames that were tracked, those that waited for the encoder too
     with av.open(str(outs[0])) as container:
         assert sum(1 for _ in container.decode(video=0)) in (frames, frames + 1)
     assert len(json.loads(outs[2].read_text())["images"]) in (frames - 1, frames)
