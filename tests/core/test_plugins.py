@@ -165,9 +165,7 @@ def test_the_command_lists_and_checks(good, bad, capsys):
         main(["plugins"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    assert "tracker still: good-pack 1.0; tracker, check 'follows_a_target'" in out
-    assert "tracker nothing: good-pack 1.0; tracker, check" in out
-    assert "runtime engine: good-pack 1.0\n" in out
+    assert "tracker still: good-pack 1.0\n" in out
     assert "good_things" not in sys.modules
     with pytest.raises(SystemExit) as stop:
         main(["plugins", "--check"])

@@ -20,7 +20,6 @@ from siamtrack.testing import (
 )
 from tests.helpers import clip
 
-
 KEPT = siamtrack.load(threads=1, precision="float32")
 """Alive, so that all trackers share its network."""
 
@@ -84,7 +83,8 @@ class Stays(Follower):
     def update(self, frame):
         track = super().update(frame)
         width, height = track.box[2:]
-        return SimpleNamespace(box=track.box + [width, height, 0, 0], score=track.score)
+        shift = np.array([width, height, 0, 0])
+        return SimpleNamespace(box=track.box + shift, score=track.score)
 
 
 class Draws(Follower):

@@ -18,7 +18,7 @@ def test_our_backbones_pass(name):
     check_backbone(lambda: BACKBONES[name](width=0.25))
 
 
-@pytest.mark.parametrize("name", ["box", "siamrpn_dw"])
+@pytest.mark.parametrize("name", ["region", "siamrpn_dw"])
 def test_our_heads_pass(name):
     check_head(HEADS[name])
 

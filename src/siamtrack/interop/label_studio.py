@@ -163,8 +163,8 @@ def regions_of(task: Mapping[str, Any], context: Mapping[str, Any] | None) -> li
     results = (context or {}).get("result")
     if not results:
         annotations = [each for each in task.get("annotations") or [] if each.get("result")]
-        newest = max(annotations, key=lambda each: str(each.get("updated_at", "")), default={})
-        results = newest.get("result") or []
+        newest = max(annotations, key=lambda each: str(each.get("updated_at", "")), default=None)
+        results = [] if newest is None else newest["result"]
     if not isinstance(results, Sequence) or isinstance(results, str):
         raise ValueError(f"result {shown(results)}: expected a list of regions")
     found = [

@@ -224,7 +224,7 @@ def gives_a_number(make: Make) -> None:
     loss, prediction, target = _example(make)
     value = loss(prediction, target)
     expect(tuple(value.shape) == (), f"a value of shape {tuple(value.shape)}: expected ()")
-    expect(bool(value.isfinite()), f"the value is {float(value)}")
+    expect(bool(value.isfinite()), f"the value is {float(value.detach())}")
 
 
 @LOSS.add
@@ -241,7 +241,10 @@ def has_a_gradient(make: Make) -> None:
     expect(float(gradient.abs().max()) > 0, "the gradient is zero everywhere")
     with torch.no_grad():
         less = loss(prediction - 1e-2 * gradient / gradient.abs().max(), target)
-    expect(float(less) < float(value), "a small step against the gradient does not lower the loss")
+    expect(
+        float(less) < float(value.detach()),
+        "a small step against the gradient does not lower the loss",
+    )
 
 
 @LOSS.add
@@ -252,7 +255,8 @@ def survives_nothing_to_learn(make: Make) -> None:
         return
     prediction = prediction.clone().requires_grad_()
     value = loss(prediction, torch.full_like(target, -1))
-    expect(float(value) == 0, f"the loss is {float(value):g} where no cell counts: expected 0")
+    number = float(value.detach())
+    expect(number == 0, f"the loss is {number:g} where no cell counts: expected 0")
     value.backward()
 
 
