@@ -40,6 +40,7 @@ class Outputs:
         overwrite: Whether files that exist may be replaced.
         fps: Frames per second of annotated videos.
         style: How they show what is tracked.
+        table: Whether lines of CSV go to standard output where there are no files.
 
     Raises:
         FileExistsError: If a file exists and `overwrite` is not set; nothing is left open.
@@ -52,6 +53,7 @@ class Outputs:
         overwrite: bool,
         fps: float | None,
         style: Style | None = None,
+        table: bool = True,
     ) -> None:
         self._style = style or Style()
         options = vars(self._style)
@@ -63,13 +65,13 @@ class Outputs:
                 for path, kind in files
             ]
             self._stack = stack.pop_all()
-        self._begun = False
+        self._begun, self._table = False, table
 
     def write(self, frame: Frame, tracks: Sequence[Track]) -> None:
         """Write one frame; without any sink, lines of CSV go to standard output."""
         for sink in self._sinks:
             sink.write(frame, tracks)
-        if not self._sinks:
+        if not self._sinks and self._table:
             names, classes = self._style.names, self._style.classes
             lines = csv_lines(frame, tracks, names, classes)
             header = [] if self._begun else [csv_header(names, classes)]
