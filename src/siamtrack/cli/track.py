@@ -25,7 +25,7 @@ from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
 from siamtrack.sinks.text import labels_file, numbered
 from siamtrack.tracking.follow import read_boxes
-from siamtrack.video import VideoSource, open_video, source_files
+from siamtrack.video import AHEAD, VideoSource, open_video, source_files
 
 Files = list[tuple[Path, str | None]]
 
@@ -131,11 +131,13 @@ class Track:
     runtime: RuntimeName = AUTO
     precision: PrecisionName = "auto"
     threads: int = 0
-    """Threads of the network; 0 lets the engine choose."""
+    """Threads of the network; 0 lets the engine choose, or takes half of the cores where an
+    annotated video is written beside it."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
     codec: str | None = None
-    """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4."""
+    """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4; in
+    hardware h264-nvenc, -qsv, -amf, -videotoolbox or -v4l2m2m."""
     preset: str | None = None
     """Preset of h264: ultrafast, superfast, veryfast (default) ... veryslow for smaller files."""
     overwrite: bool = False
@@ -236,7 +238,12 @@ class Track:
     def _open(self) -> VideoSource:
         source = int(self.source) if self.source.isdecimal() else self.source
         return open_video(
-            source, start=self.start, end=self.end, stride=self.stride, latest=self.latest
+            source,
+            start=self.start,
+            end=self.end,
+            stride=self.stride,
+            latest=self.latest,
+            ahead=AHEAD,
         )
 
     def _targets(self) -> Targets:
