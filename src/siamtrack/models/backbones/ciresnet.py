@@ -107,12 +107,7 @@ def ciresnet43(width: float = 1.0, crop: bool = True) -> Backbone:
 
 
 class CIResIncep(Backbone):
-    """A stem and two groups of CIR-Inception units, the second going to stride 8.
-
-    Args:
-        units: Number of units at stride 4 and in the group that goes to stride 8.
-        width: Multiplier of all channel counts, rounded to multiples of 8.
-    """
+    """A stem and two groups of CIR-Inception units, the second going to stride 8."""
 
     stride = 8
     padding_free = True
