@@ -62,6 +62,10 @@ class PairConfig:
         mirror: Share of search windows mirrored alone, as objects that turned round.
         part: Share of still pairs whose target is a random part of the object. A user may draw a
             head or a number plate; without parts, boxes grow to the whole object.
+        redrawn: Share of the pairs whose boxes are drawn anew, each side moved by up to `redraw` of
+            the box's width or height, in both pictures alike. A user's box need not be what a data
+            set calls the object: without this, boxes grow to what is usual for its class.
+        redraw: See `redrawn`.
         weights: (data set, factor) that raise or lower how often a data set is drawn; without
             one, sets are drawn in proportion to the square root of their size.
     """
@@ -88,6 +92,8 @@ class PairConfig:
     warp: float = 0.3
     mirror: float = 0.05
     part: float = 0.3
+    redrawn: float = 0.0
+    redraw: float = 0.18
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -103,8 +109,9 @@ class PairConfig:
             "part",
         )
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
-        bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped"), (0, 1))
+        bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped", "redrawn"), (0, 1))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
+        bounds["redraw"] = (0, 0.45)
         bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
         check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
         check_area(self.area)
@@ -159,6 +166,9 @@ class PairSampler:
         if negative:
             second = self._other(first, rng)
             negative = second.track != first.track  # there may be only one object
+        if config.redrawn and rng.random() < config.redrawn:
+            moves = rng.uniform(-config.redraw, config.redraw, 4)
+            first, second = (_redrawn(entry, moves) for entry in (first, second))
         # Cut both windows, and change the shape of what is searched for
         template, size = self._template(first, rng)
         search, box = self._search(second, rng)
@@ -334,6 +344,13 @@ def _part(entry: Entry, rng: np.random.Generator) -> Entry:
     corner = rng.uniform(0, 1, 2) * [width - w, height - h]
     box = (left + float(corner[0]), top + float(corner[1]), float(w), float(h))
     return replace(entry, box=box)
+
+
+def _redrawn(entry: Entry, moves: Array) -> Entry:
+    """Move left, top, right and bottom side by shares (4,) of the box's width or height."""
+    left, top, width, height = entry.box
+    x1, y1, x2, y2 = (moves * [width, height, width, height]).tolist()
+    return replace(entry, box=(left + x1, top + y1, width + x2 - x1, height + y2 - y1))
 
 
 def _covered(box: Array, by: Array) -> float:
