@@ -137,14 +137,7 @@ class Pair:
 
 
 class PairSampler:
-    """Draws pairs. Pair (seed, index) is always the same, whoever draws it.
-
-    Args:
-        pool: Objects to draw from.
-        config: How to draw.
-        seed: Seed of the whole run.
-        cache: Decoded images, shared between samplers if wanted.
-    """
+    """Draws pairs. Pair (seed, index) is always the same, whoever draws it."""
 
     def __init__(
         self, pool: Pool, config: PairConfig, seed: int = 0, cache: ImageCache | None = None
@@ -326,13 +319,8 @@ def first_readable(
     """Make a random sample; where it needs an unreadable image, make another in its place.
 
     The generator of the first attempt is `default_rng(key)`, that of a later one
-    `default_rng((*key, attempt))`: the sample depends on `key` and on the files alone, not on
-    who makes it or in what order.
-
-    Args:
-        make: Makes a sample from a generator; `ImageError` asks for another attempt.
-        key: Seed, 0 and index of the sample, all at least 0.
-        attempts: So many times at most.
+    `default_rng((*key, attempt))`: the sample depends on `key` (seed, 0 and index) and on the files
+    alone, not on who makes it or in what order.
 
     Raises:
         DatasetError: If no attempt succeeds, or too many images are unreadable.

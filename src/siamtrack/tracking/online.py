@@ -78,16 +78,11 @@ class OnlineClassifier:
         self._weights: Array | None = None
 
     def learn(self, seen: Cells, box: Array, share: float | None = None) -> None:
-        """Take in a frame.
+        """Take in the cells of a frame, with the target ltwh (4,) in patch pixels.
 
-        Cells in the middle of the box are the target, those clearly outside are not, the ones
-        between say nothing. Both sides weigh the same however many cells they have.
-
-        Args:
-            seen: The cells of the search feature.
-            box: The target in patch pixels, ltwh (4,).
-            share: Weight of this frame against all before it, in (0, 1]; the settings' if None.
-                The first frame always counts fully.
+        Cells in the middle of the box are the target, those clearly outside are not, the others say
+        nothing. Both sides weigh the same however many cells they have. `share` in (0, 1] is the
+        weight of this frame against all before; the first always counts fully.
         """
         truth, weight = self._labels(*seen.shape, box)
         moments, targets = _products(seen, weight), _sums(seen, weight * truth)
