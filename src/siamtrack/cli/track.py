@@ -21,7 +21,7 @@ from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName
 from siamtrack.cli.outputs import Outputs, Style
 from siamtrack.core.writing import check_outputs, naming, refuse_existing, write_whole
 from siamtrack.packages.card import DEFAULT, Precision, model_paths
-from siamtrack.runtimes import AUTO, choose_runtime, cores
+from siamtrack.runtimes import AUTO, cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.sinks.text import labels_file, numbered
 from siamtrack.tracking.follow import Starts, follow, read_boxes
@@ -241,7 +241,7 @@ def run_track(
     return {
         "source": video.name,
         "model": model,
-        "runtime": choose_runtime(runtime),
+        "runtime": tracker.model.engine,
         "precision": tracker.model.precision,
         "targets": len({number for targets in starts.values() for number in targets}),
         "frames": frames,

@@ -48,7 +48,11 @@ class Response:
 
 
 class Runtime(Protocol):
-    """A network in some engine. It holds no state of a target, so that many can share it."""
+    """A network in some engine. It holds no state of a target, so that many can share it.
+
+    One that also has a method `apart(rows)`, as `siamtrack.runtimes.graph.GraphRuntime` has, says
+    from how many rows on it is quicker called for each of them from several threads.
+    """
 
     def embed(self, template: Image, size: Floats) -> Floats:
         """Map template patches (B, T, T, 3), uint8 RGB, to kernels (B, ...).
