@@ -125,11 +125,9 @@ class SiamTracker:
     def update_all(
         self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
     ) -> list[Track]:
-        """Find all targets in the next frame, in one batch or, if they are many, side by side.
+        """Find all targets in the next frame; `priors` has boxes of a detector by id.
 
-        Args:
-            frame: The next frame, of the size of the first.
-            priors: id to box, where a detector sees targets.
+        The network runs once for all, or, where they are many, for each in the next free thread.
 
         Returns:
             One track for each target, in the order of `ids`.
