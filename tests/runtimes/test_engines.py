@@ -112,7 +112,7 @@ def test_bench_measures_the_engines_that_are_here(own_cache, tmp_path, capsys):
     assert own_cache.read_text() == report.read_text()
     assert "lite" in engine_table(read_rows(report))
     model = load_model("lite", threads=1)  # reads the new rows
-    assert model.engine == model_made("lite", "auto")["runtime"]
+    assert model.loaded.runtime == model_made("lite", "auto")["runtime"]
 
 
 def test_engines_alone(capsys):

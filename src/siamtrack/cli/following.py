@@ -93,7 +93,7 @@ def run_track(
     return {
         "source": video.name,
         "model": model,
-        "runtime": tracker.model.engine,
+        "runtime": runtime if tracker.model.loaded is None else tracker.model.loaded.runtime,
         "precision": tracker.model.precision,
         "targets": len({number for targets in starts.values() for number in targets}),
         "frames": frames,
