@@ -50,18 +50,40 @@ def low_resolution(image: Image, rng: np.random.Generator) -> Image:
     )
 
 
-def appearance(image: Image, rng: np.random.Generator) -> Image:
-    """Apply a random selection of the above, as the search patch of a pair gets it."""
-    if rng.random() < 0.8:
-        image = color(image, rng)
-    if rng.random() < 0.15:
-        image = blur(image, rng)
-    if rng.random() < 0.15:
-        image = low_resolution(image, rng)
-    if rng.random() < 0.15:
-        noise = rng.normal(0, rng.uniform(2, 10), image.shape)
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+def appearance(
+    image: Image,
+    rng: np.random.Generator,
+    *,
+    color: float = 0.8,
+    strength: float = 0.3,
+    blur: float = 0.15,
+    low_resolution: float = 0.15,
+    noise: float = 0.15,
+) -> Image:
+    """Apply a random selection of the above, as the search patch of a pair gets it.
+
+    Args:
+        image: Patch (H, W, 3).
+        rng: Source of chance.
+        color: Probability of a change of color, by at most `strength`.
+        strength: See `color`.
+        blur: Probability of a blur.
+        low_resolution: Probability of a loss of detail.
+        noise: Probability of noise, normal with a deviation of 2 to 10 levels.
+    """
+    if rng.random() < color:
+        image = _color(image, rng, strength)
+    if rng.random() < blur:
+        image = _blur(image, rng)
+    if rng.random() < low_resolution:
+        image = _low_resolution(image, rng)
+    if rng.random() < noise:
+        grain = rng.normal(0, rng.uniform(2, 10), image.shape)
+        image = np.clip(image + grain, 0, 255).astype(np.uint8)
     return image
+
+
+_color, _blur, _low_resolution = color, blur, low_resolution  # also names of arguments above
 
 
 def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Array]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
 from siamtrack.core.config import check_numbers
+from siamtrack.core.registry import Registry
 from siamtrack.core.settings import check_area
 from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
@@ -58,6 +59,19 @@ class PairConfig:
         flip: Share of pairs mirrored (both patches).
         warp: Share of search windows turned, sheared and bent about the target.
         mirror: Share of search windows mirrored alone, as objects that turned round.
+        color: Share of search patches whose brightness, contrast and channels are changed.
+        color_range: These change by factors within 1 +- this.
+        template_color: As `color`, of the templates.
+        template_color_range: As `color_range`, of the templates.
+        gray: Share of pairs without color.
+        blur: Share of search patches that are blurred, by defocus or motion.
+        low_resolution: Share of search patches that lose detail.
+        noise: Share of search patches with noise.
+        template_shift: Largest displacement of the template's window, as a share of its side.
+        template_scale: Range of the size change of the template's window, exp(+-template_scale).
+        near: Share of search windows that are displaced by at most 0.35 of `shift`.
+        separate: Width and height of both windows change apart from each other, each by a factor
+            within 1 +- `scale` (`template_scale`), and `stretch` is not used.
         part: Share of still pairs whose target is a random part of the object. A user may draw a
             head or a number plate; without parts, boxes grow to the whole object.
         weights: (data set, factor) that raise or lower how often a data set is drawn; without
@@ -84,6 +98,18 @@ class PairConfig:
     flip: float = 0.5
     warp: float = 0.3
     mirror: float = 0.05
+    color: float = 0.8
+    color_range: float = 0.3
+    template_color: float = 0.3
+    template_color_range: float = 0.1
+    gray: float = 0.1
+    blur: float = 0.15
+    low_resolution: float = 0.15
+    noise: float = 0.15
+    template_shift: float = 0.03
+    template_scale: float = 0.05
+    near: float = 0.4
+    separate: bool = False
     part: float = 0.3
     weights: tuple[tuple[str, float], ...] = ()
 
@@ -91,10 +117,19 @@ class PairConfig:
         shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
         bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped"), (0, 1))
+        bounds |= dict.fromkeys(("color", "template_color", "gray", "blur", "noise"), (0, 1))
+        bounds |= dict.fromkeys(("color_range", "template_color_range"), (0, 1))
+        bounds |= dict.fromkeys(("low_resolution", "template_shift", "near"), (0, 1))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
         bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
+        bounds |= {"template_scale": (0, 2)}
         check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
         check_area(self.area)
+        if self.separate and (self.tails or max(self.scale, self.template_scale) >= 1):
+            raise ValueError(
+                f"separate with tails {self.tails:g}, scale {self.scale:g} and template_scale "
+                f"{self.template_scale:g}: expected no tails, and scales below 1"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +152,7 @@ class Pair:
 
 
 class PairSampler:
-    """Draws pairs. Pair (seed, index) is always the same, whoever draws it.
+    """Draws pairs; the sampler `pairs`. Pair (seed, index) is always the same, whoever draws it.
 
     Args:
         pool: Objects to draw from.
@@ -169,11 +204,20 @@ class PairSampler:
         if rng.random() < config.flip:
             template, search = template[:, ::-1], search[:, ::-1]
             box = np.array([config.search - box[0] - box[2], *box[1:]])
-        if rng.random() < 0.1:
+        if rng.random() < config.gray:
             template, search = augment.gray(template), augment.gray(search)
-        if rng.random() < 0.3:
-            template = augment.color(np.ascontiguousarray(template), rng, 0.1)
-        search = augment.appearance(np.ascontiguousarray(search), rng)
+        if rng.random() < config.template_color:
+            strength = config.template_color_range
+            template = augment.color(np.ascontiguousarray(template), rng, strength)
+        search = augment.appearance(
+            np.ascontiguousarray(search),
+            rng,
+            color=config.color,
+            strength=config.color_range,
+            blur=config.blur,
+            low_resolution=config.low_resolution,
+            noise=config.noise,
+        )
         if negative:
             box = np.zeros(4)
         return Pair(np.ascontiguousarray(template), search, size, box, not negative)
@@ -213,23 +257,31 @@ class PairSampler:
         config = self.config
         left, top, width, height = entry.box
         side = template_side(width, height, config.context, config.area)
-        side *= np.exp(rng.uniform(-0.05, 0.05))
-        cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
-        cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
+        if config.separate:
+            sides = side * (1 + rng.uniform(-config.template_scale, config.template_scale, 2))
+        else:
+            factor = np.exp(rng.uniform(-config.template_scale, config.template_scale))
+            sides = np.array([side * factor] * 2)
+        reach = config.template_shift
+        cx = left + width / 2 + rng.uniform(-reach, reach) * sides[0]
+        cy = top + height / 2 + rng.uniform(-reach, reach) * sides[1]
         image = self._image(entry)
-        patch = cut(image, Window(cx, cy, side, side, config.template), mean_color(image))
-        return patch, np.array([width, height]) / side
+        window = Window(cx, cy, float(sides[0]), float(sides[1]), config.template)
+        return cut(image, window, mean_color(image)), np.array([width, height]) / sides
 
     def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
         config = self.config
         box = np.asarray(entry.box)
         side = template_side(box[2], box[3], config.context, config.area)
         side *= config.search / config.template
-        factor = np.exp(self._change(rng, config.scale))
-        aspect = np.exp(self._change(rng, config.stretch) / 2)
-        width, height = side * factor * aspect, side * factor / aspect
-        # mostly near, at times far: targets move little between two frames, but not always
-        reach = config.shift * (1.0 if rng.random() < 0.6 else 0.35)
+        if config.separate:
+            width, height = side * (1 + rng.uniform(-config.scale, config.scale, 2))
+        else:
+            factor = np.exp(self._change(rng, config.scale))
+            aspect = np.exp(self._change(rng, config.stretch) / 2)
+            width, height = side * factor * aspect, side * factor / aspect
+        # at times only near: targets move little between two frames, but not always
+        reach = config.shift * (1.0 if rng.random() < 1 - config.near else 0.35)
         shift = rng.uniform(-reach, reach, 2) / 2
         cx = box[0] + box[2] / 2 + shift[0] * width
         cy = box[1] + box[3] / 2 + shift[1] * height
@@ -294,6 +346,26 @@ class PairSampler:
             patch = cut(self._image(entry), window)
             search = _blend(search, patch, _mask(config.search, placed, rng))
         return search
+
+
+SAMPLERS: Registry[Callable[..., PairSampler]] = Registry("sampler", "siamtrack.samplers")
+"""Samplers, made as `SAMPLERS[name](pool, config, seed, cache)`; subclasses of `PairSampler`, or
+anything with its `pool`, `cache` and `draw`."""
+SAMPLERS.register("pairs")(PairSampler)
+
+
+def build_sampler(
+    name: str, pool: Pool, config: PairConfig, seed: int = 0, cache: ImageCache | None = None
+) -> PairSampler:
+    """Make a registered sampler.
+
+    Raises:
+        UnknownNameError: If there is no such sampler.
+        PluginError: If one of a plug-in lacks what is used of it.
+    """
+    sampler = SAMPLERS[name](pool, config, seed, cache)
+    SAMPLERS.check_made(name, sampler, "draw", "pool", "cache")
+    return sampler
 
 
 def first_readable(

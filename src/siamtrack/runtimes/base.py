@@ -22,9 +22,10 @@ class Response:
     """What the network says about B search patches.
 
     Attributes:
-        score: (B, H, W); in [0, 1] where the model has a box head, unbounded for SiamFC.
+        score: (B, H, W); in [0, 1] where the model has a box head, unbounded for SiamFC. Heads with
+            K boxes a cell, such as SiamRPN's anchors, give (B, K, H, W).
         distances: (B, 4, H, W) from each cell to left, top, right and bottom of the box in patch
-            pixels; None for models without a box head.
+            pixels, or (B, 4, K, H, W); None for models without a box head.
         presence: (B,) logits that the target is in the patch; None where the model has no such
             output.
         features: (B, C, H, W) of the search patch, one cell for each of the response; None where
@@ -35,6 +36,11 @@ class Response:
     distances: Floats | None = None
     presence: Floats | None = None
     features: Floats | None = None
+
+    @property
+    def map(self) -> Floats:
+        """The best score of each cell (B, H, W)."""
+        return self.score if self.score.ndim == 3 else self.score.max(1)
 
     def part(self, first: int, count: int) -> Response:
         """Return what is said about `count` patches from `first` on."""

@@ -20,8 +20,8 @@ from siamtrack.core.writing import write_whole
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.ciresnet import CIResNet
-from siamtrack.models.backbones.imagenet import load_resnet50
-from siamtrack.models.backbones.mobile import EfficientNetLite0, load_imagenet
+from siamtrack.models.backbones.imagenet import fold_pixels, load_resnet50
+from siamtrack.models.backbones.mobile import CIRMobile, EfficientNetLite0, load_imagenet
 from siamtrack.models.network import Network, build_network, fold_norms
 from siamtrack.training import checkpoint
 from siamtrack.training.batches import Batch, batches, collate
@@ -86,7 +86,7 @@ def _train(
     # Start: the same network in all processes
     data = checkpoint.data_fingerprint(sampler.pool.entries)
     torch.manual_seed(config.seed)
-    model, teacher = start(config)
+    model, teacher = start(config, resumed=path.exists())
     taught_too = [] if teacher is None else list(teacher.parameters())
     ranks.begin_alike([*model.state_dict().values(), *taught_too], data)
     if config.sync_norms:
@@ -193,11 +193,16 @@ def _train(
     return path
 
 
-def start(config: TrainConfig) -> tuple[Network, Learned | None]:
+def start(config: TrainConfig, resumed: bool = False) -> tuple[Network, Learned | None]:
     """Build the network of a run and its teacher, with the weights that they start from.
 
+    Args:
+        config: The run.
+        resumed: Whether a checkpoint of the run will replace the weights.
+
     Raises:
-        WeightsError: If these do not fit.
+        ValueError: If there are no such weights.
+        WeightsError: If they do not fit.
     """
     model = config.network()
     teacher: Learned | None = None
@@ -205,22 +210,32 @@ def start(config: TrainConfig) -> tuple[Network, Learned | None]:
         teacher = Learned(model.backbone.channels, TAUGHT_CHANNELS)
     elif config.teacher:
         teacher = Teacher(config.teacher, model.backbone.channels)
-    initialize(model, teacher, config)
+    initialize(model, teacher, config, resumed)
     device = torch.device(config.device)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model, teacher
 
 
-def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> None:
+def initialize(
+    model: Network, teacher: Learned | None, config: TrainConfig, resumed: bool = False
+) -> None:
     """Fill a network, or its backbone, from the first of `initial`, `pretrained` and `imagenet`.
 
     Raises:
+        ValueError: If no package has ImageNet weights of the backbone, unless `resumed`.
         WeightsError: If the weights do not fit.
     """
     folded = config.model.folded
     if config.initial:
         before = checkpoint.read(Path(config.initial))
+        theirs = checkpoint.config_of(before).model
         if not config.backbone_only:
+            if theirs.head != config.model.head:
+                raise WeightsError(
+                    f"{config.initial} has a head {theirs.head!r}, the config's `model` has "
+                    f"{config.model.head!r}: give a checkpoint with that head, or set "
+                    "backbone_only to take the backbone alone"
+                )
             try:
                 model.load_state_dict(before["average"])
             except RuntimeError as error:
@@ -234,7 +249,16 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
         other = checkpoint.config_of(before).network()
         other.load_state_dict(before["average"])
         backbone = other.backbone
-    elif config.pretrained or config.imagenet:
+        ours = config.model
+        if (theirs.backbone, theirs.width) != (ours.backbone, ours.width) or (
+            theirs.folded and not folded
+        ):
+            raise WeightsError(
+                f"{config.initial} has the backbone {theirs.backbone!r} of width {theirs.width:g}"
+                f"{', folded' if theirs.folded else ''}: expected {ours.backbone!r} of width "
+                f"{ours.width:g}{', folded' if folded else ''}, as in the config's `model`"
+            )
+    elif config.pretrained or config.imagenet is not False:
         # Those weights are of a backbone whose norms have not been folded
         plain = build_network(replace(config.model, folded=False)) if folded else model
         backbone = plain.backbone
@@ -242,8 +266,16 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
             raise WeightsError(f"pretrained: {config.model.backbone} takes no ResNet-50 weights")
         if isinstance(backbone, CIResNet) and config.pretrained:
             load_resnet50(backbone, config.pretrained)
-        elif isinstance(backbone, EfficientNetLite0):
+            fold_pixels(backbone)
+        elif isinstance(backbone, EfficientNetLite0) or (
+            config.imagenet and isinstance(backbone, CIRMobile)
+        ):
             load_imagenet(backbone)
+        elif config.imagenet and not resumed:
+            raise ValueError(
+                f"imagenet: no package has ImageNet weights of {config.model.backbone!r}: set "
+                "it to false, or give a file of ResNet-50 weights as `pretrained` to a CIResNet"
+            )
         else:
             return
     else:

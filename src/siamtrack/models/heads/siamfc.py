@@ -10,11 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.core.settings import SIAMFC
-from siamtrack.losses import LOSSES, Loss
-from siamtrack.losses.base import shared_count
+from siamtrack.losses import Loss
+from siamtrack.losses.base import build_loss, shared_count
 from siamtrack.losses.response import response_labels
 from siamtrack.models.correlation import cross_correlation
-from siamtrack.models.heads.head import HEADS, Head, Lesson, Objective, Pairs, Parts, Recipe
+from siamtrack.models.heads.head import (
+    HEADS,
+    OBJECTIVES,
+    Head,
+    Lesson,
+    Objective,
+    Pairs,
+    Parts,
+    Recipe,
+    check_head,
+)
 
 
 class ResponseHead(Head):
@@ -36,7 +46,7 @@ class ResponseHead(Head):
 
         Parts are `loss` and `hit`, the share of the maps with a target whose highest cell is on it.
         """
-        loss = response_loss(recipe.loss)
+        loss = build_loss(recipe.loss, recipe.loss_arguments)
 
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
@@ -48,6 +58,13 @@ class ResponseHead(Head):
             return {"loss": loss(found, labels), "hit": hits(found, labels)}
 
         return learn
+
+
+@OBJECTIVES.register("response")
+def response(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
+    """Train a response map by `loss`; see `ResponseHead.objective`."""
+    check_head("response", head, ResponseHead)
+    return ResponseHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class SiamFCHead(ResponseHead):
@@ -95,10 +112,7 @@ def response_loss(name: str) -> Loss:
     Raises:
         UnknownNameError: If there is no such loss.
     """
-    made = LOSSES[name]
-    loss = (getattr(made, "dense", None) or made)()
-    LOSSES.check_made(name, loss, "__call__")
-    return loss
+    return build_loss(name)
 
 
 def hits(response: Tensor, labels: Tensor) -> Tensor:
