@@ -13,10 +13,16 @@ def color(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Imag
     """Scale brightness, contrast and each channel by factors within 1 +- `strength`."""
     gain = 1 + rng.uniform(-strength, strength)
     channel = gain * (1 + rng.uniform(-strength, strength, 3) / 2)
-    offset = rng.uniform(-strength, strength) * 80 + (1 - gain) * float(image.mean()) * 0.5
+    mean = sum(cv2.sumElems(image)) / image.size
+    offset = rng.uniform(-strength, strength) * 80 + (1 - gain) * mean * 0.5
     table = np.arange(256, dtype=np.float32)[:, None] * channel.astype(np.float32) + offset
     lookup = np.clip(table, 0, 255).astype(np.uint8)[None]
     return np.asarray(cv2.LUT(image, lookup), dtype=np.uint8)
+
+
+def mirror(image: Image) -> Image:
+    """Swap left and right."""
+    return np.asarray(cv2.flip(image, 1), dtype=np.uint8)
 
 
 def gray(image: Image) -> Image:
@@ -79,7 +85,8 @@ def appearance(
         image = _low_resolution(image, rng)
     if rng.random() < noise:
         grain = rng.normal(0, rng.uniform(2, 10), image.shape)
-        image = np.clip(image + grain, 0, 255).astype(np.uint8)
+        grain += image
+        image = np.clip(grain, 0, 255, out=grain).astype(np.uint8)
     return image
 
 
@@ -110,12 +117,12 @@ def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Arr
     bend = cv2.resize(field, (cols, rows), interpolation=cv2.INTER_CUBIC)
     x = int(np.clip(center[0], 0, cols - 1))
     y = int(np.clip(center[1], 0, rows - 1))
-    bend = bend - bend[y, x]
+    bend_x, bend_y = cv2.split(bend - bend[y, x])
     inverse = np.linalg.inv(matrix).astype(np.float32)
     dx = np.arange(cols, dtype=np.float32)[None] + 0.5 - np.float32(center[0])
     dy = np.arange(rows, dtype=np.float32)[:, None] + 0.5 - np.float32(center[1])
-    map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend[..., 0] + np.float32(center[0] - 0.5)
-    map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend[..., 1] + np.float32(center[1] - 0.5)
+    map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend_x + np.float32(center[0] - 0.5)
+    map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend_y + np.float32(center[1] - 0.5)
     patch = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     size = np.sqrt((matrix**2) @ (box[2:] ** 2))
     return np.asarray(patch, dtype=np.uint8), np.concatenate([center - size / 2, size])

@@ -167,14 +167,15 @@ class PairSampler:
         self.pool, self.config, self.seed = pool, config, seed
         self.cache = cache or ImageCache()
         self._sources, self._videos = sorted(pool.by_source), sorted(pool.videos)
-        self._weights = self._shares({name: len(pool.by_source[name]) for name in self._sources})
-        self._video_weights = self._shares({name: len(pool.videos[name]) for name in self._videos})
+        self._shares = self._sums({name: len(pool.by_source[name]) for name in self._sources})
+        self._video_shares = self._sums({name: len(pool.videos[name]) for name in self._videos})
 
-    def _shares(self, counts: dict[str, int]) -> Array:
-        """Turn the sizes of the data sets into probabilities."""
+    def _sums(self, counts: dict[str, int]) -> Array:
+        """Turn the sizes of the data sets into probabilities, and these into running sums."""
         factors = dict(self.config.weights)
         raw = np.array([np.sqrt(n) * factors.get(name, 1.0) for name, n in counts.items()])
-        return raw / max(float(raw.sum()), 1e-12)
+        sums = (raw / max(float(raw.sum()), 1e-12)).cumsum()
+        return sums / sums[-1] if len(sums) and sums[-1] > 0 else sums
 
     def draw(self, index: int) -> Pair:
         """Draw pair `index`; the 0 in its seed was an epoch once, and keeps pairs as they were."""
@@ -194,7 +195,7 @@ class PairSampler:
         if rng.random() < config.warp:
             search, box = augment.warp(search, box, rng)
         if rng.random() < config.mirror:
-            search = search[:, ::-1]
+            search = augment.mirror(search)
             box = np.array([config.search - box[0] - box[2], *box[1:]])
         # Make it hard: another background, other objects
         if not negative and rng.random() < config.swap:
@@ -202,15 +203,15 @@ class PairSampler:
         search = self._paste(search, box, first, rng)
         # Change the appearance
         if rng.random() < config.flip:
-            template, search = template[:, ::-1], search[:, ::-1]
+            template, search = augment.mirror(template), augment.mirror(search)
             box = np.array([config.search - box[0] - box[2], *box[1:]])
         if rng.random() < config.gray:
             template, search = augment.gray(template), augment.gray(search)
         if rng.random() < config.template_color:
             strength = config.template_color_range
-            template = augment.color(np.ascontiguousarray(template), rng, strength)
+            template = augment.color(template, rng, strength)
         search = augment.appearance(
-            np.ascontiguousarray(search),
+            search,
             rng,
             color=config.color,
             strength=config.color_range,
@@ -220,12 +221,12 @@ class PairSampler:
         )
         if negative:
             box = np.zeros(4)
-        return Pair(np.ascontiguousarray(template), search, size, box, not negative)
+        return Pair(template, search, size, box, not negative)
 
     def _target(self, rng: np.random.Generator) -> tuple[Entry, Entry]:
         pool = self.pool
         if self._videos and rng.random() < self.config.video:
-            source = self._videos[int(rng.choice(len(self._videos), p=self._video_weights))]
+            source = self._videos[_chosen(self._video_shares, rng)]
             names = pool.videos[source]
             members = pool.by_track[names[int(rng.integers(len(names)))]]
             first = members[int(rng.integers(len(members)))]
@@ -237,7 +238,7 @@ class PairSampler:
         return still, still
 
     def _any(self, rng: np.random.Generator) -> Entry:
-        source = self._sources[int(rng.choice(len(self._sources), p=self._weights))]
+        source = self._sources[_chosen(self._shares, rng)]
         members = self.pool.by_source[source]
         return self.pool.entries[members[int(rng.integers(len(members)))]]
 
@@ -322,7 +323,7 @@ class PairSampler:
     def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
         """Set the target in front of another picture."""
         mask = _mask(search.shape[0], box, rng)
-        return _blend(self._background(rng), search, mask)
+        return _blend(self._background(rng), search, *mask)
 
     def _paste(self, search: Image, box: Array, target: Entry, rng: np.random.Generator) -> Image:
         """Paste other objects at about the target's size; they may hide a little of it."""
@@ -344,7 +345,7 @@ class PairSampler:
             side = config.search / factor
             window = Window(cx, cy, side, side, config.search)
             patch = cut(self._image(entry), window)
-            search = _blend(search, patch, _mask(config.search, placed, rng))
+            search = _blend(search, patch, *_mask(config.search, placed, rng))
         return search
 
 
@@ -413,8 +414,15 @@ def _covered(box: Array, by: Array) -> float:
     return float(size[0] * size[1] / max(box[2] * box[3], 1e-9))
 
 
-def _mask(size: int, box: Array, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Soft mask (size, size, 1) of a box: rectangle or ellipse, grown a little."""
+def _chosen(sums: Array, rng: np.random.Generator) -> int:
+    """Draw an index by running sums of probabilities, as `rng.choice` does, without its checks."""
+    return int(sums.searchsorted(rng.random(), side="right"))
+
+
+def _mask(
+    size: int, box: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """Soft mask (size, size, 1) of a box: rectangle or ellipse, grown a little; where it is not 0."""
     mask = np.zeros((size, size), np.float32)
     grow = rng.uniform(1.0, 1.25)
     cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2
@@ -426,9 +434,19 @@ def _mask(size: int, box: Array, rng: np.random.Generator) -> NDArray[np.float32
         axes = (max(1, round(half[0] * 1.1)), max(1, round(half[1] * 1.1)))
         cv2.ellipse(mask, (round(cx), round(cy)), axes, 0, 0, 360, (1.0,), -1)
     side = 2 * int(rng.integers(0, 4)) + 1
-    return np.asarray(cv2.blur(mask, (side, side)), dtype=np.float32)[..., None]
+    soft = np.asarray(cv2.blur(mask, (side, side)), dtype=np.float32)[..., None]
+    reach = np.maximum(half * 1.1, 1) + side // 2 + 2
+    first = np.clip(np.floor([cx, cy] - reach), 0, size).astype(int)
+    last = np.clip(np.ceil([cx, cy] + reach), 0, size).astype(int)
+    return soft, (slice(first[1], last[1]), slice(first[0], last[0]))
 
 
-def _blend(under: Image, over: Image, mask: NDArray[np.float32]) -> Image:
-    mixed = under + (over.astype(np.float32) - under) * mask
-    return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
+def _blend(
+    under: Image, over: Image, mask: NDArray[np.float32], place: tuple[slice, slice]
+) -> Image:
+    """Lay a picture over another where the mask says so; outside of `place` it is zero."""
+    part = under[place]
+    mixed = part + (over[place].astype(np.float32) - part) * mask[place]
+    blended = under.copy()
+    blended[place] = np.clip(mixed, 0, 255)
+    return blended

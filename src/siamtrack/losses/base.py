@@ -65,7 +65,8 @@ def build_loss(
     made = LOSSES[name]
     if takes == RESPONSE_MAPS:
         made = getattr(made, "dense", None) or made
-    known = inspect.signature(made).parameters
+    plain = getattr(made, "__init__", None) is nn.Module.__init__  # takes anything, for mixins
+    known = {} if plain else inspect.signature(made).parameters
     if not any(each.kind is each.VAR_KEYWORD for each in known.values()):
         for key in given:
             if key not in known:

@@ -197,7 +197,8 @@ class BoxDecoder(Decoder):
         cell = best_cell(score * penalty, places, weight)
         # Take the center of its box, and a share of its size.
         sides = distances[:, cell[0]] if len(cell) == 3 else distances
-        box = window.to_frame(box_at(sides, *cell[-2:], self.card.stride, self.card.search))
+        row, column = cell[-2:]
+        box = window.to_frame(box_at(sides, row, column, self.card.stride, self.card.search))
         chosen, likely = float(score[cell]), float(penalty[cell])
         rate = settings.size_rate * max(chosen, self._size_floor) * likely
         size = (1 - rate) * last[2:] + rate * box[2:]

@@ -33,7 +33,10 @@ RPN = {  # window, penalty, size rate and search side, as released
     "AlexNetLegacy": (0.40, 0.16, 0.30, 287),
     "MobileNetV2": (0.40, 0.04, 0.50, 255),
 }
-LAST = (("template_cls.weight", "cls.head.3.weight"), ("adjust.weight", "loc.head.3.weight"))
+LAST = (
+    ("template_cls.weight", "template_cls.bias", "cls.head.3.weight"),
+    ("adjust.weight", "loc.head.3.weight"),
+)
 FC = {"SiamFCRes22": (0.35, 0.1), "AlexNetV1": (0.176, 0.001)}  # window, scale of the response
 
 

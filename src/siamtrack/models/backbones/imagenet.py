@@ -84,6 +84,7 @@ def fold_pixels(backbone: CIResNet, mean: float = 127.0, deviation: float = 128.
     with torch.no_grad():
         mu, sigma = weight.new_tensor(IMAGENET_MEAN), weight.new_tensor(IMAGENET_STD)
         scale, shift = deviation / sigma, (mean - mu) / sigma
+        assert stem.bn1.running_mean is not None
         stem.bn1.running_mean -= (weight.sum((2, 3)) * shift).sum(1)
         weight *= scale[:, None, None]
 
