@@ -41,6 +41,8 @@ class PairConfig:
             `context` says.
         video: Share of pairs from videos, where there are any; the rest are still images.
         gap: Largest distance of the two frames of a video pair.
+        template_shift: Largest displacement of the target from the center of the template, as a
+            share of the template's side. Nothing tells the network of it: boxes get as inexact.
         shift: Largest displacement of the target from the center of the search patch, as a share
             of half the patch.
         scale: Range of the size change, exp(+-scale); with `tails`, a deviation.
@@ -67,7 +69,6 @@ class PairConfig:
         blur: Share of search patches that are blurred, by defocus or motion.
         low_resolution: Share of search patches that lose detail.
         noise: Share of search patches with noise.
-        template_shift: Largest displacement of the template's window, as a share of its side.
         template_scale: Range of the size change of the template's window, exp(+-template_scale).
         near: Share of search windows that are displaced by at most 0.35 of `shift`.
         separate: Width and height of both windows change apart from each other, each by a factor
@@ -84,6 +85,7 @@ class PairConfig:
     area: float = 0.0
     video: float = 0.45
     gap: int = 60
+    template_shift: float = 0.03
     shift: float = 0.7
     scale: float = 0.25
     stretch: float = 0.15
@@ -106,7 +108,6 @@ class PairConfig:
     blur: float = 0.15
     low_resolution: float = 0.15
     noise: float = 0.15
-    template_shift: float = 0.03
     template_scale: float = 0.05
     near: float = 0.4
     separate: bool = False
@@ -114,12 +115,22 @@ class PairConfig:
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
+        shares = (
+            "video",
+            "template_shift",
+            "shift",
+            "negative",
+            "same_kind",
+            "swap",
+            "border",
+            "flip",
+            "part",
+        )
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
         bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped"), (0, 1))
         bounds |= dict.fromkeys(("color", "template_color", "gray", "blur", "noise"), (0, 1))
         bounds |= dict.fromkeys(("color_range", "template_color_range"), (0, 1))
-        bounds |= dict.fromkeys(("low_resolution", "template_shift", "near"), (0, 1))
+        bounds |= dict.fromkeys(("low_resolution", "near"), (0, 1))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
         bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
         bounds |= {"template_scale": (0, 2)}
