@@ -68,16 +68,20 @@ def test_it_fills_what_fits_and_says_the_rest(resnet50):
 
 @torch.no_grad()
 def test_a_folded_stem_takes_pixels_as_every_network_here_gets_them(resnet50):
-    mean, deviation = (torch.tensor(each)[:, None, None] for each in (IMAGENET_MEAN, IMAGENET_STD))
-    pixels = torch.rand(1, 3, 127, 127, generator=torch.Generator().manual_seed(1)) * 255
+    mean, deviation = (
+        torch.tensor(each, dtype=torch.float64)[:, None, None]
+        for each in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.rand(1, 3, 63, 63, generator=generator, dtype=torch.float64) * 255
     plain, folded = (BACKBONES["ciresnet16"]().double().eval() for _ in range(2))
     for backbone in (plain, folded):
         load_resnet50(backbone, resnet50)
-    expected = plain.stem(((pixels - mean) / deviation).double())
+    expected = plain.stem((pixels - mean) / deviation)
     fold_pixels(folded)
-    found = folded.stem(((pixels - 127.0) / 128.0).double())
+    found = folded.stem((pixels - 127.0) / 128.0)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
-    assert (plain.stem(((pixels - 127.0) / 128.0).double()) - expected).abs().max() > 0.1
+    assert (plain.stem((pixels - 127.0) / 128.0) - expected).abs().max() > 0.1
 
 
 def test_bad_input(resnet50, tmp_path):

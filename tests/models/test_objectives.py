@@ -12,7 +12,7 @@ from siamtrack.models.network import BoxTrackerConfig, Network, SiamFCConfig, bu
 from siamtrack.training import TrainConfig
 
 FC = build_network(SiamFCConfig(backbone="alexnet", width=0.05, template=87, search=127))
-SMALL = {"backbone": "alexnet", "width": 0.05, "template": 87, "search": 127, "head_width": 8}
+SMALL = {"backbone": "alexnet", "width": 0.05, "template": 127, "search": 191, "head_width": 8}
 
 
 def recipe(**changes):

@@ -433,7 +433,10 @@ def _chosen(sums: Array, rng: np.random.Generator) -> int:
 def _mask(
     size: int, box: Array, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """Soft mask (size, size, 1) of a box: rectangle or ellipse, grown a little; where it is not 0."""
+    """Return a soft mask (size, size, 1) of a box, grown a little, and where it is not zero.
+
+    The mask is a rectangle or an ellipse.
+    """
     mask = np.zeros((size, size), np.float32)
     grow = rng.uniform(1.0, 1.25)
     cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2
@@ -445,11 +448,14 @@ def _mask(
         axes = (max(1, round(half[0] * 1.1)), max(1, round(half[1] * 1.1)))
         cv2.ellipse(mask, (round(cx), round(cy)), axes, 0, 0, 360, (1.0,), -1)
     side = 2 * int(rng.integers(0, 4)) + 1
-    soft = np.asarray(cv2.blur(mask, (side, side)), dtype=np.float32)[..., None]
     reach = np.maximum(half * 1.1, 1) + side // 2 + 2
-    first = np.clip(np.floor([cx, cy] - reach), 0, size).astype(int)
-    last = np.clip(np.ceil([cx, cy] + reach), 0, size).astype(int)
-    return soft, (slice(first[1], last[1]), slice(first[0], last[0]))
+    center = np.array([cx, cy])
+    first = np.clip(np.floor(center - reach), 0, size).astype(int)
+    last = np.clip(np.ceil(center + reach), 0, size).astype(int)
+    place = (slice(first[1], last[1]), slice(first[0], last[0]))
+    if mask[place].size:
+        mask[place] = cv2.blur(mask[place], (side, side))
+    return mask[..., None], place
 
 
 def _blend(
@@ -458,6 +464,6 @@ def _blend(
     """Lay a picture over another where the mask says so; outside of `place` it is zero."""
     part = under[place]
     mixed = part + (over[place].astype(np.float32) - part) * mask[place]
-    blended = under.copy()
+    blended: Image = under.copy()
     blended[place] = np.clip(mixed, 0, 255)
     return blended

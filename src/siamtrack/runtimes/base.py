@@ -28,8 +28,8 @@ class Response:
             pixels, or (B, 4, K, H, W); None for models without a box head.
         presence: (B,) logits that the target is in the patch; None where the model has no such
             output.
-        features: (B, C, H, W) of the search patch, one cell for each of the response; None where
-            the model does not give them.
+        features: (B, C, H', W') of the search patch, whose cells are those of the response or lie
+            around these (SiamFC); None where the model does not give them.
     """
 
     score: Floats
@@ -81,7 +81,7 @@ class Graphs:
         template: ONNX; uint8 `template` (B, T, T, 3) and, with a box head, float32 `size` (B, 2)
             to float32 `kernel`.
         search: ONNX; float32 `kernel` and uint8 `search` (B, S, S, 3) to `score` and, with a box
-            head, `distances`, `presence` and `features`.
+            head, `distances` and `presence`; both may give `features`.
         folder: Where they were read, for messages.
         precision: In what `search` computes. Files in `more` are in float32 all the same.
         more: Returns another file that the model's card names, such as `search.xml`, verified; None

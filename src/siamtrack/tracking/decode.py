@@ -105,6 +105,10 @@ class Decoder(ABC):
             The best box; None if the response is not finite where it matters.
         """
 
+    def span(self, scores: Map) -> tuple[float, float]:
+        """Return where scores begin and how far they reach, to mix them with others in [0, 1]."""
+        return 0.0, 1.0
+
     def search_square(self, last: Array) -> tuple[float, float, float]:
         """Return center and side of the usual search window, in frame pixels."""
         left, top, width, height = last.tolist()
@@ -214,6 +218,14 @@ class ResponseDecoder(Decoder):
     responses compete, other scales are penalised, the winner is mixed with the cosine window.
     """
 
+    learns = True
+
+    def span(self, scores: Map) -> tuple[float, float]:
+        """Return the least response to all scales, and how far the highest lies above it."""
+        low, high = float(scores.min()), float(scores.max())
+        spread = high - low
+        return (low, spread) if math.isfinite(spread) and spread > 0 else (0.0, 1.0)
+
     def windows(
         self, last: Array, shape: tuple[int, int], frames: int, lost_for: int
     ) -> list[Window]:
@@ -262,10 +274,24 @@ class ResponseDecoder(Decoder):
         offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
         center = centers(last) + offset * view.width / view.size
         factor = view.width / windows[middle].width
+        if settings.scale_fit and 0 < best < len(windows) - 1:
+            factor *= settings.scale_step ** _summit(*peaks[best - 1 : best + 2].tolist())
         rate = settings.size_rate
         size = last[2:] * ((1 - rate) + rate * factor)
         peak = float(maps[best].max())
-        return Detection(np.concatenate([center - size / 2, size]), peak, window=best)
+        score = settings.presence.score(peak)
+        return Detection(np.concatenate([center - size / 2, size]), peak, score, best)
+
+
+def _summit(before: float, best: float, after: float) -> float:
+    """Place of the summit of the parabola through three values at -1, 0 and 1, the best at 0.
+
+    Example:
+        >>> _summit(0.0, 1.0, 1.0), _summit(1.0, 1.0, 1.0)
+        (0.5, 0.0)
+    """
+    bend = before - 2 * best + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
 def _enlarged(response: Floats, up: int) -> Array:

@@ -26,7 +26,7 @@ from siamtrack.training.config import TrainConfig
 logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
-FREE = ("device", "frozen", "imagenet", "loaders", "precision", "save_every")
+FREE = ("device", "frozen", "imagenet", "loaders", "loading", "precision", "save_every")
 """Settings that may change when a run is resumed."""
 
 

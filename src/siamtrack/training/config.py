@@ -79,9 +79,12 @@ class TrainConfig:
         precision: `bfloat16` computes features in half the bits (autocast), and heads where a
             prepared teacher is given; losses, weights and optimizer stay in float32.
         frozen: What runs the stages that do not train, where they are not computed ahead: `torch`,
-            or `onnx`, ONNX Runtime, which is faster on a CPU.
+            or `onnx`, ONNX Runtime, which is faster on a CPU; on other devices torch runs them.
         device: Where torch computes, such as `cpu` or `cuda`.
         loaders: Threads that draw and prepare pairs; 0: the training thread draws.
+        loading: Whether loaders are `threads` or `processes`. Processes fill a GPU from many cores;
+            they need a main module that can be imported, and share the memory for images between
+            them. Pairs that are prepared come from threads.
         save_every: Seconds between two checkpoints.
         seed: Seed of the initial weights, of the order of prepared pairs, and, as the command line
             makes it, of the sampler.
@@ -133,6 +136,7 @@ class TrainConfig:
     frozen: Literal["torch", "onnx"] = "torch"
     device: str = "cpu"
     loaders: int = 2
+    loading: Literal["threads", "processes"] = "threads"
     save_every: float = 120.0
     seed: int = 0
 

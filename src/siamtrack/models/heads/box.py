@@ -18,6 +18,7 @@ from siamtrack.losses.tracking import center_loss, center_map, overlap, taught_m
 from siamtrack.models.heads.head import (
     HEADS,
     OBJECTIVES,
+    TAUGHT_FROM,
     Head,
     Lesson,
     Objective,
@@ -32,8 +33,6 @@ from siamtrack.models.units import is_traced
 
 MASK_EDGE = 1.0
 """Width of the soft edge of the template's mask, in cells."""
-TAUGHT_FROM = 0.5
-"""IoU of a teacher's box with the true one from which on its score map is learned."""
 
 
 class Separable(nn.Module):

@@ -11,6 +11,9 @@ from siamtrack.core.registry import Registry
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.models.units import is_traced
 
+TAUGHT_FROM = 0.5
+"""IoU of a teacher's box with the true one from which on its score map is learned."""
+
 Parts = dict[str, Tensor]
 """Named scalars: `loss`, with gradient, and others to watch."""
 Objective = Callable[..., Parts]
