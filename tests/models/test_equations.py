@@ -310,11 +310,11 @@ def test_box_heads(name):
 def test_what_box_heads_learn():
     """Section 7, the table of losses, with and without a teacher."""
     head, template, search = built("region")
-    recipe = TrainConfig(sides=0.5, centers=0.7)
+    recipe = TrainConfig(sides=0.5, centers=0.7, focus=0.8)
     logits, sides, presence, center = (
         each.double().numpy() for each in head(head.kernel(template, pairs().size), search)
     )
-    score = box = extent = count = 0.0
+    score = box = extent = count = total = 0.0
     g = np.zeros((3, CELLS, CELLS))
     for b, (left, top, w, h) in enumerate(BOXES):
         for j, i in np.ndindex(CELLS, CELLS):
@@ -332,14 +332,15 @@ def test_what_box_heads_learn():
                     found = (x - d[0], y - d[1], x + d[2], y + d[3])
                     q, generalized = iou_and_hull(found, ltrb(BOXES[b]))
                     q = max(q, 0.0)
-                    box += 1 - generalized
-                    extent += smooth_l1(math.log((d[0] + d[2]) / w), 0.1)
-                    extent += smooth_l1(math.log((d[1] + d[3]) / h), 0.1)
-                    count += 1
+                    near = math.exp(-0.8 * e)
+                    box += near * (1 - generalized)
+                    extent += near * smooth_l1(math.log((d[0] + d[2]) / w), 0.1)
+                    extent += near * smooth_l1(math.log((d[1] + d[3]) / h), 0.1)
+                    count, total = count + 1, total + near
             s = logits[b, 0, j, i]
             score += counted * abs(sigmoid(s) - q) ** 2 * bce(s, q)
     assert count > 3
-    usual = score / count + 1.5 * (box + 0.5 * extent) / count
+    usual = score / count + 1.5 * (box + 0.5 * extent) / total
     usual += 0.3 * np.mean([bce(s, p) for s, p in zip(presence[:, 0], PRESENT, strict=True)])
     learn = head.objective(recipe, STRIDE, PATCH)
     # A teacher whose box is right for the first pair alone
