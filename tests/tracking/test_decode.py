@@ -103,21 +103,6 @@ def test_pyramid_takes_a_scale_that_wins_clearly_only():
     np.testing.assert_allclose(clearly.box[2:], np.array([40, 20]) * 1.025)
 
 
-def test_scale_between_the_searched_ones_is_read_from_the_peaks():
-    y, x = np.mgrid[:17, :17]
-    bump = np.exp(-((x - 8) ** 2 + (y - 8) ** 2) / 4).astype(np.float32)
-    last = np.array([100.0, 50.0, 40.0, 20.0])
-    windows = [square_window(120, 60, 127.5 * 1.05**k, 255) for k in (-1, 0, 1)]
-    settings = {"window": 0.0, "penalty": 1.0, "size_rate": 1.0, "scale_step": 1.05}
-    decoder = ResponseDecoder(card("response", **settings, scale_fit=True))
-    # peaks of a parabola whose summit lies at 0.4, and one whose best is the last
-    heights = [1 - 0.1 * (k - 0.4) ** 2 for k in (-1, 0, 1)]
-    found = decoder.decode(last, windows, Response(np.stack([h * bump for h in heights])))
-    np.testing.assert_allclose(found.box[2:], np.array([40, 20]) * 1.05**0.4, rtol=1e-4)
-    found = decoder.decode(last, windows, Response(np.stack([h * bump for h in (0.5, 0.8, 1)])))
-    np.testing.assert_allclose(found.box[2:], np.array([40, 20]) * 1.05, rtol=1e-6)
-
-
 def test_penalty_holds_where_all_responses_are_negative():
     y, x = np.mgrid[:17, :17]
     bump = np.exp(-((x - 8) ** 2 + (y - 8) ** 2) / 4).astype(np.float32)

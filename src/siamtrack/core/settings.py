@@ -155,8 +155,6 @@ class TrackerSettings:
             with re-detection).
         scales: Number of scales searched (SiamFC only).
         scale_step: Factor between two scales (SiamFC only).
-        scale_fit: Whether a scale between two searched ones is read from the parabola through the
-            peaks of three (SiamFC only).
         scale_every: The other scales are searched in every n-th frame (SiamFC only).
         up: Factor by which the response is enlarged before its peak is read (SiamFC only).
         smallest: Least side of a box in pixels.
@@ -174,7 +172,6 @@ class TrackerSettings:
     size_floor: float = 0.0
     scales: int = 3
     scale_step: float = 1.0375
-    scale_fit: bool = False
     scale_every: int = 1
     up: int = 16
     smallest: float = 3.0

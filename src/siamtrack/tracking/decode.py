@@ -293,24 +293,11 @@ class ResponseDecoder(Decoder):
         offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
         center = centers(last) + offset * view.width / view.size
         factor = view.width / windows[middle].width
-        if settings.scale_fit and 0 < best < len(windows) - 1:
-            factor *= settings.scale_step ** _summit(*peaks[best - 1 : best + 2].tolist())
         rate = settings.size_rate
         size = last[2:] * ((1 - rate) + rate * factor)
         peak = float(maps[best].max())
         score = settings.presence.score(peak)
         return Detection(np.concatenate([center - size / 2, size]), peak, score, best)
-
-
-def _summit(before: float, best: float, after: float) -> float:
-    """Place of the summit of the parabola through three values at -1, 0 and 1, the best at 0.
-
-    Example:
-        >>> _summit(0.0, 1.0, 1.0), _summit(1.0, 1.0, 1.0)
-        (0.5, 0.0)
-    """
-    bend = before - 2 * best + after
-    return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
 def _enlarged(response: Floats, up: int) -> Array:
