@@ -124,11 +124,7 @@ class SiamTracker:
     def update_all(
         self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
     ) -> list[Track]:
-        """Find all targets in the next frame, in one batch.
-
-        Args:
-            frame: The next frame, of the size of the first.
-            priors: id to box, where a detector sees targets.
+        """Find all targets in the next frame, in one batch; `priors` has boxes of a detector by id.
 
         Returns:
             One track for each target, in the order of `ids`.
