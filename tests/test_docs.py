@@ -13,6 +13,7 @@ from siamtrack.data import DATASETS
 from siamtrack.data.annotations import TRAINING
 from siamtrack.losses import LOSSES
 from siamtrack.models.backbones import BACKBONES
+from siamtrack.models.heads import HEADS, OBJECTIVES
 from siamtrack.runtimes import RUNTIMES
 from tests.helpers import clip, write_video
 
@@ -23,7 +24,7 @@ DOCS = ROOT / "docs"
 MADE = (DOCS / "_build", DOCS / "cards")
 """Folders that building the site makes."""
 PAGES = [ROOT / "README.md", *sorted(p for p in DOCS.rglob("*.md") if p.parents[0] not in MADE)]
-REGISTRIES = (BACKBONES, DATASETS, LOSSES, RUNTIMES, TRAINING)
+REGISTRIES = (BACKBONES, DATASETS, HEADS, LOSSES, OBJECTIVES, RUNTIMES, TRAINING)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
@@ -61,7 +62,8 @@ def test_commands_run(page, video, capsys):
             if words[:1] != ["siamtrack"]:
                 continue
             words = words[3:] if words[1] == "--import" else words[1:]
-            absent = ("studio", "--pick", "--show", "rtsp:", "otb", "got10k", "runs/", "data/")
+            absent = ("studio", "serve", "--pick", "--show", "rtsp:", "otb", "got10k")
+            absent += ("runs/", "data/")
             here = not any(word.startswith(absent) or ":/data/" in word for word in words)
             with pytest.raises(SystemExit) as stop:
                 main(words) if here else sys.exit(0 if parse(words) else 1)

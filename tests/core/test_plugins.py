@@ -171,7 +171,9 @@ def test_the_command_lists_and_checks(good, bad, capsys):
         main(["plugins", "--check"])
     assert stop.value.code == 2
     out = capsys.readouterr().out
-    assert "tracker still: good-pack 1.0\n" in out
+    assert "tracker still: good-pack 1.0; tracker, check 'follows_a_target'" in out
+    assert "tracker nothing: good-pack 1.0; tracker, check" in out
+    assert "runtime engine: good-pack 1.0\n" in out
     assert "tracker broken: bad-pack 1.0; tracker 'broken' of the package bad-pack" in out
 
 
@@ -201,10 +203,11 @@ def test_lists_of_everything_go_on_without_what_fails(bad, caplog):
 @pytest.mark.needs("torch")
 def test_every_group_serves_a_registry():
     from siamtrack.data import DATASETS
+    from siamtrack.data.pairs import SAMPLERS
     from siamtrack.evaluation.peers import PEERS
     from siamtrack.losses import LOSSES
     from siamtrack.models.backbones import BACKBONES
-    from siamtrack.models.heads import HEADS
+    from siamtrack.models.heads import HEADS, OBJECTIVES
     from siamtrack.packages.formats import FORMATS
     from siamtrack.training import PRESETS
 
@@ -214,9 +217,11 @@ def test_every_group_serves_a_registry():
         FORMATS,
         HEADS,
         LOSSES,
+        OBJECTIVES,
         PEERS,
         PRESETS,
         RUNTIMES,
+        SAMPLERS,
         SINKS,
         TRAINING,
     ]
