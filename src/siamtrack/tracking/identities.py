@@ -27,8 +27,8 @@ class IdentitySettings:
     Attributes:
         least: Overlap (IoU) from which a detection is that of a target or an object.
         crowded: Overlap with another object from which a target is not learned from.
-        like: Likeness from which a detection is the target that it overlaps, where another object
-            is near; see `likeness`.
+        like: Likeness from which a box shows its target, where another object is near or the
+            detector sees nothing; see `likeness`.
         again: Likeness from which a detection is a target that was hidden.
         ahead: How much more it has to look like it than every other detection.
         learn: Share of a new frame in what a target looks like, while nothing is near it.
@@ -208,8 +208,10 @@ class Identities:
                 return replace(track, box=given[index].copy())
             del owners[track.id]
         elif crowd < self.settings.least and track.state is not TrackState.LOST:
-            self._paths[track.id].moved(track.box)
-            return track  # the detector missed it, and nothing else is there
+            seen = colors(picture, track.box)
+            if likeness(self._colors[track.id], seen) >= self.settings.like:
+                self._paths[track.id].moved(track.box)
+                return track  # the detector missed it
         # Hide: another object is where the target seems to be, or it is not to be seen.
         self._hidden[track.id] = deepcopy(self._clear.get(track.id, target))
         self.tracker.remove(track.id)
