@@ -1,6 +1,6 @@
 """Do targets keep their identity where they cross and hide behind each other?
 
-    python benchmarks/crossing.py [--clips 4]
+    python benchmarks/crossing.py [--clips 4] [--first 0]
 
 Generated clips: textured figures with heads, torsos and legs in colors of their own walk across a
 textured ground at walking pace, 25 frames a second. The target passes behind another walker, then
@@ -138,11 +138,12 @@ def run(frames: list, boxes: np.ndarray, detections: list, way: str) -> tuple[in
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first clip")
     parser.add_argument("--picture", type=Path)
     ways = ["tracker", "redetect", "associate", "identities"]
     parser.add_argument("--ways", nargs="+", default=ways)
     options = parser.parse_args()
-    made = [clip(seed) for seed in range(options.clips)]
+    made = [clip(options.first + number) for number in range(options.clips)]
     if options.picture:
         frames = made[0][0]
         row = np.concatenate([frames[i] for i in (0, 26, 80, 185)], axis=1)
