@@ -72,6 +72,10 @@ def test_what_belongs_to_no_target_is_new(tracker):
     keeper.update(pictures[1], [boxes[1], [5, 5, 20, 20]])
     assert keeper.new.tolist() == [[5, 5, 20, 20]]
     keeper.update(pictures[2])  # the detector did not run
+    for nothing in ([], np.empty((0, 4))):  # it ran, and saw nothing
+        (track,) = keeper.update(pictures[2], nothing)
+        assert track.state is not TrackState.LOST
+        assert keeper.new.shape == (0, 4)
     assert keeper.ids == [0]
 
 

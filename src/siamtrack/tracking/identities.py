@@ -178,7 +178,7 @@ class Identities:
             self._paths.setdefault(track.id, _Path(track.box.copy()))
         places = [self._paths[track.id].next for track in targets]
         places += [other.next for other in self._others]
-        overlaps = np.array([iou(box, given) for box in places]).reshape(-1, len(given))
+        overlaps = np.array([iou(box, given) for box in places]).reshape(len(places), len(given))
         owners: dict[int, int] = {}
         while overlaps.size and overlaps.max() >= self.settings.least:
             row, column = divmod(int(overlaps.argmax()), len(given))
