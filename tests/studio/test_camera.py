@@ -65,6 +65,18 @@ def test_pictures_and_tracks_come(page):
     assert iou(np.array(told["tracks"][0]["box"]), box) > 0.6
 
 
+def test_one_of_two_targets_is_removed(page):
+    for shift in (0, 60):
+        box = clip(1)[1][0] + [shift, 0, 0, 0]
+        page.send_json({"box": box.tolist()})
+    told, _ = until(page, lambda told: len(told.get("tracks", ())) == 2)
+    assert {track["state"] for track in told["tracks"]} <= {"tracked", "uncertain", "lost"}
+    page.send_json({"remove": 0})
+    page.send_json({"remove": 7})  # another page's, or removed already
+    told, _ = until(page, lambda told: len(told.get("tracks", ())) == 1)
+    assert told["tracks"][0]["id"] == 1
+
+
 def test_a_stall_is_told_and_so_is_the_return(page, stream):
     page.send_json({"box": clip(1)[1][0].tolist()})
     until(page, lambda told: told.get("tracks"))

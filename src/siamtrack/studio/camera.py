@@ -51,9 +51,9 @@ async def camera(socket: WebSocket) -> None:
 
     The page sends JSON: `{"model": ..., "source": ...}` once, the source null or the place of one
     of the server's cameras, then `{"box": [l, t, w, h]}` to start a target on the next picture and
-    `{"clear": true}` to forget all. With its own camera it sends a JPEG for each answer that it
-    got, so that no queue builds up. Answers are JSON with the tracks; with the server's camera a
-    JPEG comes before each, and `{"stalled": seconds}` while no picture comes.
+    `{"remove": id}` or `{"clear": true}` to forget one or all. With its own camera it sends a JPEG
+    for each answer that it got, so that no queue builds up. Answers are JSON with the tracks; with
+    the server's camera a JPEG comes before each, and `{"stalled": seconds}` while no picture comes.
     """
     await socket.accept()
     try:
@@ -84,6 +84,7 @@ class LiveTracker:
     def __init__(self, tracker: SiamTracker) -> None:
         self._tracker = tracker
         self.waiting: list[list[float]] = []
+        self._leaving: list[int] = []
 
     def order(self, text: str) -> None:
         """Take a message of the page.
@@ -95,12 +96,17 @@ class LiveTracker:
         if message.get("clear"):
             self._tracker.clear()
             self.waiting.clear()
+        elif "remove" in message:
+            self._leaving.append(int(message["remove"]))
         elif "box" in message:
             self.waiting = [*self.waiting, [float(value) for value in message["box"]]][-16:]
 
     def step(self, picture: Image) -> dict[str, Any]:
         """Track one picture and return the answer; a box that does not fit is named in it."""
         tracks: list[Track] = []
+        while self._leaving:
+            if (number := self._leaving.pop()) in self._tracker.ids:
+                self._tracker.remove(number)
         try:
             tracks = self._tracker.update_all(picture) if self._tracker.ids else []
         except ValueError:  # the camera was turned: other frames
