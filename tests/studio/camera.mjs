@@ -39,7 +39,7 @@ await page.waitForSelector("#stall", { state: "hidden" });
 assert.ok(await drawn(), "the target is forgotten");
 
 // A second box by keyboard.
-await page.getByRole("button", { name: "Forget all boxes" }).click();
+await page.getByRole("button", { name: "Clear all boxes" }).click();
 for (let k = 0; k < 100 && (await drawn()); k++) await page.waitForTimeout(50);
 await page.locator("#camera-stage").focus();
 await page.keyboard.press("n");

@@ -102,6 +102,7 @@ export class TargetList {
     }
     const current = store.current;
     $("here").hidden = !current;
+    $("review").hidden = !store.targets.length;
     if (current) {
       const key = store.isKey(current, store.frame);
       $("unkey").disabled = !key || current.keys.length < 2;
