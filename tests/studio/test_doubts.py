@@ -5,7 +5,7 @@ import pytest
 
 from siamtrack.studio.doubts import FLAT, check_name, check_segments, doubts
 from siamtrack.studio.project import Project
-from siamtrack.studio.timeline import KEY, NOTHING, Table
+from siamtrack.studio.timeline import KEY, NOTHING, Table, segments
 from tests.studio.test_project import MODEL
 
 TOTAL = 120
@@ -120,8 +120,6 @@ def slipped(frame):
 
 @pytest.fixture
 def tracked():
-    from siamtrack.studio.timeline import segments
-
     project = segment_project()
     for part in segments(project.targets[0], project.known(0, MODEL), 1, 0):
         keep(project, part, slipped)
@@ -156,6 +154,24 @@ def test_a_track_that_leads_back_to_its_key_frame_is_confirmed(tracked):
     (part,) = check_segments(tracked.targets[0], tracked.known(0, MODEL))
     keep(tracked, part, slipped, check_name(MODEL))
     assert [each for each in found(*tables(tracked)) if each[2] == "back"] == []
+
+
+def test_a_rest_that_the_check_confirms_is_none(tracked):
+    """As of a cyclist behind whom the camera rides, when the van that hid him has passed."""
+    project = segment_project()
+    for part in segments(project.targets[0], project.known(0, MODEL), 1, 0):
+        run = project.start_run(part, MODEL)
+        states = [2 if 40 <= frame < 50 else 0 for frame in part.frames]
+        boxes = [straight(min(frame, 50)) for frame in part.frames]
+        project.add_rows(
+            run, [(*box, 0.9, state) for box, state in zip(boxes, states, strict=True)]
+        )
+    lost = (40, 49, "lost")
+    assert [each[2] for each in found(*tables(project))] == ["lost", "flat"]
+    (part,) = check_segments(project.targets[0], project.known(0, MODEL))
+    away = {frame: (500.0, 100.0, 40.0, 40.0) for frame in range(40, 50)}
+    keep(project, part, lambda f: away.get(f, straight(min(f, 50))), check_name(MODEL))
+    assert found(*tables(project)) == [lost]
 
 
 def test_a_correction_takes_the_marks_away_and_undo_brings_them_back(tracked):

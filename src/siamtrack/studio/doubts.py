@@ -39,6 +39,8 @@ JOIN = 5
 """Frames apart up to which two stretches of doubt are one."""
 AGREE = 0.4
 """Overlap (IoU) of a box with the one tracked backwards from which the two agree."""
+CONFIRMED = 0.9
+"""Share of the frames of a flat stretch in which the two agree that makes it no doubt."""
 MEET = 0.5
 """Overlap of a track with the key frame that follows it, from which they meet."""
 
@@ -77,7 +79,11 @@ def doubts(known: Table, check: Table) -> list[Doubt]:
         >>> doubts(table, nothing)
         [Doubt(first=1, last=2, why='lost')]
     """
-    found = [*_unsure(known), *_jumps(known), *_flat(known), *_backwards(known, check)]
+    back, confirmed = _backwards(known, check)
+    flat = [
+        each for each in _flat(known) if confirmed[each.first : each.last + 1].mean() < CONFIRMED
+    ]
+    found = [*_unsure(known), *_jumps(known), *flat, *back]
     return sorted(found, key=lambda each: (each.first, each.last))
 
 
@@ -178,23 +184,26 @@ def _overlap(a: Array, b: Array) -> Array:
     return np.nan_to_num(iou(a[:, :4], b[:, :4]))
 
 
-def _backwards(known: Table, check: Table) -> Iterator[Doubt]:
-    """Where the check found another place."""
+def _backwards(known: Table, check: Table) -> tuple[list[Doubt], NDArray[np.bool_]]:
+    """Return where the check found another place, and (N,) which frames it confirms."""
     compared = (known.owner >= 0) & (check.owner >= 0)
     apart = compared & (_overlap(known.rows, check.rows) < AGREE)
-    from_key = compared & (check.stamp != known.stamp)
-    for part in unbroken(np.flatnonzero(compared & from_key)):
-        for stretch in unbroken(part[apart[part]]):
-            yield Doubt(int(stretch[0]), int(stretch[-1]), "back")
-    for part in unbroken(np.flatnonzero(compared & ~from_key)):
-        bad = part[apart[part]]
-        if not len(bad):
+    confirmed = compared & ~apart
+    told = apart & (known.rows[:, 5] != STATES.index("lost"))  # which is a doubt already
+    # From a later key frame: each of the two tracks hangs on a box that a person drew
+    later = compared & (check.stamp != known.stamp)
+    wrong = [part[told[part]] for part in unbroken(np.flatnonzero(later))]
+    # From the end of the track: it has to lead back to its key frame
+    for part in unbroken(np.flatnonzero(compared & ~later)):
+        if not apart[part[0]]:
+            wrong.append(part[told[part]])
             continue
-        if bad[0] > part[0]:  # it leads back to its key frame
-            for stretch in unbroken(bad):
-                yield Doubt(int(stretch[0]), int(stretch[-1]), "back")
-        else:  # it does not: what follows the frame where the two part is not of the target
-            yield Doubt(int(bad[-1]), int(part[-1]), "back")
+        # It does not: what follows the frame where the two part is not of the target
+        parting = int(part[apart[part]][-1])
+        confirmed[part] = False
+        wrong.append(np.arange(parting, int(part[-1]) + 1))
+    stretches = [stretch for frames in wrong for stretch in unbroken(frames)]
+    return [Doubt(int(each[0]), int(each[-1]), "back") for each in stretches], confirmed
 
 
 def check_segments(target: DrawnTarget, known: Table) -> list[Segment]:

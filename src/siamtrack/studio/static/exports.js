@@ -42,14 +42,14 @@ export class Exports {
     const empty = !this.store.targets.length;
     const body = going ? h("div", { className: "going" }, this.bar, this.words)
       : empty ? h("p", { className: "muted" }, "There is nothing to export yet: draw a box first.")
-        : h("div", { className: "formats" }, ...FORMATS.flatMap(([purpose, formats]) => [
+        : h("div", { className: "formats" }, ...FORMATS.map(([purpose, formats]) => h("section", {},
           h("h3", {}, purpose),
-          ...formats.map(([format, name, suffix, words]) =>
+          ...formats.flatMap(([format, name, suffix, words]) => [
             h("button", { id: `export-${format}`, onclick: () => this.start(format, name) },
               h("span", { className: "format" }, h("b", {}, name), h("span", { className: "muted" }, suffix)),
-              h("span", { className: "muted" }, words))),
-          ...(formats[0][0] === "cvat" ? [this.thinning()] : []),
-        ]));
+              h("span", { className: "muted" }, words)),
+            ...(format === "cvat" ? [this.thinning()] : []),
+          ]))));
     const foot = going ? [
       h("button", { id: "export-cancel", onclick: () => this.cancel() }, "Cancel"),
       h("button", { onclick: () => dialog.close() }, "Continue working"),
@@ -68,7 +68,7 @@ export class Exports {
       onchange: () => (this.pixels = Math.max(0, Number(pixels.value) || 0)),
     });
     return h("p", { className: "check" }, check,
-      h("label", { htmlFor: "thin" }, "CVAT: only as many key frames as keep boxes within"), pixels, "px");
+      h("label", { htmlFor: "thin" }, "Few key frames: boxes within"), pixels, "px");
   }
 
   start(format, name) {
