@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from siamtrack.core.registry import Registry
 from siamtrack.core.writing import clear_parts, naming, refuse_existing, replacing
@@ -46,6 +46,10 @@ class Sink(ABC):
             follow as they come.
         colours: Id of a target to RGB, for pictures.
     """
+
+    slow: ClassVar[bool] = False
+    """Whether writing a frame takes as long as tracking it, most of it outside Python; the command
+    line then writes in a thread of its own."""
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         self.path = path
