@@ -69,7 +69,7 @@ await first.evaluate(async () => {
 });
 await first.waitForFunction(() => /frames,/.test(document.querySelector("#job").textContent));
 await first.click("#check");
-await first.waitForFunction(() => /Checked/.test(document.querySelector("#job").textContent));
+await first.waitForFunction(() => /checked/.test(document.querySelector("#job").textContent));
 await first.close();
 
 for (const phone of [false, true]) {

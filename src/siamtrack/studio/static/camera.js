@@ -114,7 +114,7 @@ export class Camera {
     this.count = 0;
     this.since = performance.now();
     socket.onopen = () => {
-      socket.send(JSON.stringify({ model: this.model.value, source }));
+      socket.send(JSON.stringify({ model: this.model.value, source, paced: true }));
       if (source === null) this.sendPicture();
     };
     socket.onmessage = (event) => this.hear(event.data, source);
@@ -176,6 +176,7 @@ export class Camera {
     this.showState();
     this.paint();
     if (this.recorder.going) this.keep();
+    if (source !== null) requestAnimationFrame(() => this.send({ next: true })); // when this one is seen
   }
 
   // Put the picture, with its boxes, into the recording.

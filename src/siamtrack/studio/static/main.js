@@ -238,7 +238,7 @@ function showJob() {
   if (job.state === "running") $("job").textContent = job.fps ? `${doing}${job.fps.toFixed(0)} frames/s${left}` : "Starting …";
   else if (job.state === "paused") $("job").textContent = `Paused${left}`;
   else if (job.state === "failed") $("job").textContent = job.error;
-  else $("job").textContent = job.done ? `${job.check ? "Checked " : ""}${job.done} frames, ${job.fps.toFixed(0)}/s` : "";
+  else $("job").textContent = job.done ? `${job.done} ${job.check ? "checked" : "frames"}, ${job.fps.toFixed(0)}/s` : "";
 }
 
 function time(seconds) {

@@ -105,8 +105,10 @@ export class TargetList {
     $("review").hidden = !store.targets.length;
     if (current) {
       const key = store.isKey(current, store.frame);
-      $("unkey").disabled = !key || current.keys.length < 2;
-      $("confirm").disabled = key || !store.box(current.id, store.frame);
+      $("unkey").hidden = !key;
+      $("unkey").disabled = current.keys.length < 2;
+      $("confirm").hidden = key;
+      $("confirm").disabled = !store.box(current.id, store.frame);
     }
   }
 }
