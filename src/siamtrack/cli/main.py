@@ -29,6 +29,7 @@ VERBS = {
     "batch": "Batch",
     "demo": "Demo",
     "studio": "Studio",
+    "serve": "Serve",
     "models": "Models",
     "plugins": "Plugins",
     "eval": "Eval",

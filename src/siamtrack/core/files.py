@@ -33,10 +33,6 @@ _AROUND = f",;{string.whitespace}"
 def open_ordinary(path: str | os.PathLike[str], most: int | None = None) -> BinaryIO:
     """Open an ordinary file for reading; links are followed.
 
-    Args:
-        path: The file.
-        most: Bytes that it may have; None: any number.
-
     Raises:
         OSError: If it cannot be read, is no ordinary file, or has more than `most` bytes.
     """

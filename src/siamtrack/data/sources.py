@@ -40,10 +40,7 @@ KINDS = {
 
 @dataclass
 class Findings:
-    """What a reader left out, by kind (see `KINDS`), counted and named.
-
-    Attributes:
-        keep: So many names of each kind are kept; all are counted.
+    """What a reader left out, by kind (see `KINDS`), counted; `keep` names of each are kept.
 
     Example:
         >>> found = Findings()
@@ -85,7 +82,12 @@ class Opener(Protocol):
     """Opens the data set that lies in a folder or file."""
 
     def __call__(self, path: Path, *, partial: bool = False) -> Dataset:
-        """Return the data set; `partial` accepts one that lacks sequences."""
+        """Return the data set; `partial` accepts one that lacks sequences.
+
+        Raises:
+            DatasetError: If files are missing or damaged, or annotations do not fit the frames; the
+                message says what was expected where.
+        """
 
 
 class Reader(Protocol):
@@ -248,7 +250,7 @@ def read_all(sources: Iterable[str | Path]) -> list[Entry]:
 
 
 def thinned(entries: Iterable[Entry], every: int) -> Iterator[Entry]:
-    """Yield the first of every so many boxes of each track.
+    """Yield every n-th box of each track, from the first on.
 
     Example:
         >>> track = [Entry("a", (0.0, 0.0, 1.0, 1.0), "t", frame, "", "") for frame in range(5)]

@@ -44,7 +44,7 @@ class Sink(ABC):
             is its name, and "object" without a name.
         categories: Classes in the order of their numbers, where the format numbers them; others
             follow as they come.
-        colours: Id of a target to RGB, for pictures.
+        colors: Id of a target to RGB, for pictures.
     """
 
     slow: ClassVar[bool] = False
@@ -58,7 +58,7 @@ class Sink(ABC):
         self.labels: dict[int, str] = {}
         self.classes: dict[int, str] = {}
         self.categories: list[str] = []
-        self.colours: dict[int, tuple[int, int, int]] = {}
+        self.colors: dict[int, tuple[int, int, int]] = {}
         self._overwrite = overwrite
         self._started = False
         self._closed = False

@@ -140,7 +140,7 @@ class Mp4Sink(Sink):
                 frame.image,
                 tracks,
                 labels=self.labels,
-                colours=self.colours,
+                colors=self.colors,
                 classes=self.classes,
             )
         )

@@ -149,7 +149,7 @@ def write_export(
         sink.categories.extend(result.classes)
         for target in result.targets:
             sink.labels[target.id] = target.name
-            sink.colours[target.id] = result.color(target, options.by_class)
+            sink.colors[target.id] = result.color(target, options.by_class)
             if target.label:
                 sink.classes[target.id] = target.label
             if isinstance(sink, CvatSink):

@@ -17,7 +17,7 @@ from siamtrack.core.writing import write_text
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, paired_test
 from siamtrack.evaluation.metrics import (
-    NORMALISED_THRESHOLDS,
+    NORMALIZED_THRESHOLDS,
     PRECISION_THRESHOLDS,
     SUCCESS_THRESHOLDS,
     Policy,
@@ -31,8 +31,8 @@ SHOWN = ("success", "precision", "norm_precision", "ao", "sr50", "sr75")
 """Metrics of scored boxes in tables, in this order."""
 CURVES = {
     "success": ("Success", "overlap threshold", SUCCESS_THRESHOLDS),
-    "precision": ("Precision", "centre error threshold, px", PRECISION_THRESHOLDS),
-    "norm_precision": ("Normalised precision", "error threshold", NORMALISED_THRESHOLDS),
+    "precision": ("Precision", "center error threshold, px", PRECISION_THRESHOLDS),
+    "norm_precision": ("Normalized precision", "error threshold", NORMALIZED_THRESHOLDS),
 }
 """Metric to title, horizontal axis and thresholds of its plot."""
 
@@ -42,14 +42,9 @@ Values = Mapping[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One plot: a curve per tracker.
+    """One plot: a curve x, y (N,) per tracker, y from 0 to 1.
 
-    Args:
-        title: What it shows.
-        x_label: Name of the horizontal axis.
-        y_label: Name of the vertical axis, from 0 to 1.
-        lines: For each tracker x and y (N,).
-        metric: Overall figure in the legend; the one that ranks if empty.
+    The overall figure `metric` is in the legend; the one that ranks if empty.
     """
 
     title: str
