@@ -62,7 +62,7 @@ class Train:
         from siamtrack.data import open_dataset
         from siamtrack.data.annotations import read_all
         from siamtrack.data.manifest import Pool
-        from siamtrack.data.pairs import PairSampler
+        from siamtrack.data.pairs import build_sampler
         from siamtrack.training import Watch, preset, train
         from siamtrack.training.distributed import join
 
@@ -73,7 +73,8 @@ class Train:
         config = preset(self.preset, values)
         if self.out is None and self.sheet is None:
             raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
-        sampler = PairSampler(Pool(read_all(self.data)), config.pairs, seed=config.seed)
+        pool = Pool(read_all(self.data))
+        sampler = build_sampler(config.sampler, pool, config.pairs, config.seed)
         if self.sheet is not None:
             from siamtrack.training.pictures import sheet, write_picture
 
