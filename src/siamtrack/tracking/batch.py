@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from siamtrack.core.config import shown
 from siamtrack.core.files import text_of
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import (
@@ -182,7 +183,10 @@ def track_videos(
     Raises:
         StaleResultsError: If results that are there were made in another way, by another model for
             instance, and `overwrite` is false; nothing is tracked then.
+        ValueError: If `workers` is below 1, or `retries` below 0.
     """
+    if retries < 0:
+        raise ValueError(f"retries {shown(retries)}: expected a number from 0")
     made = tracker.made()
     todo, stale, same = [], {}, []
     for video in (video.made_by(made) for video in videos):
@@ -199,6 +203,8 @@ def track_videos(
     outcomes: dict[Path, Outcome] = {}
     for attempt in range(retries + 1):
         left = [v for v in todo if _may_help(outcomes.get(v.out))]
+        if not left:
+            break
         try:
             for index, outcome in run_jobs(track_video, tracker, left, workers, Video.size):
                 outcomes[left[index].out] = outcome
