@@ -12,255 +12,181 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-MODULES = {
-    "association": "tracking.associate",
-    "benchmark.alternate": "benchmark.latency",
-    "benchmark.choose": "benchmark.run",
-    "benchmark.clip": "benchmark.footage",
-    "benchmark.memory": "benchmark.fresh",
-    "benchmark.stages": "benchmark.latency",
-    "benchmark.table": "benchmark.figures",
-    "benchmark.targets": "benchmark.latency",
-    "boundary": "core.boundary",
-    "boxes": "core.boxes",
-    "bulk": "tracking.batch",
-    "config": "core.config",
-    "crops": "tracking.crops",
-    "data.davis": "data.benchmarks.davis",
-    "data.dtb70": "data.benchmarks.small",
-    "data.faults": "data.cache",
-    "data.folder": "data.benchmarks.small",
-    "data.frames": "data.sequence",
-    "data.got10k": "data.benchmarks.got10k",
-    "data.headers": "data.cache",
-    "data.images": "data.cache",
-    "data.importing": "data.annotations.user_formats",
-    "data.lasot": "data.benchmarks.lasot",
-    "data.nfs": "data.benchmarks.small",
-    "data.open": "data.sources",
-    "data.otb": "data.benchmarks.otb",
-    "data.otb_table": "data.benchmarks.otb",
-    "data.packing": "data.annotations.shards",
-    "data.plain": "core.files",
-    "data.starts": "tracking.follow",
-    "data.tcolor128": "data.benchmarks.small",
-    "data.text": "core.files",
-    "data.tld": "data.benchmarks.small",
-    "data.trackingnet": "data.benchmarks.trackingnet",
-    "data.training": "data.annotations",
-    "data.training.base": "data.sources",
-    "data.training.coco_video": "data.annotations.coco",
-    "data.training.davis": "data.benchmarks.davis",
-    "data.training.entries": "data.layout",
-    "data.training.findings": "data.sources",
-    "data.training.got10k": "data.benchmarks.got10k",
-    "data.training.imagenet": "data.benchmarks.imagenet",
-    "data.training.lasot": "data.benchmarks.lasot",
-    "data.training.lasot_test": "data.benchmarks.lasot",
-    "data.training.masks": "data.benchmarks.davis",
-    "data.training.own": "data.annotations.user_formats",
-    "data.training.rows": "data.layout",
-    "data.training.trackingnet": "data.benchmarks.trackingnet",
-    "data.training.xml": "data.layout",
-    "data.training.youtube_bb": "data.benchmarks.youtube",
-    "data.training.youtube_vos": "data.benchmarks.youtube",
-    "data.uav": "data.benchmarks.uav",
-    "data.vot": "data.benchmarks.vot",
-    "data.votmask": "data.benchmarks.vot",
-    "decoding": "core.images",
-    "discriminator": "tracking.online",
-    "draw": "sinks.draw",
-    "evaluation.clips": "evaluation.report.videos",
-    "evaluation.compare_results": "evaluation.compare",
-    "evaluation.curves": "evaluation.metrics",
-    "evaluation.evaluate": "evaluation.run",
-    "evaluation.figures": "evaluation.report",
-    "evaluation.formats": "evaluation.report.text",
-    "evaluation.found": "evaluation.results",
-    "evaluation.html": "evaluation.report.html",
-    "evaluation.longterm_report": "evaluation.longterm",
-    "evaluation.parallel": "core.parallel",
-    "evaluation.peers.lightfc": "evaluation.peers.centers",
-    "evaluation.peers.vittrack": "evaluation.peers.centers",
-    "evaluation.plots": "evaluation.report.plots",
-    "evaluation.ray_cluster": "core.parallel",
-    "evaluation.traxline": "evaluation.peers.trax",
-    "evaluation.vot.binary": "evaluation.vot.files",
-    "evaluation.vot.evaluate": "evaluation.vot.run",
-    "exporting": "training.export",
-    "follow": "tracking.follow",
-    "formats": "packages.formats",
-    "formats.base": "packages.formats",
-    "formats.openvino": "packages.formats",
-    "formats.program": "packages.formats",
-    "formats.torch": "packages.formats",
-    "frames": "core.images",
-    "halving": "packages.half",
-    "images": "core.images",
-    "losses.center": "losses.tracking",
-    "losses.contrastive": "losses.metric",
-    "losses.counts": "losses.base",
-    "losses.distance": "losses.metric",
-    "losses.focal": "losses.response",
-    "losses.labels": "losses.response",
-    "losses.logistic": "losses.response",
-    "losses.regression": "losses.boxes",
-    "losses.rpn": "losses.boxes",
-    "losses.triplet": "losses.metric",
-    "made": "core.provenance",
-    "models.backbones.base": "models.backbones.backbone",
-    "models.backbones.ciresincep": "models.backbones.ciresnet",
-    "models.backbones.ciresnext": "models.backbones.ciresnet",
-    "models.backbones.cirmobile": "models.backbones.mobile",
-    "models.backbones.find": "models.backbones.backbone",
-    "models.convert.base": "models.convert.layout",
-    "models.convert.matching": "models.convert.layout",
-    "models.embedding": "models.backbones.backbone",
-    "models.graph_file": "models.graphs",
-    "models.halves": "models.graphs",
-    "models.heads.base": "models.heads.head",
-    "models.heads.centre": "models.heads.box",
-    "models.heads.multirpn": "models.heads.siamrpn",
-    "models.heads.region": "models.heads.box",
-    "models.reading": "models.convert.read",
-    "models.siamese": "models.network",
-    "models.siamfc": "models.network",
-    "models.tracing": "models.units",
-    "models.tracking": "models.network",
-    "motion": "tracking.decode",
-    "opencv": "interop.opencv",
-    "owning": "core.owning",
-    "plugins": "core.registry",
-    "quantising": "packages.quantize",
-    "reading": "core.files",
-    "redetection": "tracking.decode",
-    "registry": "core.registry",
-    "response": "tracking.decode",
-    "ruler": "sinks.draw",
-    "runtimes.exact_int8": "runtimes.onnx",
-    "runtimes.rows": "runtimes.onnx",
-    "runtimes.sharing": "runtimes.choose",
-    "settings": "core.settings",
-    "sinks.csv": "sinks.text",
-    "sinks.jsonl": "sinks.text",
-    "sinks.mot": "sinks.text",
-    "sinks.otb": "sinks.text",
-    "studio.asking": "studio.request",
-    "studio.decoder": "studio.seek",
-    "studio.edits": "studio.request",
-    "studio.exporting": "studio.export_jobs",
-    "studio.exports": "studio.export_files",
-    "studio.guard": "studio.security",
-    "studio.hub": "studio.news",
-    "studio.live": "studio.app",
-    "studio.look": "studio.overlay",
-    "studio.models": "studio.library",
-    "studio.partial": "studio.library",
-    "studio.plan": "studio.timeline",
-    "studio.scene": "studio.timeline",
-    "studio.sessions": "studio.session",
-    "studio.shield": "studio.security",
-    "studio.sockets": "studio.security",
-    "studio.uploads": "studio.app",
-    "studio.yolo": "studio.export_files",
-    "target": "tracking.target",
-    "tracker": "tracking.tracker",
-    "tracks": "core.tracks",
-    "training.average": "training.loop",
-    "training.frozen": "training.speed",
-    "training.guard": "training.loop",
-    "training.objectives": "models.network",
-    "training.precision": "training.speed",
-    "training.prepared": "training.speed",
-    "training.presets": "training.config",
-    "training.ranks": "training.distributed",
-    "training.runtime": "training.monitor",
-    "training.schedule": "training.config",
-    "training.sync_norm": "training.distributed",
-    "training.validation": "training.monitor",
-    "training.watch": "training.monitor",
-    "tuning.plots": "tuning.optimizer",
-    "tuning.responses": "tuning.replay",
-    "tuning.searching": "tuning.optimizer",
-    "tuning.storage": "tuning.optimizer",
-    "verification": "evaluation.verification",
-    "video.latest": "video.source",
-    "video.orientation": "video.decode",
-    "video.promised": "video.files",
-    "weights": "packages.card",
-    "writing": "core.writing",
-}
+
+def _table(text: str) -> dict[str, list[str]]:
+    """Read lines of `word: words`, which go on in indented lines."""
+    rows = (line.split(":", 1) for line in text.replace("\n    ", " ").strip().splitlines())
+    return {key: words.split() for key, words in rows}
+
+
+_NEW_TO_OLD = """
+benchmark.figures: benchmark.table
+benchmark.footage: benchmark.clip
+benchmark.fresh: benchmark.memory
+benchmark.latency: benchmark.alternate benchmark.stages benchmark.targets
+benchmark.run: benchmark.choose
+core.boundary: boundary
+core.boxes: boxes
+core.config: config
+core.files: data.plain data.text reading
+core.images: decoding frames images
+core.owning: owning
+core.parallel: evaluation.parallel evaluation.ray_cluster
+core.provenance: made
+core.registry: plugins registry
+core.settings: settings
+core.tracks: tracks
+core.writing: writing
+data.annotations: data.training
+data.annotations.coco: data.training.coco_video
+data.annotations.shards: data.packing
+data.annotations.user_formats: data.importing data.training.own
+data.benchmarks.davis: data.davis data.training.davis data.training.masks
+data.benchmarks.got10k: data.got10k data.training.got10k
+data.benchmarks.imagenet: data.training.imagenet
+data.benchmarks.lasot: data.lasot data.training.lasot data.training.lasot_test
+data.benchmarks.otb: data.otb data.otb_table
+data.benchmarks.small: data.dtb70 data.folder data.nfs data.tcolor128 data.tld
+data.benchmarks.trackingnet: data.trackingnet data.training.trackingnet
+data.benchmarks.uav: data.uav
+data.benchmarks.vot: data.vot data.votmask
+data.benchmarks.youtube: data.training.youtube_bb data.training.youtube_vos
+data.cache: data.faults data.headers data.images
+data.layout: data.training.entries data.training.rows data.training.xml
+data.sequence: data.frames
+data.sources: data.open data.training.base data.training.findings
+evaluation.compare: evaluation.compare_results
+evaluation.longterm: evaluation.longterm_report
+evaluation.metrics: evaluation.curves
+evaluation.peers.centers: evaluation.peers.lightfc evaluation.peers.vittrack
+evaluation.peers.trax: evaluation.traxline
+evaluation.report: evaluation.figures
+evaluation.report.html: evaluation.html
+evaluation.report.plots: evaluation.plots
+evaluation.report.text: evaluation.formats
+evaluation.report.videos: evaluation.clips
+evaluation.results: evaluation.found
+evaluation.run: evaluation.evaluate
+evaluation.verification: verification
+evaluation.vot.files: evaluation.vot.binary
+evaluation.vot.run: evaluation.vot.evaluate
+interop.opencv: opencv
+losses.base: losses.counts
+losses.boxes: losses.regression losses.rpn
+losses.metric: losses.contrastive losses.distance losses.triplet
+losses.response: losses.focal losses.labels losses.logistic
+losses.tracking: losses.center
+models.backbones.backbone: models.backbones.base models.backbones.find models.embedding
+models.backbones.ciresnet: models.backbones.ciresincep models.backbones.ciresnext
+models.backbones.mobile: models.backbones.cirmobile
+models.convert.layout: models.convert.base models.convert.matching
+models.convert.read: models.reading
+models.graphs: models.graph_file models.halves
+models.heads.box: models.heads.centre models.heads.region
+models.heads.head: models.heads.base
+models.heads.siamrpn: models.heads.multirpn
+models.network: models.siamese models.siamfc models.tracking training.objectives
+models.units: models.tracing
+packages.card: weights
+packages.formats: formats formats.base formats.openvino formats.program formats.torch
+packages.half: halving
+packages.quantize: quantising
+runtimes.choose: runtimes.sharing
+runtimes.onnx: runtimes.exact_int8 runtimes.rows
+sinks.draw: draw ruler
+sinks.text: sinks.csv sinks.jsonl sinks.mot sinks.otb
+studio.app: studio.live studio.uploads
+studio.export_files: studio.exports studio.yolo
+studio.export_jobs: studio.exporting
+studio.library: studio.models studio.partial
+studio.news: studio.hub
+studio.overlay: studio.look
+studio.request: studio.asking studio.edits
+studio.security: studio.guard studio.shield studio.sockets
+studio.seek: studio.decoder
+studio.session: studio.sessions
+studio.timeline: studio.plan studio.scene
+tracking.associate: association
+tracking.batch: bulk
+tracking.crops: crops
+tracking.decode: motion redetection response
+tracking.follow: data.starts follow
+tracking.online: discriminator
+tracking.target: target
+tracking.tracker: tracker
+training.config: training.presets training.schedule
+training.distributed: training.ranks training.sync_norm
+training.export: exporting
+training.loop: training.average training.guard
+training.monitor: training.runtime training.validation training.watch
+training.speed: training.frozen training.precision training.prepared
+tuning.optimizer: tuning.plots tuning.searching tuning.storage
+tuning.replay: tuning.responses
+video.decode: video.orientation
+video.files: video.promised
+video.source: video.latest
+"""
+MODULES = {old: new for new, olds in _table(_NEW_TO_OLD).items() for old in olds}
 """Old module to new one, below `siamtrack`; modules inside of a package move with it."""
 
-NAMES: dict[str, str] = {
-    "benchmark.footage.Clip": "benchmark.footage.Footage",
-    "benchmark.footage.open_clip": "benchmark.footage.open_footage",
-    "core.boxes.centre_error": "core.boxes.center_error",
-    "core.boxes.centres": "core.boxes.centers",
-    "core.files.polygons_to_ltwh": "core.boxes.polygons_to_ltwh",
-    "core.images.stated_size": "core.image_headers.stated_size",
-    "core.provenance.model_made": "packages.card.model_made",
-    "data.annotations.open_otb_annotations": "data.benchmarks.otb.open_otb_annotations",
-    "data.annotations.user_formats.OwnReader": "data.annotations.user_formats.UserReader",
-    "data.annotations.user_formats.own_format": "data.annotations.user_formats.user_format",
-    "data.annotations.user_formats.own_name": "data.annotations.user_formats.user_name",
-    "data.augment.colour": "data.augment.color",
-    "data.benchmarks.otb.Target": "data.benchmarks.otb.OtbTarget",
-    "data.manifest.file_stem": "_moved.file_stem",
-    "data.sequence.Frame": "core.images.Image",
-    "evaluation.peers.base.Seen": "core.tracks.Seen",
-    "evaluation.report.Figures": "evaluation.report.Report",
-    "evaluation.report.videos.Clip": "evaluation.report.html.Video",
-    "evaluation.report.videos.comparison_clips": "evaluation.report.videos.comparison_videos",
-    "evaluation.run.Runnable": "core.tracks.Runnable",
-    "losses.tracking.cell_centres": "losses.tracking.cell_centers",
-    "models.heads.box.CentreHead": "models.heads.box.CenterHead",
-    "models.network.BoxTracker": "models.network.build_network",
-    "models.network.SiamFCTracker": "models.network.build_network",
-    "models.network.Siamese": "models.network.Network",
-    "models.network.response_loss": "models.heads.siamfc.response_loss",
-    "packages.card.write_card": "packages.write.write_card",
-    "packages.quantize.quantise": "packages.quantize.quantize",
-    "studio.clip.Clip": "studio.clip.SeekableClip",
-    "studio.export_files.Result": "studio.export_files.Snapshot",
-    "studio.export_files.result_of": "studio.export_files.take_snapshot",
-    "studio.library.Entry": "studio.library.ClipEntry",
-    "studio.request.Access": "studio.security.Access",
-    "studio.security.told": "studio.security.public_message",
-    "studio.timeline.Target": "studio.timeline.DrawnTarget",
-    "training.config.set_trained": "training.loop.set_trained",
-    "training.speed.Learned": "training.teacher.Learned",
-    "training.speed.Lesson": "training.batches.Lesson",
-    "training.speed.TAUGHT_CHANNELS": "training.teacher.TAUGHT_CHANNELS",
-    "training.speed.TrackingTeacher": "training.teacher.TrackingTeacher",
-    "training.speed.uses": "training.batches.uses",
-    "tracking.crops.mean_colour": "tracking.crops.mean_color",
-    "tracking.decode.Found": "tracking.decode.Detection",
-    "tracking.decode.MOTIONS": "_moved.MOTIONS",
-    "tracking.decode.best_box": "_moved.best_box",
-    "tracking.decode.best_scale": "_moved.best_scale",
-    "tracking.decode.cell_centres": "tracking.decode.cell_centers",
-    "tracking.decode.grid_centres": "tracking.decode.grid_centers",
-    "tracking.online.Discriminator": "tracking.online.OnlineClassifier",
-    "tracking.tracker.Tracker": "core.tracks.Tracker",
+_LEFT = """
+benchmark.footage: Clip=Footage open_clip=open_footage
+core.boxes: centre_error=center_error centres=centers
+core.files: polygons_to_ltwh=core.boxes.polygons_to_ltwh
+core.images: stated_size=core.image_headers.stated_size
+core.provenance: model_made=packages.card.model_made
+data.annotations: open_otb_annotations=data.benchmarks.otb.open_otb_annotations
+data.annotations.user_formats: OwnReader=UserReader own_format=user_format own_name=user_name
+data.augment: colour=color
+data.benchmarks.otb: Target=OtbTarget
+data.manifest: file_stem=_moved.file_stem
+data.sequence: Frame=core.images.Image
+evaluation.peers.base: Seen=core.tracks.Seen
+evaluation.report: Figures=Report
+evaluation.report.videos: Clip=evaluation.report.html.Video comparison_clips=comparison_videos
+evaluation.run: Runnable=core.tracks.Runnable
+losses.tracking: cell_centres=cell_centers
+models.heads.box: CentreHead=CenterHead
+models.network: BoxTracker=build_network SiamFCTracker=build_network Siamese=Network
+    response_loss=models.heads.siamfc.response_loss
+packages.card: write_card=packages.write.write_card
+packages.quantize: quantise=quantize
+studio.clip: Clip=SeekableClip
+studio.export_files: Result=Snapshot result_of=take_snapshot
+studio.library: Entry=ClipEntry
+studio.request: Access=studio.security.Access
+studio.security: told=public_message
+studio.timeline: Target=DrawnTarget
+tracking.crops: mean_colour=mean_color
+tracking.decode: Found=Detection MOTIONS=_moved.MOTIONS best_box=_moved.best_box
+    best_scale=_moved.best_scale cell_centres=cell_centers grid_centres=grid_centers
+tracking.online: Discriminator=OnlineClassifier
+tracking.tracker: Tracker=core.tracks.Tracker
+training.config: set_trained=training.loop.set_trained
+training.speed: Learned=training.teacher.Learned Lesson=training.batches.Lesson
+    TAUGHT_CHANNELS=training.teacher.TAUGHT_CHANNELS
+    TrackingTeacher=training.teacher.TrackingTeacher uses=training.batches.uses
+"""
+NAMES = {
+    f"{module}.{old}": new if "." in new else f"{module}.{new}"
+    for module, pairs in _table(_LEFT).items()
+    for old, new in (pair.split("=") for pair in pairs)
 }
 """Names that have left their module, after that has moved, to where they are now."""
 
 
 def best_box(last: Any, windows: Any, response: Any, card: Any) -> Any:
     """Read a box as `siamtrack.tracking.decode.BoxDecoder` does."""
-    return (
-        import_module("siamtrack.tracking.decode").BoxDecoder(card).decode(last, windows, response)
-    )
+    from siamtrack.tracking.decode import BoxDecoder
+
+    return BoxDecoder(card).decode(last, windows, response)
 
 
 def best_scale(last: Any, windows: Any, response: Any, card: Any) -> Any:
     """Read a box as `siamtrack.tracking.decode.ResponseDecoder` does."""
-    return (
-        import_module("siamtrack.tracking.decode")
-        .ResponseDecoder(card)
-        .decode(last, windows, response)
-    )
+    from siamtrack.tracking.decode import ResponseDecoder
+
+    return ResponseDecoder(card).decode(last, windows, response)
 
 
 def file_stem(folder: Any) -> str:

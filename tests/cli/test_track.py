@@ -175,6 +175,35 @@ def test_a_video_that_changes_its_size_midway(tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_boxes_have_names_and_classes(video, tmp_path, capsys):
+    video, boxes = video
+    table, mot = tmp_path / "a.csv", tmp_path / "m.txt"
+    words = [*box(boxes[0]), "name=Anna", "class=person", *box(boxes[1]), "class=a car"]
+    words += ["--end", "3", "--out", table, "--mot", mot, "--quiet"]
+    assert run("track", *words, video) == 0  # the video may also come last
+    rows = table.read_text().splitlines()
+    assert rows[0].endswith(",state,name,class")
+    assert rows[1].endswith(",Anna,person")
+    assert rows[2].endswith(",,a car")
+    assert (tmp_path / "m_labels.txt").read_text() == "person\na car\n"
+    capsys.readouterr()
+    assert run("track", video, *box(boxes[0]), "class=dog", "--end", "2", "--quiet") == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(",,dog")
+
+
+def test_key_frames_need_an_output_that_has_them(video, tmp_path, capsys):
+    video, boxes = video
+    out = tmp_path / "a.xml"
+    words = ["track", video, *box(boxes[0]), "--quiet", "--keyframes"]
+    assert run(*words, "1.0", "--out", tmp_path / "a.csv") == 2
+    assert "no output has key frames; add --out NAME.xml" in capsys.readouterr().err
+    assert run(*words, "-1", "--out", out) == 2
+    assert "expected pixels" in capsys.readouterr().err
+    assert run(*words, "1.0", "--out", out) == 0
+    text = out.read_text()
+    assert text.count('keyframe="0"') > text.count('keyframe="1"') >= 2
+
+
 SIGNALED = 30
 SIGNALS_ITSELF = """
 import os

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -45,6 +46,20 @@ def test_centred_target_without_change(pool):
     assert squares
     np.testing.assert_allclose([pair.box[2] for pair in squares], 32.5, rtol=0.02)
     np.testing.assert_allclose([pair.size for pair in squares], 0.5, rtol=0.06)
+
+
+@pytest.mark.parametrize(("reach", "low", "high"), [(0.0, 0.0, 0.3), (0.1, 2.0, 7.0)])
+def test_the_template_is_centered_as_exactly_as_asked(tmp_path, reach, low, high):
+    picture = np.zeros((200, 200, 3), np.uint8)
+    picture[80:120, 70:110] = 255
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    pool = Pool([Entry(str(tmp_path / "a.png"), (70, 80, 40, 40), "a", 0, "square", "s")])
+    sampler = PairSampler(pool, replace(PLAIN, template_shift=reach, warp=0.0))
+    off = []
+    for index in range(20):
+        rows, columns = np.nonzero(sampler.draw(index).template.mean(2) > 100)
+        off += [abs(rows.mean() + 0.5 - 32.5), abs(columns.mean() + 0.5 - 32.5)]
+    assert low <= max(off) <= high
 
 
 def test_the_box_shows_the_same_thing_as_the_template(pool):

@@ -28,10 +28,10 @@ def giou_of(a, b):
     return inter / union, inter / union - (hull - union) / hull
 
 
-def oracle(outputs, boxes, present):
+def oracle(outputs, boxes, present, focus=0.0):
     logits, distances, presence = (x.numpy() for x in outputs)
     centres = [PATCH / 2 + (i - (CELLS - 1) / 2) * STRIDE for i in range(CELLS)]
-    count, score, box, overlap = 0, 0.0, 0.0, 0.0
+    count, score, box, pulled, overlap = 0, 0.0, 0.0, 0.0, 0.0
     for b, j, i in np.ndindex(len(present), CELLS, CELLS):
         left, top, width, height = boxes[b].tolist()
         x, y = centres[i], centres[j]
@@ -42,7 +42,9 @@ def oracle(outputs, boxes, present):
             d = distances[b, :, j, i]
             own = (x - d[0], y - d[1], x + d[2], y + d[3])
             iou, giou = giou_of(own, (left, top, left + width, top + height))
-            count, box, overlap = count + 1, box + 1 - giou, overlap + iou
+            pull = np.exp(-focus * radius**2)
+            count, overlap = count + 1, overlap + iou
+            box, pulled = box + pull * (1 - giou), pulled + pull
             quality = iou
         elif present[b] and radius <= 2:
             continue  # neither target nor background
@@ -53,17 +55,19 @@ def oracle(outputs, boxes, present):
     there = np.array(present)
     presence = -(there * np.log(p) + (1 - there) * np.log(1 - p)).mean()
     n = max(count, 1)
-    total = score / n + 1.5 * box / n + 0.3 * presence
+    box /= pulled if count else 1
+    total = score / n + 1.5 * box + 0.3 * presence
     names = ["loss", "score", "box", "presence", "iou"]
-    return dict(zip(names, [total, score / n, box / n, presence, overlap / n], strict=True)), count
+    return dict(zip(names, [total, score / n, box, presence, overlap / n], strict=True)), count
 
 
+@pytest.mark.parametrize("focus", [0.0, 2.0])
 @pytest.mark.parametrize("present", [[1, 1, 1], [1, 1, 0], [0, 1, 0]])
-def test_agrees_with_the_oracle(present):
+def test_agrees_with_the_oracle(present, focus):
     boxes = [*BOXES[:2], [50.0, 60, 30, 20]]
     outputs, boxes, there = batch(present=present, boxes=boxes)
-    value = tracking_loss(outputs, boxes, there, STRIDE, PATCH)
-    expected, count = oracle(outputs, boxes, present)
+    value = tracking_loss(outputs, boxes, there, STRIDE, PATCH, focus=focus)
+    expected, count = oracle(outputs, boxes, present, focus)
     assert count >= 2
     assert set(value) == set(expected)
     for name in expected:

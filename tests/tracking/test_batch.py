@@ -4,12 +4,15 @@ import shutil
 import signal
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from siamtrack.cli import main
+from siamtrack.cli.batch import Progress
 from siamtrack.core.parallel import RayCluster, run_jobs
 from siamtrack.errors import DatasetError, UnknownNameError
-from siamtrack.tracking.batch import SharedModel, find_videos, track_video, track_videos
+from siamtrack.tracking.batch import Outcome, SharedModel, find_videos, track_video, track_videos
 from tests.evaluation.toys import Blob
 from tests.helpers import clip, write_video
 
@@ -77,6 +80,71 @@ def test_a_list_names_videos_and_boxes(videos, tmp_path):
     assert [video.out.name for video in found] == ["a.txt", "c.txt"]
     assert find_videos(file, tmp_path, "cvat")[0].out.name == "a.xml"
     assert found[0].boxes == ((0, 0, 1, 2, 3, 4),)
+
+
+def pictures(folder, count):
+    folder.mkdir(parents=True)
+    for index, picture in enumerate(clip(count)[0]):
+        cv2.imwrite(str(folder / f"{index:04d}.jpg"), picture[..., ::-1])
+
+
+def test_sequences_as_in_otb_are_named_after_their_folders_or_by_the_list(tmp_path, capsys):
+    box = [float(value) for value in clip(3)[1][0]]
+    for name in ("Car1", "Car2", "Car3"):
+        pictures(tmp_path / name / "img", 3)
+    rows = [{"video": f"Car{number}/img", "box": box} for number in (1, 2, 3)]
+    rows[2]["name"] = "the last"
+    file, out = tmp_path / "list.jsonl", tmp_path / "out"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert run("batch", file, "--out", out) == 0
+    assert sorted(path.name for path in out.glob("*.csv")) == [
+        "Car1.csv",
+        "Car2.csv",
+        "the last.csv",
+    ]
+    assert "3 videos tracked" in capsys.readouterr().out
+    assert not (out / "failed.jsonl").exists()
+    rows[1]["name"] = "../up"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DatasetError, match="expected the name of a file"):
+        find_videos(file, out)
+
+
+def test_an_old_list_of_failures_goes_once_all_is_well(videos, tmp_path):
+    out = tmp_path / "out"
+    good = (videos / "a.txt").read_text()
+    (videos / "a.txt").write_text("900 900 5 5\n")
+    assert run("batch", videos, "--out", out) == 2
+    assert (out / "failed.jsonl").read_text()
+    (videos / "a.txt").write_text(good)
+    assert run("batch", videos, "--out", out) == 0
+    assert not (out / "failed.jsonl").exists()
+
+
+def test_progress_within_a_video_is_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    with Progress(2, quiet=False, every=0.0) as progress:
+        progress.within(Path("street/a.mp4"), 40, 900)
+        progress.finished(Path("street/a.mp4"), Outcome(900))
+        progress.within(Path("street/b.mp4"), 7, None)
+    assert "0 of 2 videos done; frames: street/a.mp4 40/900" in caplog.text
+    assert "1 of 2 videos done; frames: street/b.mp4 7/?" in caplog.text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_report_their_progress(videos, tmp_path, workers):
+    long, _ = clip(10)
+    write_video(videos / "a.mp4", np.tile(long, (30, 1, 1, 1)))
+    (videos / "c.txt").unlink()
+    told = []
+    track_videos(
+        find_videos(videos, tmp_path / "out"),
+        SharedModel("lite"),
+        workers=workers,
+        tell=lambda *news: told.append(news),
+    )
+    assert told[0][0] == videos / "a.mp4"
+    assert 0 < told[0][1] <= 300 == told[0][2]
 
 
 def test_results_within_the_folder_are_no_boxes(videos):
@@ -181,7 +249,13 @@ def test_the_longest_go_first():
     assert done == [(3, 5), (2, 4), (1, 3), (0, 1)]
 
 
-def test_longer_videos_are_larger(videos, tmp_path):
-    sizes = {video.source.stem: video.size() for video in find_videos(videos, tmp_path)}
-    assert sizes["c"] > sizes["a"] > 0
+def test_the_length_of_videos_and_folders_is_their_number_of_frames(videos, tmp_path):
+    """Images take many times the bytes of video, which says nothing of how long tracking takes."""
+    pictures(videos / "d", 3)
+    (videos / "d.txt").write_text("1 1 5 5\n")
+    (videos / "d" / "notes.md").write_text("no image")
+    found = {video.source.stem: video.length() for video in find_videos(videos, tmp_path)}
+    assert found == {"a": 4, "b": 6, "c": 8, "d": 3}
+    (videos / "c.mp4").write_bytes(b"x" * 40_000)
+    assert find_videos(videos, tmp_path)[1].length() == 2
     assert track_video.__module__ == "siamtrack.tracking.batch", "importable by workers"

@@ -62,13 +62,11 @@ def middle(latencies: Sequence[Latency]) -> Latency:
 
 @dataclass(frozen=True)
 class Round:
-    """One pass of a tracker over the clip.
+    """One pass of a tracker over the clip; `start_ms` is `init` on the first frame.
 
     Attributes:
-        update: Whole `update` calls.
         fps: Updates over their total time, which the slow ones pull down.
         processor_ms: Processor time of all threads per update, also while they wait busily.
-        start_ms: `init` on the first frame.
         stages: Parts of an update by name; empty for the trackers of others.
         outside: Share of an update that is not the network's; None for the trackers of others.
     """
@@ -86,14 +84,11 @@ class Fresh:
     """What a tracker costs in a process of its own; None where the system does not tell.
 
     Attributes:
-        import_ms: Import of the package.
         load_ms: Making the tracker, with its files in the system's cache.
         first_box_ms: `init` and the first `update`.
         total_ms: From the start of the process to the first box.
         peak_mb: Most memory that was resident, frames not counted.
         growth_mb: Growth of resident memory over `updates` further updates.
-        updates: How many these were.
-        threads: Threads of the process after them.
     """
 
     import_ms: float
@@ -133,13 +128,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Many:
-    """Several targets in one tracker, against as many trackers.
+    """Several targets in one tracker, against as many trackers: milliseconds a frame, by round.
 
-    Attributes:
-        targets: How many.
-        together_ms: Milliseconds a frame in one batch, for each round.
-        apart_ms: The same one after the other.
-        ratio: Median over the rounds of together / apart; below 1 the batch is faster.
+    `ratio` is the median over the rounds of together / apart; below 1 the batch is faster.
     """
 
     targets: int
@@ -156,8 +147,6 @@ class Settings:
         source: Where the frames come from; empty for generated ones.
         trackers: As `siamtrack eval --tracker` takes them; the first is the reference.
         frames: Frames of a pass, with the first.
-        rounds: Passes of each tracker.
-        threads: Threads of each tracker's engine, and of OpenCV.
         targets: Numbers of targets to follow at once.
     """
 
@@ -171,18 +160,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Everything that was measured, and on what.
-
-    Attributes:
-        settings: What was asked for.
-        machine: Where it ran.
-        clip: Name of the frames.
-        size: Width and height of the frames, pixels.
-        decode: Reading a frame, for each round.
-        trackers: In the order of the settings.
-        many: For each number of targets.
-        skipped: Trackers that are not here, and what is missing.
-    """
+    """Everything that was measured, with what was asked for, where it ran, and who was skipped."""
 
     settings: Settings
     machine: Machine

@@ -48,13 +48,10 @@ class Footage:
 
 
 def open_footage(source: str, box: ArrayLike | None = None, count: int | None = None) -> Footage:
-    """Read frames and the first box.
+    """Read `count` frames, at most 100 by default, and the first box.
 
-    Args:
-        source: With `box` anything that `siamtrack.open_video` takes, else a folder of frames with
-            a file of boxes, as the data set `folder` describes it.
-        box: The target in the first frame.
-        count: Frames to take; all, but at most 100, if None.
+    With `box`, `source` is anything that `siamtrack.open_video` takes, else a folder of frames with
+    a file of boxes, as the data set `folder` describes it.
 
     Raises:
         ValueError: If `count` is below 3 or above what is there, or the box does not fit.

@@ -26,13 +26,9 @@ CHILD = "from siamtrack.benchmark.fresh import main; main()"
 
 
 def measure(spec: str, footage: Footage, threads: int, updates: int = UPDATES) -> Fresh:
-    """Start a process for a tracker and read its figures.
+    """Start a process for a tracker (`spec` as for `open_tracker`) and read its figures.
 
-    Args:
-        spec: As `siamtrack.evaluation.open_tracker` takes it.
-        footage: Its first frames are used.
-        threads: Threads of the tracker's engine.
-        updates: Updates over which the growth of memory is measured.
+    Memory may grow over `updates` updates on the first frames of the footage.
 
     Raises:
         SiamtrackError: If the process fails; the message ends with its last words.

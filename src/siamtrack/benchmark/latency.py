@@ -34,17 +34,7 @@ def take_turns(
     rounds: int,
     done: Callable[[], None] = lambda: None,
 ) -> dict[str, list[Round]]:
-    """Run every tracker over the footage once a round.
-
-    Args:
-        trackers: By name, in the order of their turns.
-        footage: The frames.
-        rounds: How often.
-        done: Called after each pass.
-
-    Returns:
-        For each tracker its rounds.
-    """
+    """Run every tracker over the footage once a round, in their order; `done` follows each pass."""
     for tracker in trackers.values():
         one_pass(tracker, footage, WARM_UP)
     found: dict[str, list[Round]] = {name: [] for name in trackers}
@@ -93,17 +83,11 @@ def many_targets(
     rounds: int,
     done: Callable[[], None] = lambda: None,
 ) -> tuple[Many, ...]:
-    """Follow so many targets both ways, in turn.
+    """Follow each of the numbers of targets both ways, in turn, spread over the first frame.
 
     All share one loaded model. The more targets, the fewer frames a round: about as many updates of
-    one target as the footage has frames, but no less than two frames.
-
-    Args:
-        model: Network and settings.
-        footage: The frames; targets are spread over the first.
-        counts: Numbers of targets.
-        rounds: How often.
-        done: Called after each round of a number.
+    one target as the footage has frames, but no less than two frames. `done` is called after each
+    round of a number.
     """
     found = []
     for count in counts:

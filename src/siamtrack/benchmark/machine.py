@@ -20,19 +20,15 @@ FLAGS: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Machine:
-    """Where something was measured.
+    """Where something was measured; empty where something is not known.
 
     Attributes:
-        processor: Name of its model.
-        cores: Logical processors.
-        usable: Those that this process may use.
-        caches: Level and kind to size, such as {"L2 unified": "1024K"}; empty if not known.
-        flags: Those of `FLAGS` that it has; empty if not known.
-        system: Operating system with its version.
+        cores: Logical processors; `usable` are those that this process may use.
+        caches: Level and kind to size, such as {"L2 unified": "1024K"}.
+        flags: Those of `FLAGS` that it has.
         versions: Of Python and of the packages that do the work.
-        commit: Of the checkout that siamtrack runs from; empty otherwise.
-        load: Average number of running threads over the last minute, before the start; None if
-            not known.
+        commit: Of the checkout that siamtrack runs from.
+        load: Average number of running threads over the last minute, before the start.
     """
 
     processor: str

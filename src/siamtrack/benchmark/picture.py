@@ -37,12 +37,7 @@ def read_accuracy(path: Path) -> dict[str, float]:
 
 
 def draw(report: Benchmark, path: Path, accuracy: Mapping[str, float] | None = None) -> None:
-    """Write a PNG, SVG or PDF.
-
-    Args:
-        report: What was measured.
-        path: The ending chooses the format.
-        accuracy: Tracker to success AUC; trackers that are not in it get no point.
+    """Write a PNG, SVG or PDF; trackers without `accuracy`, their success AUC, get no point.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from tqdm import tqdm
 from tyro.conf import Positional, arg
 
 from siamtrack.cli.options import ModelName, Ray, RuntimeName
@@ -18,8 +20,10 @@ from siamtrack.core.writing import check_outputs, write_text
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
-from siamtrack.tracking.batch import SharedModel, Video, find_videos, track_videos
+from siamtrack.tracking.batch import Outcome, SharedModel, Video, find_videos, track_videos
 from siamtrack.video import source_files
+
+logger = logging.getLogger(__name__)
 
 FAILED = "failed.jsonl"
 
@@ -36,7 +40,7 @@ class Batch:
         arg(
             help="Folder of any depth with NAME.txt (as for --boxes of `siamtrack track`) beside "
             'each NAME.mp4; or a list in JSON Lines: {"video": "a.mp4", "box": [left, top, width, '
-            'height]}, or "boxes": "a.txt" in place of the box.'
+            'height]}, or "boxes": "a.txt" in place of the box; "name": "b" names the result.'
         ),
     ]
     out: Path
@@ -58,6 +62,8 @@ class Batch:
     """Also track videos that already have results."""
     json: bool = False
     """Print the summary as JSON."""
+    quiet: bool = False
+    """Show no progress."""
 
     def run(self) -> None:
         """Track and print a summary."""
@@ -68,18 +74,26 @@ class Batch:
     def _run(self, videos: list[Video]) -> None:
         self._check_files(videos)
         clock = time.perf_counter()
-        outcomes = track_videos(
-            videos,
-            SharedModel(self.model, self.runtime, self.threads, self.redetect),
-            workers=self.workers if self.ray is None else RayCluster(self.ray, cpus=self.threads),
-            retries=self.retries,
-            overwrite=self.overwrite,
-        )
+        with Progress(len(videos), quiet=self.quiet) as progress:
+            outcomes = track_videos(
+                videos,
+                SharedModel(self.model, self.runtime, self.threads, self.redetect),
+                workers=self.workers
+                if self.ray is None
+                else RayCluster(self.ray, cpus=self.threads),
+                retries=self.retries,
+                overwrite=self.overwrite,
+                tell=progress.within,
+                done=progress.finished,
+            )
         seconds = time.perf_counter() - clock
         failed = {str(out): each.error for out, each in outcomes.items() if each.error}
         file = self.out / FAILED
         lines = [json.dumps({"out": out, "error": error}) + "\n" for out, error in failed.items()]
-        write_text(file, "".join(lines), "results that are finished stay")
+        if lines:
+            write_text(file, "".join(lines), "results that are finished stay")
+        else:
+            file.unlink(missing_ok=True)
         frames = sum(each.frames for each in outcomes.values())
         summary = {
             "videos": len(videos), "there": len(videos) - len(outcomes), "frames": frames,
@@ -98,6 +112,45 @@ class Batch:
         read = [file for video in videos for file in (*source_files(video.source), video.given)]
         outputs = [*(video.out for video in videos), self.out / FAILED]
         check_outputs(outputs, [*read, *model_paths(self.model)])
+
+
+class Progress:
+    """How far a batch is: a bar on a terminal, otherwise a line of the log every few seconds.
+
+    Args:
+        videos: How many there are.
+        quiet: Whether to show nothing.
+        every: Seconds between two lines of the log.
+    """
+
+    def __init__(self, videos: int, *, quiet: bool, every: float = 10.0) -> None:
+        self._quiet, self._every = quiet, every
+        self._bar = tqdm(total=videos, unit=" videos", disable=quiet or None, file=sys.stderr)
+        self._videos, self._done, self._told = videos, 0, time.monotonic()
+        self._under_way: dict[Path, str] = {}
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def within(self, source: Path, frames: int, total: int | None) -> None:
+        """Take in how many frames of a video are tracked, out of how many."""
+        name = f"{source.parent.name}/{source.name}"
+        self._under_way[source] = f"{name} {frames}/{total or '?'}"
+        words = ", ".join(list(self._under_way.values())[-2:])
+        if not self._bar.disable:
+            self._bar.set_postfix_str(words)
+        elif not self._quiet and time.monotonic() - self._told >= self._every:
+            self._told = time.monotonic()
+            logger.info("%d of %d videos done; frames: %s", self._done, self._videos, words)
+
+    def finished(self, source: Path, outcome: Outcome) -> None:
+        """Take in that a video is done, or failed for this time."""
+        self._under_way.pop(source, None)
+        self._done += not outcome.error
+        self._bar.update(not outcome.error)
 
 
 def as_text(summary: dict[str, float]) -> str:

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Union
@@ -88,10 +89,11 @@ def parse(words: Sequence[str]) -> Any:
     Raises:
         SystemExit: If they give none, with 2; or ask for help, with 0.
     """
-    words = _boxes_with_commas(words)
+    words, called = named_boxes(_boxes_with_commas(words))
     if words and words[0] in VERBS:
         verb, *rest = words
-        return tyro.cli(_class(verb), args=rest, prog=f"siamtrack {verb}", config=_STYLE)
+        found: Any = tyro.cli(_class(verb), args=rest, prog=f"siamtrack {verb}", config=_STYLE)
+        return replace(found, called=called) if called else found
     verbs: Any = Union[tuple(map(_subcommand, VERBS))]
     return tyro.cli(verbs, args=words, prog="siamtrack", description=_DESCRIPTION, config=_STYLE)
 
@@ -103,6 +105,31 @@ def _boxes_with_commas(words: Sequence[str]) -> list[str]:
         numbers = word.split(",") if split and split[-1] == "--box" else []
         split += numbers if len(numbers) == 4 else [word]
     return split
+
+
+def named_boxes(words: Sequence[str]) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """Take `name=NAME` and `class=CLASS` after the numbers of `--box` out of the words.
+
+    Returns:
+        The other words, and the name and the class of each box, or nothing if none has any.
+
+    Example:
+        >>> named_boxes(["--box", "1", "2", "3", "4", "class=dog", "a.mp4"])
+        (['--box', '1', '2', '3', '4', 'a.mp4'], (('', 'dog'),))
+    """
+    found: list[str] = []
+    called: list[tuple[str, str]] = []
+    rest = list(words)
+    while rest:
+        found.append(rest.pop(0))
+        if found[-1] != "--box":
+            continue
+        found += [rest.pop(0) for _ in range(4) if rest]
+        given = {"name": "", "class": ""}
+        while rest and "=" in rest[0] and rest[0].partition("=")[0] in given:
+            key, _, given[key] = rest.pop(0).partition("=")
+        called.append((given["name"].strip(), given["class"].strip()))
+    return found, tuple(called) if any(map(any, called)) else ()
 
 
 def _class(verb: str) -> Any:

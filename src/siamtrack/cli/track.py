@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +14,16 @@ from typing import Annotated
 import cv2
 from numpy.typing import ArrayLike
 from tqdm import tqdm
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, Suppress, UseAppendAction, arg
 
 from siamtrack.api import load
 from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName
-from siamtrack.cli.outputs import Outputs
+from siamtrack.cli.outputs import Outputs, Style
 from siamtrack.core.writing import check_outputs, naming, refuse_existing, write_whole
 from siamtrack.packages.card import DEFAULT, Precision, model_paths
 from siamtrack.runtimes import AUTO, choose_runtime
 from siamtrack.sinks.draw import ruled
-from siamtrack.sinks.text import numbered
+from siamtrack.sinks.text import labels_file, numbered
 from siamtrack.tracking.follow import Starts, follow, read_boxes
 from siamtrack.video import VideoSource, open_video, source_files
 
@@ -37,8 +37,16 @@ class Track:
 
     source: Annotated[Positional[str], arg(metavar="SOURCE")]
     """Video file, folder or glob of images, rtsp:// or http:// address, or camera number."""
-    box: Annotated[UseAppendAction[tuple[Box, ...]], arg(metavar="L T W H")] = ()
-    """Target in the first frame: left, top, width, height in pixels, 0-based. Repeat for more."""
+    box: Annotated[
+        UseAppendAction[tuple[Box, ...]],
+        arg(
+            metavar="L T W H [name=NAME] [class=CLASS]",
+            help="Target in the first frame: left, top, width, height in pixels, 0-based; outputs "
+            "carry its name and class. Repeat for more.",
+        ),
+    ] = ()
+    called: Suppress[tuple[tuple[str, str], ...]] = ()
+    """Name and class of each box, from its `name=` and `class=`; empty where it has none."""
     boxes: Path | None = None
     """File with one target a line: `left top width height` or `frame id left top width height`."""
     ruler: Annotated[
@@ -60,6 +68,14 @@ class Track:
     """Output file in MOTChallenge text, 1-based."""
     otb: Path | None = None
     """Output file in OTB text, 1-based."""
+    keyframes: Annotated[
+        float | None,
+        arg(
+            metavar="PIXELS",
+            help="For .xml (CVAT): only as many key frames as keep each side of a box within so "
+            "many pixels when CVAT interpolates between them; by default every frame is one.",
+        ),
+    ] = None
     start: int = 0
     """First frame, counted from 0."""
     end: int | None = None
@@ -106,8 +122,7 @@ class Track:
             redetect=self.redetect,
             overwrite=self.overwrite,
             quiet=self.quiet,
-            codec=self.codec,
-            preset=self.preset,
+            style=self._style(starts, [path for path, _ in files]),
         )
         if self.json:
             print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
@@ -116,6 +131,8 @@ class Track:
 
     def _check_files(self, outputs: list[Path], starts: Starts) -> None:
         """Refuse to write to what is read, before anything is opened."""
+        if self.mot is not None and any(kind for _, kind in self.called):
+            outputs = [*outputs, labels_file(self.mot)]
         if self.otb is not None:
             targets = len({number for each in starts.values() for number in each})
             outputs = outputs + [numbered(self.otb, k) for k in range(2, targets + 1)]
@@ -135,9 +152,8 @@ class Track:
         starts = read_boxes(self.boxes, self.start) if self.boxes else {}
         first = starts.setdefault(self.start, {}) if self.box else {}
         taken = {number for targets in starts.values() for number in targets}
-        free = (number for number in range(len(taken) + len(self.box)) if number not in taken)
-        for box in self.box:
-            first[next(free)] = list(box)  # type: ignore[assignment]
+        for number, box in zip(self._free(taken), self.box, strict=True):
+            first[number] = list(box)  # type: ignore[assignment]
         if not starts:
             raise ValueError(
                 "no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE; --ruler first.png "
@@ -145,6 +161,33 @@ class Track:
                 "the browser"
             )
         return starts
+
+    def _free(self, taken: Collection[int]) -> list[int]:
+        """Return the ids of the targets of `--box`: the first that `--boxes` does not take."""
+        numbers = range(len(taken) + len(self.box))
+        return [number for number in numbers if number not in taken][: len(self.box)]
+
+    def _style(self, starts: Starts, outputs: Iterable[Path]) -> Style:
+        """Return how outputs show the targets.
+
+        Raises:
+            ValueError: If there are key frames to choose and no file that has them.
+        """
+        if self.keyframes is not None and not any(p.suffix.lower() == ".xml" for p in outputs):
+            raise ValueError(
+                f"--keyframes {self.keyframes:g}: no output has key frames; add --out NAME.xml "
+                "(CVAT)"
+            )
+        first = starts.get(self.start, {})
+        numbers = list(first)[len(first) - len(self.box) :]
+        called = dict(zip(numbers, self.called, strict=False))
+        return Style(
+            {number: name for number, (name, _) in called.items() if name},
+            {number: kind for number, (_, kind) in called.items() if kind},
+            self.keyframes,
+            self.codec,
+            self.preset,
+        )
 
 
 def run_track(
@@ -159,8 +202,7 @@ def run_track(
     redetect: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
-    codec: str | None = None,
-    preset: str | None = None,
+    style: Style | None = None,
 ) -> dict[str, object]:
     """Track, write all outputs and return a summary that JSON can hold."""
     frames, states, seconds = 0, Counter[str](), 0.0
@@ -170,7 +212,7 @@ def run_track(
             model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
         )
         results = follow(video, starts, tracker)
-        with Outputs(files, overwrite=overwrite, fps=fps, codec=codec, preset=preset) as outputs:
+        with Outputs(files, overwrite=overwrite, fps=fps, style=style) as outputs:
             bar = tqdm(
                 total=video.frames_total, unit=" frames", disable=quiet or None, file=sys.stderr
             )

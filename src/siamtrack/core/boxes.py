@@ -111,10 +111,7 @@ def clip(boxes: ArrayLike, width: float, height: float) -> Array:
 def check_box(box: Sequence[float] | ArrayLike, width: int, height: int) -> Array:
     """Return `box` as a float64 array (4,) if it can start a target in a frame of this size.
 
-    Args:
-        box: left, top, width, height in pixels. It may reach beyond the frame, but not be larger.
-        width: Frame width in pixels.
-        height: Frame height in pixels.
+    It may reach beyond the frame of width x height pixels, but not be larger.
 
     Raises:
         ValueError: If the box does not have four finite numbers, has no area, is wider or higher

@@ -69,13 +69,10 @@ def encoded(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 def picture_of(data: NDArray[np.uint8]) -> Image:
-    """Decode an image, upright as its Exif data ask, as uint8 RGB (H, W, 3).
+    """Decode an image, bytes (N,), upright as its Exif data ask, as uint8 RGB (H, W, 3).
 
     Gray, palettes, CMYK, 16 bits and floats in [0, 1] become RGB as by `as_rgb`; alpha is dropped,
     and does not darken what is under it.
-
-    Args:
-        data: Encoded bytes (N,).
 
     Raises:
         ValueError: If it is cut short, no image, too large, or has values that are no colors. The
@@ -93,11 +90,7 @@ def picture_of(data: NDArray[np.uint8]) -> Image:
 
 
 def decode(data: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
-    """Decode a picture with OpenCV.
-
-    Args:
-        data: Encoded bytes (N,).
-        flags: As `cv2.imdecode` takes them.
+    """Decode a picture, bytes (N,), with OpenCV and the `flags` of `cv2.imdecode`.
 
     Returns:
         What OpenCV gives, or None where it is no picture, or one of more than `MOST_PIXELS`.

@@ -28,12 +28,8 @@ def owning(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Own a folder within the block; what killed owners left half written is removed first.
 
     The lock is the operating system's and ends with the process, also by kill -9. A child made by
-    fork does not inherit it. The file says who holds it, for people.
-
-    Args:
-        folder: It is made if necessary.
-        name: Of the lock file. Runs that share a folder by design take one each, and remove
-            nothing.
+    fork does not inherit it. The file `name` says who holds it, for people: runs that share a
+    folder by design take one each, and remove nothing.
 
     Raises:
         FolderBusyError: If another run owns it.

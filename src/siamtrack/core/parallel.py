@@ -45,10 +45,6 @@ class RayCluster:
     ) -> Iterator[tuple[int, Any]]:
         """Yield the number and the result of each job as they are finished.
 
-        Args:
-            work: Called with a job's arguments, in another process.
-            jobs: Number and arguments of each; they are started in this order.
-
         Raises:
             MissingExtraError: If Ray is not installed.
             SiamtrackError: If there is no cluster at the address.

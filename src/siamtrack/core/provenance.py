@@ -81,9 +81,7 @@ def differences(file: Path, made: Made) -> list[str] | None:
 def warn_unrecorded(files: Sequence[Path], total: int) -> None:
     """Warn of existing results that carry no record: an older version, or another hand, made them.
 
-    Args:
-        files: Existing results that will be taken as they are.
-        total: Number of results asked for.
+    They are `files` of the `total` asked for, and will be taken as they are.
     """
     bare = [file for file in files if not _place(file).is_file()]
     if bare:
@@ -97,11 +95,7 @@ def warn_unrecorded(files: Sequence[Path], total: int) -> None:
 
 
 def refuse_stale(stale: Mapping[Path, list[str]], total: int) -> None:
-    """Raise if there are results that were made differently.
-
-    Args:
-        stale: Result to how it differs.
-        total: Number of results asked for.
+    """Raise if there are results that were made differently: result to how it differs.
 
     Raises:
         StaleResultsError: Naming the first of them.

@@ -119,12 +119,7 @@ class Registry(Generic[T]):
         return item
 
     def check_made(self, name: str, made: object, *wanted: str) -> None:
-        """Refuse what something registered has made, or returned, if it lacks what is used of it.
-
-        Args:
-            name: What it is registered under.
-            made: What calling it has returned.
-            *wanted: Attributes that it must have.
+        """Refuse what the thing called `name` has made, if it lacks one of the `wanted` attributes.
 
         Raises:
             PluginError: If it lacks one.
@@ -154,8 +149,6 @@ class Plugin:
     """One thing that another package adds.
 
     Attributes:
-        group: One of `GROUPS`.
-        name: What it is asked for by.
         package: Name and version of the package, such as `ours-plus 1.2`; several, with commas, if
             more than one has the name.
         entry: Where it lies; None if more than one package has the name.

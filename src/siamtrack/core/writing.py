@@ -30,10 +30,6 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
     lead to. Call it before anything is opened. Devices and pipes, such as `/dev/null`, may be given
     any number of times.
 
-    Args:
-        outputs: Files to write, there or not.
-        inputs: Files that are read.
-
     Raises:
         ValueError: Naming both.
     """
@@ -112,11 +108,8 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Give a name to write to; after the block that file takes the place of `path`, in one step.
 
     A process that dies at any moment leaves the old file, the new one, or a part that `clear_parts`
-    knows. A symbolic link stays one: what it leads to is replaced.
-
-    Args:
-        path: The file.
-        sync: Whether to flush the new file to the disk before it takes the place.
+    knows. A symbolic link stays one: what it leads to is replaced. `sync` flushes the new file to
+    the disk before.
 
     Raises:
         OSError: If it cannot be written; the old file stays and nothing is left behind.
@@ -209,12 +202,9 @@ def write_together(out: Path, last: str) -> Iterator[Path]:
 
 
 def append(file: FileIO, data: bytes, *, sync: bool = False) -> None:
-    """Add data to the end of a file without a buffer: all, or on a full disk nothing.
+    """Add data to the end of a file opened with `buffering=0`: all, or on a full disk nothing.
 
-    Args:
-        file: Opened with `buffering=0`. What is no file but a pipe may get a part.
-        data: What to add.
-        sync: Whether to flush it to the disk before this returns.
+    What is no file but a pipe may get a part. `sync` flushes it to the disk before this returns.
 
     Raises:
         OSError: If it cannot be written; the file is as it was.
@@ -237,9 +227,7 @@ def append(file: FileIO, data: bytes, *, sync: bool = False) -> None:
 def naming(path: Path, kept: str) -> Iterator[None]:
     """Name the file in the error, and say what to do, where the disk within this is full or broken.
 
-    Args:
-        path: The file.
-        kept: What stands nevertheless, as half a sentence.
+    `kept` says what stands nevertheless, as half a sentence.
 
     Raises:
         OSError: In place of the one that the system gives, with its number; others pass.

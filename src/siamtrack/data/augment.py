@@ -65,19 +65,14 @@ def appearance(image: Image, rng: np.random.Generator) -> Image:
 
 
 def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Array]:
-    """Turn, shear and bend a picture about the middle of a box, as objects do that turn and move.
+    """Turn, shear and bend a patch (H, W, 3) about the middle of a box, as objects do that move.
 
     Angles are normal with a deviation of 15 degrees, one in eight is anything up to 90 degrees.
     The bend is a smooth random field of about 3 % of the box's size.
 
-    Args:
-        image: Patch (H, W, 3).
-        box: The object in it, ltwh (4,).
-        rng: Source of chance.
-
     Returns:
-        The changed patch, mirrored at its borders, and the box: that of the ellipse in the old box
-        after the change, since the corners of a box are seldom part of the object.
+        The changed patch, mirrored at its borders, and the box (4,) ltwh: that of the ellipse in
+        the old box after the change, since the corners of a box are seldom part of the object.
     """
     rows, cols = image.shape[:2]
     angle = rng.normal(0, 0.26) if rng.random() < 0.875 else rng.uniform(-np.pi / 2, np.pi / 2)

@@ -62,10 +62,7 @@ def read_bytes(path: str | Path) -> NDArray[np.uint8]:
 
 
 def read_image(path: str | Path) -> Image:
-    """Read an image file as uint8 RGB (H, W, 3).
-
-    Args:
-        path: The file, or a place in a tar file as `inside` names it.
+    """Read an image, a file or a place in a tar file as `inside` names it, as uint8 RGB (H, W, 3).
 
     Raises:
         ImageError: A `DatasetError`, if the file is missing, cut short or no image.
@@ -104,12 +101,7 @@ def _unreadable(name: str, error: OSError) -> ImageError:
 class Faults:
     """Counts the images that could not be read. Safe to share between threads.
 
-    Args:
-        share: Largest share of unreadable images among all that were asked for, in [0, 1].
-        least: So many are always forgiven, whatever their share.
-
-    Raises:
-        ValueError: If `share` lies outside [0, 1] or `least` is negative.
+    The first `least` are forgiven, and more up to a `share` in [0, 1] of all that were asked for.
 
     Example:
         >>> faults = Faults()

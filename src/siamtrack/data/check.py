@@ -27,17 +27,7 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class DataReport:
-    """Counts and findings of one training set.
-
-    Attributes:
-        source: What was checked.
-        images: Different images with a box.
-        tracks: Different objects.
-        videos: Tracks with boxes in more than one image; the number of files does not matter.
-        boxes: Boxes that can be used.
-        labels: Different class names.
-        found: What is missing, unreadable, empty, without area or outside the frame.
-    """
+    """Counts of one training set, as in `COUNTS`, and what was found to be wrong."""
 
     source: str
     images: int
@@ -87,11 +77,7 @@ def check_training(
 
     Every image must be there. Frame sizes, for boxes outside the frame, come from the header of one
     image of each video and of each still image; a box that seems outside is compared with its own.
-
-    Args:
-        source: As for `read_training`.
-        decode: Decode every image, which finds damaged ones too; takes minutes to hours.
-        progress: Wraps the long loop (an iterable and its length), for a progress bar.
+    With `decode`, every image is decoded, which finds damaged ones too and takes up to hours.
 
     Raises:
         UnknownNameError: If no reader has this name.

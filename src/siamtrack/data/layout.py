@@ -40,7 +40,7 @@ def complete(
         sequences: Those that are there.
         wanted: Names of all that the benchmark has.
         partial: Accept missing ones; they are named in reports.
-        advice: What else to do about missing ones.
+        advice: What else to do about missing ones, for the error.
         options: As for `Dataset`.
 
     Raises:
@@ -79,15 +79,10 @@ def names_in(file: Path) -> list[str]:
 
 
 def need(path: Path, name: str, what: str) -> Path:
-    """Return `path` if it exists.
-
-    Args:
-        path: A part of the layout.
-        name: Name of the data set.
-        what: What should be there.
+    """Return `path`, a part of the layout of data set `name`, if it exists.
 
     Raises:
-        DatasetError: If it does not exist; the message says what was expected there.
+        DatasetError: If it does not exist; the message says `what` was expected there.
     """
     if not path.exists():
         raise DatasetError(

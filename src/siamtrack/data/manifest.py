@@ -31,7 +31,7 @@ class Entry:
     Attributes:
         image: Absolute path of the image.
         box: left, top, width, height in pixels, 0-based.
-        track: Name of the physical object; entries of one track show the same object.
+        track: Name of the physical object, which entries of one track share.
         frame: Frame number within the video; 0 for a still image.
         label: Class name, or an empty string.
         source: Name of the data set that the entry came from.
@@ -168,15 +168,9 @@ def _entry(line: str, where: str, folder: str, source: str | None, name: str) ->
 
 
 def write_manifest(entries: Iterable[Entry], path: str | Path, overwrite: bool = False) -> int:
-    """Write a manifest and return how many lines it has.
+    """Write a manifest and return how many lines it has; it appears whole or not at all.
 
-    Image paths are written relative to the manifest where they lie below its folder, else absolute.
-    The file appears whole or not at all.
-
-    Args:
-        entries: What to write.
-        path: The `.jsonl` file; its folder is created.
-        overwrite: Whether a file that exists may be replaced.
+    Image paths are relative to the manifest where they lie below its folder, else absolute.
 
     Raises:
         FileExistsError: If the file exists and `overwrite` is not set.

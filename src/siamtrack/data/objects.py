@@ -125,15 +125,10 @@ class ObjectViews:
 
 
 def manifest_views(path: str | Path, size: int = 63, most: int = 12) -> ObjectViews:
-    """Cut the objects of a manifest that have a track of at least two frames.
+    """Cut the objects of a manifest that have a track of at least two frames, `most` views of each.
 
-    The box is stretched to a square without any context, so that it is the object that is compared
-    and not what is behind it.
-
-    Args:
-        path: Manifest or its folder, see `siamtrack.data.manifest.read_manifest`.
-        size: Side of the views in pixels.
-        most: Views of an object at most, spread over its track.
+    The box is stretched to a square of `size` pixels without any context, so that it is the object
+    that is compared and not what is behind it.
 
     Raises:
         DatasetError: If the manifest or an image cannot be read, or no two objects have tracks.
@@ -159,14 +154,7 @@ def manifest_views(path: str | Path, size: int = 63, most: int = 12) -> ObjectVi
 def generated_views(
     objects: int = 100, views: int = 6, size: int = 63, seed: int = 0
 ) -> ObjectViews:
-    """Make objects of colored blobs, each seen turned, scaled, lit and cut differently.
-
-    Args:
-        objects: Number of objects.
-        views: Views of each.
-        size: Side of the views in pixels.
-        seed: Seed of everything.
-    """
+    """Make objects of colored blobs, each seen turned, scaled, lit and cut differently."""
     rng = np.random.default_rng(seed)
     made = [_blobs(rng, views, size) for _ in range(objects)]
     return ObjectViews(tuple(made), ("generated",) * objects)

@@ -40,6 +40,8 @@ class PairConfig:
             `context` says.
         video: Share of pairs from videos, where there are any; the rest are still images.
         gap: Largest distance of the two frames of a video pair.
+        template_shift: Largest displacement of the target from the center of the template, as a
+            share of the template's side. Nothing tells the network of it: boxes get as inexact.
         shift: Largest displacement of the target from the center of the search patch, as a share
             of half the patch.
         scale: Range of the size change, exp(+-scale); with `tails`, a deviation.
@@ -70,6 +72,7 @@ class PairConfig:
     area: float = 0.0
     video: float = 0.45
     gap: int = 60
+    template_shift: float = 0.03
     shift: float = 0.7
     scale: float = 0.25
     stretch: float = 0.15
@@ -88,7 +91,17 @@ class PairConfig:
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        shares = ("video", "shift", "negative", "same_kind", "swap", "border", "flip", "part")
+        shares = (
+            "video",
+            "template_shift",
+            "shift",
+            "negative",
+            "same_kind",
+            "swap",
+            "border",
+            "flip",
+            "part",
+        )
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
         bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped"), (0, 1))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
@@ -214,8 +227,9 @@ class PairSampler:
         left, top, width, height = entry.box
         side = template_side(width, height, config.context, config.area)
         side *= np.exp(rng.uniform(-0.05, 0.05))
-        cx = left + width / 2 + rng.uniform(-0.03, 0.03) * side
-        cy = top + height / 2 + rng.uniform(-0.03, 0.03) * side
+        reach = config.template_shift
+        cx = left + width / 2 + rng.uniform(-reach, reach) * side
+        cy = top + height / 2 + rng.uniform(-reach, reach) * side
         image = self._image(entry)
         patch = cut(image, Window(cx, cy, side, side, config.template), mean_color(image))
         return patch, np.array([width, height]) / side

@@ -244,11 +244,7 @@ def read_image(path: Path) -> Image:
 
 
 class ImageFrames:
-    """Frames from image files.
-
-    Args:
-        files: One file per frame; they need not exist until they are read.
-    """
+    """Frames from image files, one per frame, which need not exist until they are read."""
 
     def __init__(self, files: Series[Path]) -> None:
         self.files = tuple(files)
@@ -321,11 +317,7 @@ class VideoFrames:
 
 
 class NoFrames:
-    """Stands for the frames of a data set that consists of annotations alone.
-
-    Args:
-        count: Number of annotated frames.
-    """
+    """Stands for the `count` frames of a data set that consists of annotations alone."""
 
     files: tuple[Path, ...] = ()
 

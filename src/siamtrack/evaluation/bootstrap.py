@@ -50,14 +50,10 @@ def confidence_interval(
     seed: int = 0,
     resamples: int = _RESAMPLES,
 ) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean of `values`, one per sequence.
+    """Return the percentile bootstrap interval of the mean of `values` (S,), one per sequence.
 
-    Args:
-        values: (S,) figures of S sequences.
-        weights: (S,) how much each counts in the mean; equal by default.
-        level: Coverage between 0 and 1.
-        seed: Seed of the resampling; the same seed gives the same interval.
-        resamples: Number of resamples.
+    `weights` (S,) say how much each counts, `level` is the coverage; the same seed gives the same
+    interval.
 
     Raises:
         ValueError: If there is no value or `level` is not between 0 and 1.
@@ -80,15 +76,10 @@ def confidence_interval(
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two trackers on the same sequences.
+    """Two trackers on the same sequences: counts of those on which the first wins, loses, ties.
 
     Args:
-        difference: Mean of the first minus the second.
-        low: Lower end of the bootstrap interval of the difference (95 %).
-        high: Upper end.
-        wins: Sequences on which the first is better.
-        losses: Sequences on which the second is better.
-        ties: Sequences with equal figures.
+        difference: Mean of the first minus the second; `low` to `high` is its 95 % interval.
         p_value: Two-sided sign test: how likely such an uneven count of wins and losses is if both
             trackers were equally good.
     """

@@ -75,11 +75,7 @@ def longterm(runs: Items[Scored], thresholds: Array | None = None) -> LongTerm:
 
     The frame of the start does not count: its box is given. A frame counts as a report of the
     tracker if its score is at least the threshold and its box is finite. Where the target is
-    absent, a report has overlap 0.
-
-    Args:
-        runs: The runs.
-        thresholds: (T,); by default 100 quantiles of all scores.
+    absent, a report has overlap 0. `thresholds` (T,) are by default 100 quantiles of all scores.
 
     Raises:
         ValueError: If there is no run or no score is finite.
@@ -157,14 +153,10 @@ def score_thresholds(runs: Items[Scored], steps: int = STEPS) -> Array:
 
 
 def longterm_report(runs: Mapping[str, list[Run]], dataset: Dataset) -> Report:
-    """Return F-score, precision, recall and ROC AUC of trackers with presence scores.
+    """Return F-score, precision, recall and ROC AUC of each tracker's runs, of `run_dataset`.
 
     Each sequence's own F-score, precision and recall are taken at the threshold that is best
     overall. Where the target is never absent there is no ROC AUC; see `presence_auc`.
-
-    Args:
-        runs: For each tracker what `run_dataset` returned.
-        dataset: The data set.
 
     Raises:
         ValueError: If a tracker gave no score.

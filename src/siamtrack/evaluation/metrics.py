@@ -94,11 +94,7 @@ def errors(
 ) -> Errors:
     """Compare predicted boxes (N, 4) with true ones (N, 4), frame by frame.
 
-    Args:
-        predicted: From a tracker.
-        truth: Annotated.
-        policy: Which frames count.
-        size: Width and height of the frames, for a policy that clips.
+    `policy` says which frames count; one that clips needs the `size` of the frames.
 
     Raises:
         ValueError: If the shapes differ, no frame counts, or the policy clips without a size.
@@ -118,13 +114,7 @@ def errors_of_many(
     policy: Policy | None = None,
     sizes: Sequence[tuple[int, int] | None] = (),
 ) -> tuple[Errors, Counts]:
-    """Compare the boxes of several sequences in one pass.
-
-    Args:
-        predicted: Of each sequence (N, 4).
-        truth: Of each sequence (N, 4).
-        policy: Which frames count.
-        sizes: Of each sequence width and height of the frames, for a policy that clips.
+    """Compare the boxes of several sequences in one pass; each argument is as for `errors`.
 
     Returns:
         The errors in all counted frames, one sequence after the other, and the number of those of
@@ -207,32 +197,22 @@ def success_rate(overlap: ArrayLike, threshold: float) -> float:
 
 
 def success_curves(overlap: Array, counts: Counts) -> Array:
-    """Return the success curves (S, 21) of S sequences, whose overlaps follow one another.
-
-    `counts` (S,) says how many belong to each.
-    """
+    """Return the curves (S, 21) of S sequences, whose overlaps, `counts` (S,), lie in a row."""
     below = _up_to(np.fmax(overlap, -1.0), counts, SUCCESS_THRESHOLDS)
     return np.asarray((counts[:, None] - below) / counts[:, None], np.float64)
 
 
 def precision_curves(errors: Array, counts: Counts, thresholds: Array) -> Array:
-    """Return, for each of S sequences, the part of errors that are at most each threshold (S, T).
-
-    `errors` follow one another; `counts` (S,) says how many belong to each.
-    """
+    """Return the part of errors that are at most each threshold (S, T); `counts` as for success."""
     return np.asarray(_up_to(errors, counts, thresholds) / counts[:, None], np.float64)
 
 
 def _up_to(values: Array, counts: Counts, thresholds: Array) -> Counts:
     """Return, for each sequence, how many of its values are at most each threshold (S, T).
 
-    Each value falls into an interval between two thresholds, and the values of each interval are
-    counted: faster than comparing all values with all thresholds, with equal counts.
-
-    Args:
-        values: Of all sequences, one after the other; NaN is above every threshold.
-        counts: (S,) number of values of each.
-        thresholds: (T,) evenly spaced, beginning with 0.
+    Values are counted by the interval between two thresholds that they fall into: faster than
+    comparing all with all, with equal counts. `thresholds` (T,) are evenly spaced from 0; NaN is
+    above every one.
     """
     steps = len(thresholds)
     nearest = np.rint(values * ((steps - 1) / thresholds[-1]))

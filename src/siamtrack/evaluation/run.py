@@ -214,13 +214,7 @@ def run_dataset(
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run to do: plain data, so that it can go to another process.
-
-    Args:
-        sequence: What it runs on.
-        file: File of the result, None if it is kept in memory alone.
-        made: What the result is made of, None if nothing is compared.
-    """
+    """One run to do, as plain data for other processes; `file` None: its result stays in memory."""
 
     sequence: Sequence
     file: Path | None
@@ -250,14 +244,10 @@ def run_resumable(
         jobs: What to do.
         finished: Reads the result of a job whose file exists; None if it is to be made again.
         folder: Where the files are; one process at a time writes to it.
-        workers: Number of processes, or a `RayCluster`.
+        workers: As for `evaluate`, like `resume` and `overwrite`.
         resume: Whether finished results are read at all.
         overwrite: Whether results that were made otherwise are made again instead of an error.
         cost: Estimates the duration of a job, so that long ones begin first.
-
-    Raises:
-        StaleResultsError: If results were made otherwise and `overwrite` is false.
-        FolderBusyError: If another run writes to `folder`.
     """
     with nullcontext() if folder is None else owning(folder):
         # Read what is finished, unless it was made otherwise.

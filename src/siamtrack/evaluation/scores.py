@@ -30,15 +30,11 @@ class SequenceScore:
     """Metrics of one tracker on one sequence; each is in [0, 1].
 
     Args:
-        sequence: Name of the sequence.
-        frames: Number of its frames.
         counted: Number of frames that the policy counts; averaged over the runs of TRE.
         success_curve: (21,) over `metrics.SUCCESS_THRESHOLDS`.
         precision_curve: (51,) over `metrics.PRECISION_THRESHOLDS`.
         norm_precision_curve: (51,) over `metrics.NORMALISED_THRESHOLDS`.
-        ao: Average overlap.
-        sr50: Part of frames with an overlap above 0.5.
-        sr75: Part of frames with an overlap above 0.75.
+        ao: Average overlap; `sr50` and `sr75` are shares of frames above 0.5 and 0.75.
         attributes: Challenges of the sequence.
         times: Seconds of each frame; empty where not known.
     """
@@ -92,15 +88,9 @@ def figures(scores: Sequence[SequenceScore]) -> dict[str, Array]:
 
 
 class Case(NamedTuple):
-    """One run on one sequence, to be scored.
+    """One run on one sequence, to be scored: boxes (N, 4) ltwh in pixels, seconds where known.
 
-    Args:
-        name: Name of the sequence.
-        predicted: (N, 4) ltwh in pixels.
-        truth: (N, 4) the same.
-        size: Width and height of the frames; policies that clip need it.
-        attributes: Challenges of the sequence.
-        times: Seconds of each frame; empty where not known.
+    `size` is width and height of the frames, which policies that clip need.
     """
 
     name: str
@@ -139,11 +129,7 @@ def score_sequence(
 
 
 def score_cases(cases: Sequence[Case], policy: Policy | None = None) -> list[SequenceScore]:
-    """Return the scores of several sequences, computed in one pass.
-
-    Raises:
-        ValueError: As `score_sequence`, for any of them.
-    """
+    """Return the scores of several sequences, computed in one pass; errors as `score_sequence`."""
     found, counts = metrics.errors_of_many(
         [case.predicted for case in cases],
         [case.truth for case in cases],

@@ -49,13 +49,9 @@ def check_submission(folder: str | Path, dataset: Dataset) -> list[Path]:
 
 
 def write_submission(folder: str | Path, dataset: Dataset, path: str | Path) -> Path:
-    """Pack raw results as the data set's server wants them.
+    """Pack raw results of one tracker as the data set's server wants them; `path` appears whole.
 
-    Args:
-        folder: Raw results of one tracker.
-        dataset: GOT-10k (`NAME/NAME_001.txt` and `NAME/NAME_time.txt`) or any whose results are
-            `NAME.txt` (TrackingNet, LaSOT).
-        path: The `.zip` to write; it appears whole or not at all.
+    GOT-10k's are `NAME/NAME_001.txt` and `NAME/NAME_time.txt`, those of others `NAME.txt`.
 
     Raises:
         ResultsError: If the results are not whole.

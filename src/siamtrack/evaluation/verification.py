@@ -11,14 +11,10 @@ from siamtrack.evaluation.report.plots import matplotlib_figure
 
 
 def roc_auc(distance: ArrayLike, dissimilar: ArrayLike) -> float:
-    """Area under the ROC curve of "near means the same".
+    """Area under the ROC curve of "near means the same", for distances (N,) of pairs.
 
-    It is the probability that a pair of different objects is farther apart than a pair of one
-    object, counting half where they are equally far: 1 for a perfect distance, 0.5 for chance.
-
-    Args:
-        distance: Distances (N,) of the pairs.
-        dissimilar: Labels (N,): 0 = same object, 1 = different objects.
+    It is the probability that a pair of different objects (`dissimilar` 1) is farther apart than a
+    pair of one object (0), counting half where they are equally far.
 
     Raises:
         ValueError: If the shapes differ, a distance is not finite, a label is neither 0 nor 1, or a
@@ -46,13 +42,7 @@ def roc_auc(distance: ArrayLike, dissimilar: ArrayLike) -> float:
 def plot_distances(
     panels: dict[str, ArrayLike], dissimilar: ArrayLike, path: str | Path, bins: int = 40
 ) -> None:
-    """Draw histograms of the distances of same and different pairs, one panel for each method.
-
-    Args:
-        panels: Titles to distances (N,).
-        dissimilar: Labels (N,): 0 = same object, 1 = different objects.
-        path: Picture to write, PNG or SVG.
-        bins: Number of bars.
+    """Draw histograms of the distances (N,) of same and different pairs, a panel for each method.
 
     Raises:
         MissingExtraError: If Matplotlib is not installed.

@@ -15,10 +15,8 @@ class OpenCVTracker:
     """`init(frame, (x, y, w, h))` and `ok, box = update(frame)` on BGR frames.
 
     Unlike OpenCV's own trackers, which report success indefinitely, `ok` is False when the target
-    is lost: the trained presence score is below the model's `lost_below`.
-
-    Args:
-        tracker: The tracker that does the work; it follows this target alone.
+    is lost: the trained presence score is below the model's `lost_below`. The tracker given follows
+    this target alone.
 
     Example:
         >>> import numpy as np, siamtrack

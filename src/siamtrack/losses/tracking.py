@@ -22,6 +22,7 @@ def tracking_loss(
     stride: int,
     patch: int,
     sides: float = 0.0,
+    focus: float = 0.0,
 ) -> dict[str, Tensor]:
     """Loss of a batch of pairs.
 
@@ -39,6 +40,8 @@ def tracking_loss(
         patch: Side of the search patch in pixels.
         sides: Weight of the distance of the logarithms of width and height, smooth L1, beside the
             generalized IoU, which says little about them where boxes are far from right.
+        focus: How much more the boxes of cells near the target's center count: exp(-focus * r^2),
+            with r = 0 there and 1 on the border of the ellipse. Trackers read these.
 
     Returns:
         Scalars `loss`, `score`, `box`, `presence` and, detached, the mean `iou` of positive cells.
@@ -73,14 +76,16 @@ def tracking_loss(
     overlap, generalised = _giou(predicted, truth)
     weight = positive.float()
     count = shared_count(weight.sum(), weight)
-    box = ((1 - generalised) * weight).sum() / count
+    pull = weight * torch.exp(-focus * radius) if focus else weight
+    boxes_count = shared_count(pull.sum(), pull) if focus else count
+    box = ((1 - generalised) * pull).sum() / boxes_count
     if sides:
         extents = [
             torch.stack([each[:, 0] + each[:, 2], each[:, 1] + each[:, 3]], dim=1).clamp(min=1e-3)
             for each in (predicted, truth)
         ]
         apart = F.smooth_l1_loss(extents[0].log(), extents[1].log(), reduction="none", beta=0.1)
-        box = box + sides * (apart.sum(1) * weight).sum() / count
+        box = box + sides * (apart.sum(1) * pull).sum() / boxes_count
 
     quality = overlap.detach().clamp(0, 1) * weight
     score = logits[:, 0]

@@ -47,15 +47,10 @@ def cross_correlation(kernel: Tensor, search: Tensor, form: Form = "auto") -> Te
 
 
 def up_channel_correlation(kernel: Tensor, search: Tensor, form: Form = "auto") -> Tensor:
-    """Slide several kernels of each sample over its search image.
+    """Slide O kernels of each sample (B, O * C, h, w) over its search image (B, C, H, W).
 
     High Performance Visual Tracking with Siamese Region Proposal Network, Li et al., CVPR 2018,
     equation 4, https://doi.org/10.1109/CVPR.2018.00935
-
-    Args:
-        kernel: O kernels of each sample, one after the other in the channels (B, O * C, h, w).
-        search: Search features (B, C, H, W).
-        form: As in `cross_correlation`.
 
     Returns:
         Maps (B, O, H - h + 1, W - w + 1).
@@ -71,20 +66,12 @@ def up_channel_correlation(kernel: Tensor, search: Tensor, form: Form = "auto") 
 
 
 def depthwise_correlation(kernel: Tensor, search: Tensor, form: Form = "auto") -> Tensor:
-    """Slide each channel of each template over the same channel of its search image.
+    """Slide each channel of each template (B, C, h, w) over that of its search image (B, C, H, W).
 
     SiamRPN++, Li et al., CVPR 2019, https://arxiv.org/abs/1812.11703
 
-    Args:
-        kernel: Template features (B, C, h, w).
-        search: Search features (B, C, H, W).
-        form: As in `cross_correlation`.
-
     Returns:
-        Maps (B, C, H - h + 1, W - w + 1).
-
-    Raises:
-        ValueError: As in `cross_correlation`.
+        Maps (B, C, H - h + 1, W - w + 1). Errors as `cross_correlation`.
     """
     check_features(kernel, search)
     height, width = _response_size(kernel, search)
@@ -144,10 +131,7 @@ def _response_size(kernel: Tensor, search: Tensor) -> tuple[int, int]:
 def check_features(kernel: Tensor, search: Tensor, multiple: bool = False) -> None:
     """Refuse template and search features that do not fit each other.
 
-    Args:
-        kernel: Template features.
-        search: Search features.
-        multiple: Whether the template may have a multiple of the search feature's channels.
+    With `multiple`, the template may have a multiple of the search feature's channels.
 
     Raises:
         ValueError: If they do not fit; the message shows both shapes.

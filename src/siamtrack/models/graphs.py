@@ -113,9 +113,6 @@ def write_graph(
         inputs: Names of the inputs.
         outputs: Names of the outputs.
         free: Name of an input or output to its dimensions without a fixed size, and their names.
-
-    Raises:
-        OSError: If the file cannot be written.
     """
     with warnings.catch_warnings():
         for words, kind in NOT_OURS:

@@ -154,14 +154,10 @@ class Network(nn.Module):
         return features
 
     def embed(self, images: Tensor, size: Tensor | None = None) -> Tensor:
-        """Return what is kept of images: the head's kernels, once for a whole video.
+        """Return what is kept of images (B, 3, T, T): the head's kernels, once for a whole video.
 
-        Without a head these are the features themselves; `.flatten(1)` makes them vectors.
-
-        Args:
-            images: Template patches (B, 3, T, T).
-            size: Width and height of the target as a share of the patch's side (B, 2), for a head
-                that needs it.
+        Without a head these are the features themselves; `.flatten(1)` makes them vectors. Heads
+        may need the `size` of the target (B, 2), width and height as shares of the patch's side.
 
         Raises:
             ValueError: As `features`, or if the head needs sizes.
@@ -193,16 +189,9 @@ class Network(nn.Module):
         return self.respond(self.embed(template, size), search)
 
     def distance(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return D_W = `|G(first) - G(second)|`, the Euclidean distance of Hadsell et al.
+        """Return D_W = `|G(first) - G(second)|` (B,), the Euclidean distance of Hadsell et al.
 
-        The gradient is zero, not infinite, where the two embeddings are equal.
-
-        Args:
-            first: Images (B, 3, H, W).
-            second: Images of the same shape.
-
-        Returns:
-            Distances (B,).
+        Images are (B, 3, H, W). The gradient is zero, not infinite, where the embeddings are equal.
 
         Raises:
             ValueError: If the shapes differ or are others.
@@ -253,9 +242,7 @@ class Network(nn.Module):
 def build_network(config: NetworkConfig, companion: NetworkConfig | None = None) -> Network:
     """Build a network that tracks, with random weights.
 
-    Args:
-        config: Its structure.
-        companion: Structure of a second head on the same backbone, which only training uses.
+    `companion` is the structure of a second head on the same backbone, which only training uses.
 
     Raises:
         UnknownNameError: If there is no such backbone or head.
@@ -286,15 +273,10 @@ def build_network(config: NetworkConfig, companion: NetworkConfig | None = None)
 
 
 def build_head(config: NetworkConfig, channels: int, template_cells: int, stride: int) -> Head:
-    """Build the head of a structure, with random weights.
+    """Build the head of a structure, with random weights, for features of a backbone.
 
-    Args:
-        config: The structure. The head gets those settings that it takes by name: `width` or
-            `hidden`, `depth`, `dense`, and as `extent` the usual side of a target, a quarter of the
-            search patch's.
-        channels: Channels of the backbone's features.
-        template_cells: Cells along a side of the template feature.
-        stride: Stride of the backbone in pixels.
+    It gets those settings that it takes by name: `width` or `hidden`, `depth`, `dense`, and as
+    `extent` the usual side of a target, a quarter of the search patch's.
 
     Raises:
         UnknownNameError: If there is no such head.
@@ -317,11 +299,7 @@ def build_head(config: NetworkConfig, channels: int, template_cells: int, stride
 
 
 def parted(network: Network, config: NetworkConfig) -> Network:
-    """Return the network of a companion head: the same backbone, and that head as its own.
-
-    Args:
-        network: A network that was trained with a companion; it shares its weights with the result.
-        config: What the companion was built from.
+    """Return the network of a companion head: the same backbone, weights included, and that head.
 
     Raises:
         ValueError: If the network has no companion.

@@ -45,11 +45,7 @@ def to_bytes(network: Network, original: Mapping[str, Tensor] | None = None) -> 
 
 
 def from_bytes(data: bytes, where: str) -> Network:
-    """Build the network of a file, in eval mode.
-
-    Args:
-        data: What `to_bytes` returned.
-        where: Name of the file, for messages.
+    """Build the network of a file of `to_bytes`, in eval mode; `where` names the file in messages.
 
     Raises:
         WeightsError: If it is no such file.

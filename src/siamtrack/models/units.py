@@ -160,15 +160,9 @@ class CIRUnit(nn.Module):
 
 
 class CIRInceptionUnit(nn.Module):
-    """A bottleneck branch and a 1x1 branch side by side, cropped: the CIR-Inception unit.
+    """A bottleneck branch and a 1x1 branch of `planes` side by side, cropped: CIR-Inception.
 
     (B, inputs, H, W) becomes (B, planes * 5, H - 2, W - 2), and half of that with the pool.
-
-    Args:
-        inputs: Input channels.
-        planes: Channels of the 1x1 branch; the bottleneck branch has four times as many.
-        relu: Whether the output is rectified.
-        pool: Whether the unit ends in the 2x2 max-pool.
     """
 
     expansion = 5
@@ -202,14 +196,7 @@ class CIRNeXtUnit(nn.Module):
     """A bottleneck of many narrow groups, cropped: the CIR-NeXt unit.
 
     (B, inputs, H, W) becomes (B, 2 * inner, H - 2, W - 2) with inner = groups * group_width, and
-    half of that with the pool.
-
-    Args:
-        inputs: Input channels.
-        groups: Number of groups of the 3x3 convolution ("cardinality").
-        group_width: Channels of a group.
-        relu: Whether the sum is rectified.
-        pool: Whether the unit ends in the 2x2 max-pool.
+    half of that with the pool. The last unit of a network is without `relu`.
     """
 
     expansion = 2

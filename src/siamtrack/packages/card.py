@@ -143,11 +143,7 @@ def model_folder(name: str | Path) -> Path:
 
 
 def read_card(folder: Path) -> Card:
-    """Read the card of a model's folder.
-
-    Raises:
-        WeightsError: If it is missing or damaged.
-    """
+    """Read the card of a model's folder; raises `WeightsError` if it is missing or damaged."""
     path = folder / CARD
     try:
         values: Mapping[str, Any] = parse_json(text_of(path))
@@ -177,12 +173,7 @@ def file_key(name: str) -> str:
 
 
 def model_paths(name: str | Path) -> list[Path]:
-    """Return the files of a model: its card, and those that the card names.
-
-    Raises:
-        WeightsError: As `model_folder` and `read_card`.
-        UnknownNameError: As `model_folder`.
-    """
+    """Return the files of a model, its card and those it names; errors as `model_folder`."""
     folder = model_folder(name)
     return [folder / file for file in (CARD, *model_files(read_card(folder)))]
 
@@ -248,13 +239,7 @@ def choose_precision(
     """Return the precision to load.
 
     `auto` takes int8 where the model has it, ONNX Runtime runs it and the processor adds 8-bit
-    products exactly; float32 otherwise.
-
-    Args:
-        card: The card of the model.
-        precision: What is asked for.
-        runtime: Registered name of the runtime.
-        exact: Tells whether the processor adds 8-bit products exactly.
+    products exactly (`exact`); float32 otherwise.
 
     Raises:
         WeightsError: If int8 is asked for and the model has none.

@@ -29,7 +29,7 @@ class Source:
 
     Attributes:
         folder: The model's folder, with its ONNX graphs.
-        network: The network; None where the model was copied from another folder.
+        network: None where the model was copied from another folder.
         original: Tensors of another project's checkpoint, if it comes from one.
         batch: The only batch size that the graphs take; None if they take any.
     """
@@ -84,12 +84,7 @@ def check_formats(names: Sequence[str], *, network: bool) -> None:
 
 
 def write_formats(source: Source, names: Sequence[str]) -> list[str]:
-    """Write a model in further formats and return the names of the files.
-
-    Raises:
-        UnknownNameError, MissingExtraError, WeightsError: As `check_formats`.
-        OSError: If a file cannot be written.
-    """
+    """Write a model in further formats; return the names of the files. Errors: `check_formats`."""
     check_formats(names, network=source.network is not None)
     return [file for name in names for file in FORMATS[name].write(source)]
 

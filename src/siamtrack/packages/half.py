@@ -25,9 +25,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def halve(folder: str | Path) -> Card:
-    """Store the weights of both float32 graphs of a model's folder in half precision.
-
-    A graph in int8 stays as it is.
+    """Store the weights of both float32 graphs of a model's folder in half precision; int8 stays.
 
     Returns:
         The new card, which is in the folder.

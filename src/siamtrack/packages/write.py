@@ -43,11 +43,7 @@ class Draft:
         self.files.update(dict.fromkeys(names))
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file of the model, in place of one that is there.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
+        """Write a file of the model, in place of one that is there."""
         (self.folder / name).write_bytes(data)
         self.add(name)
 
@@ -58,13 +54,9 @@ def writing(
 ) -> Iterator[Draft]:
     """Give the draft of a model's folder; after the block it is at `out` as a whole.
 
-    If the block fails, or the disk is full, `out` stays what it was.
-
-    Args:
-        out: The folder; made if necessary. Files there that the draft does not have are kept.
-        card: What the card says; its hashes are made of the files.
-        source: Folder of a model whose files the draft begins with, those that `card` names.
-        inputs: Files that none of the model's may replace.
+    If the block fails, or the disk is full, `out` stays what it was. Files there that the draft
+    does not have are kept; with `source`, a model's folder, the draft begins with its files. None of the
+    model's files may replace one of `inputs`.
 
     Raises:
         ValueError: If one of the files would replace one of `inputs`.

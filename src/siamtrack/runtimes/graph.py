@@ -42,16 +42,11 @@ class Graph(Protocol):
 
 
 class GraphRuntime:
-    """A `Runtime` made of two graphs.
+    """A `Runtime` made of two graphs; `where` they come from is for messages.
 
     A graph that takes batches of one size only, because it was exported so or because its engine
     prepares for one size, is called as often as the batch needs; the last call may hold copies of
     the last row, which are dropped.
-
-    Args:
-        template: Maps `template` and, with a box head, `size` to `kernel`.
-        search: Maps `kernel` and `search` to `score` and what else it has.
-        where: Where the graphs come from, for messages.
 
     Raises:
         WeightsError: If a graph has other inputs or outputs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.sinks.coco import CocoSink
 from siamtrack.sinks.cvat import CvatSink
+from siamtrack.sinks.keyframes import check_error, key_frames
 from siamtrack.sinks.mp4 import (
     CODECS,
     DEFAULT_CODEC,
@@ -32,6 +34,7 @@ __all__ = [
     "OtbSink",
     "Sink",
     "YoloSink",
+    "key_frames",
     "open_sink",
 ]
 
@@ -54,6 +57,9 @@ def open_sink(
     fps: float | None = None,
     codec: str | None = None,
     preset: str | None = None,
+    names: Mapping[int, str] | None = None,
+    classes: Mapping[int, str] | None = None,
+    keyframes: float | None = None,
 ) -> Sink:
     """Open a file for tracks. It is made with the first frame; without any frame there is none.
 
@@ -65,11 +71,15 @@ def open_sink(
         fps: Frames per second of an annotated video; None means 25.
         codec: Of an annotated video: h264, vp9, av1 or mpeg4; None means h264.
         preset: Of h264: ultrafast to veryslow; None means veryfast.
+        names: Id of a target to its name, such as "Anna".
+        classes: Id of a target to its class, such as "person"; without one, its name is its class.
+        keyframes: Of CVAT XML: pixels that a side of a box may be off between key frames, of which
+            there are only as many as that takes; None means that all frames are key frames.
 
     Raises:
         FileExistsError: If the file exists and `overwrite` is false.
         FileNotFoundError: If the folder does not exist.
-        ValueError: If the suffix does not tell the format, or `fps` is no rate.
+        ValueError: If the suffix does not tell the format, or a number does not fit.
         UnknownNameError: If no format, codec or preset is called so.
     """
     path = Path(path)
@@ -79,6 +89,8 @@ def open_sink(
         raise UnknownNameError("codec", codec, CODECS)
     if preset is not None and preset not in PRESETS:
         raise UnknownNameError("preset", preset, PRESETS)
+    if keyframes is not None:
+        check_error(keyframes)
     if format is None:
         format = SUFFIXES.get(path.suffix.lower())
     if format is None:
@@ -89,6 +101,10 @@ def open_sink(
         )
     sink = SINKS[format](path, overwrite=overwrite, fps=fps)
     SINKS.check_made(format, sink, "write", "close", "__enter__", "__exit__")
+    sink.labels.update(names or {})
+    sink.classes.update(classes or {})
+    if isinstance(sink, CvatSink):
+        sink.keyframes = keyframes
     if isinstance(sink, Mp4Sink):
         sink.codec, sink.preset = codec or DEFAULT_CODEC, preset or DEFAULT_PRESET
     return sink

@@ -38,8 +38,13 @@ class Sink(ABC):
 
     Attributes:
         title: What the file calls the video, where it does; by default the file's own name.
-        labels: Id of a target to what it is, for formats with classes or pictures.
-        colours: Id of a target to RGB, for pictures. Fill both before the first frame.
+        labels: Id of a target to its name, such as "Anna". Fill this and the next three before the
+            first frame.
+        classes: Id of a target to its class, such as "person". The class of a target that has none
+            is its name, and "object" without a name.
+        categories: Classes in the order of their numbers, where the format numbers them; others
+            follow as they come.
+        colours: Id of a target to RGB, for pictures.
     """
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
@@ -47,6 +52,8 @@ class Sink(ABC):
         self.fps = fps
         self.title = path.stem
         self.labels: dict[int, str] = {}
+        self.classes: dict[int, str] = {}
+        self.categories: list[str] = []
         self.colours: dict[int, tuple[int, int, int]] = {}
         self._overwrite = overwrite
         self._started = False
@@ -95,9 +102,16 @@ class Sink(ABC):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def label(self, number: int) -> str:
-        """Return what a target is: its label, or "object"."""
-        return self.labels.get(number, "object")
+    def class_of(self, number: int) -> str:
+        """Return the class of a target: as given, otherwise its name, otherwise "object"."""
+        return self.classes.get(number) or self.labels.get(number) or "object"
+
+    def category(self, number: int) -> int:
+        """Return the place of a target's class in `categories`, from 0."""
+        name = self.class_of(number)
+        if name not in self.categories:
+            self.categories.append(name)
+        return self.categories.index(name)
 
     @abstractmethod
     def _start(self, frame: Frame) -> None:

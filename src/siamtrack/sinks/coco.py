@@ -17,7 +17,7 @@ from siamtrack.video import Frame
 class CocoSink(Sink):
     """COCO JSON for one video; boxes are 0-based, lost targets are left out.
 
-    Each label that targets have is a category; without labels there is one, "object".
+    Each class of targets is a category; the name of a target that has both is an attribute.
 
     The file is JSON only after `close`. Until then annotations wait in a temporary file beside it
     that has no name, so that memory does not grow.
@@ -38,7 +38,6 @@ class CocoSink(Sink):
         except BaseException:
             self._file.close()
             raise
-        self._categories: dict[str, int] = {}
         videos = [{"id": 1, "name": self.title}]
         self._file.write(f'{{"videos": {json.dumps(videos)},\n"images": [')
 
@@ -52,11 +51,7 @@ class CocoSink(Sink):
             "width": width,
             "height": height,
         }
-        rows = [
-            _row(self._images + 1, track, self._category(track))
-            for track in tracks
-            if is_there(track)
-        ]
+        rows = [self._row(self._images + 1, track) for track in tracks if is_there(track)]
         self._file.write(_item(image, self._images))
         self._images += 1
         for row in rows:
@@ -73,27 +68,25 @@ class CocoSink(Sink):
             self._file.write('\n],\n"annotations": [')
             self._waiting.seek(0)
             shutil.copyfileobj(self._waiting, self._file)
-            kinds = self._categories or {"object": 1}
-            categories = [{"id": kind, "name": name} for name, kind in kinds.items()]
+            names = self.categories or ["object"]
+            categories = [{"id": kind, "name": name} for kind, name in enumerate(names, start=1)]
             self._file.write(f'\n],\n"categories": {json.dumps(categories)}}}\n')
 
-    def _category(self, track: TrackLike) -> int:
-        label = self.label(int(track.id))
-        return self._categories.setdefault(label, len(self._categories) + 1)
-
-
-def _row(image: int, track: TrackLike, category: int) -> dict[str, Any]:
-    box = box_of(track)
-    return {
-        "image_id": image,
-        "video_id": 1,
-        "track_id": int(track.id),
-        "category_id": category,
-        "bbox": [json_number(value) for value in box],
-        "area": json_number(box[2] * box[3]),
-        "iscrowd": 0,
-        "score": json_number(track.score),
-    }
+    def _row(self, image: int, track: TrackLike) -> dict[str, Any]:
+        box, number = box_of(track), int(track.id)
+        row = {
+            "image_id": image,
+            "video_id": 1,
+            "track_id": number,
+            "category_id": self.category(number) + 1,
+            "bbox": [json_number(value) for value in box],
+            "area": json_number(box[2] * box[3]),
+            "iscrowd": 0,
+            "score": json_number(track.score),
+        }
+        if number in self.labels and self.labels[number] != self.class_of(number):
+            row["attributes"] = {"name": self.labels[number]}
+        return row
 
 
 def _item(value: dict[str, Any], before: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -64,18 +64,20 @@ def draw_tracks(
     show_score: bool = True,
     labels: Mapping[int, str] | None = None,
     colours: Mapping[int, tuple[int, int, int]] | None = None,
+    classes: Mapping[int, str] | None = None,
 ) -> Image:
-    """Return a copy of a picture with boxes and labels.
+    """Return a copy of a picture with boxes and labels, such as "Anna tracked 0.93".
 
     A box is dashed while its target is uncertain, and dashed and gray while it is lost.
 
     Args:
         image: RGB picture (H, W, 3); it is not changed.
         tracks: Targets; one whose box is not finite is left out.
-        show_score: Whether labels show the score beside the number.
-        labels: Id to a name that stands in place of the number; OpenCV draws ASCII only, so that
-            other names are left out.
+        show_score: Whether labels show the score, where the picture is wide enough.
+        labels: Id to a name, in place of "target 0"; OpenCV draws ASCII only, so that other names
+            are left out.
         colours: Id to RGB, in place of `colour`.
+        classes: Id to a class: "car 0" in place of "target 0" where there is no name.
 
     Returns:
         RGB picture (H, W, 3).
@@ -96,10 +98,12 @@ def draw_tracks(
             _dashed(canvas, (left, top, right, bottom), paint, line)
         else:
             cv2.rectangle(canvas, (left, top), (right, bottom), paint, line)
-        name = (labels or {}).get(track.id, "")
-        text = name if name and name.isascii() else str(track.id)
-        text = f"{text} {track.score:.2f}" if show_score else text
-        _label(canvas, text, (left, top), paint, line)
+        name = _ascii((labels or {}).get(track.id))
+        name = name or f"{_ascii((classes or {}).get(track.id)) or 'target'} {track.id}"
+        texts = [f"{name} {track.state.value}", name]
+        if show_score:
+            texts.insert(0, f"{texts[0]} {track.score:.2f}")
+        _label(canvas, texts, (left, top), paint, line)
     return canvas
 
 
@@ -117,13 +121,25 @@ def _dashed(
             cv2.line(canvas, (x, y), (x, min(y + dash, bottom)), paint, line)
 
 
+def _ascii(name: str | None) -> str:
+    return name if name and name.isascii() else ""
+
+
 def _label(
-    canvas: Image, text: str, corner: tuple[int, int], paint: tuple[int, int, int], line: int
+    canvas: Image,
+    texts: Sequence[str],
+    corner: tuple[int, int],
+    paint: tuple[int, int, int],
+    line: int,
 ) -> None:
+    """Draw the first of some texts that fits into the width of the picture."""
     height, width = canvas.shape[:2]
     scale = max(0.35, 0.3 * line)
     font, weight = cv2.FONT_HERSHEY_SIMPLEX, max(1, line // 2)
-    (wide, high), below = cv2.getTextSize(text, font, scale, weight)
+    for text in texts:
+        (wide, high), below = cv2.getTextSize(text, font, scale, weight)
+        if wide + 4 <= width:
+            break
     x = min(max(corner[0], 0), max(0, width - wide - 4))
     bottom = corner[1] if corner[1] >= high + below + 4 else corner[1] + high + below + 4
     bottom = min(max(bottom, high + below + 4), height)

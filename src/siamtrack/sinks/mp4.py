@@ -104,7 +104,13 @@ class Mp4Sink(Sink):
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         picture = self._even(
-            draw_tracks(frame.image, tracks, labels=self.labels, colours=self.colours)
+            draw_tracks(
+                frame.image,
+                tracks,
+                labels=self.labels,
+                colours=self.colours,
+                classes=self.classes,
+            )
         )
         self._encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
         self._frames += 1

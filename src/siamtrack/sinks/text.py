@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
@@ -25,8 +25,11 @@ class TextSink(Sink):
 
     def _start(self, frame: Frame) -> None:
         self._file = self._open_lines(self.path)
-        if self.header:
-            self._lines([self.header])
+        if header := self._header():
+            self._lines([header])
+
+    def _header(self) -> str:
+        return self.header
 
     def _lines(self, lines: Iterable[str]) -> None:
         append(self._file, "".join(line + "\n" for line in lines).encode())
@@ -37,27 +40,63 @@ class TextSink(Sink):
 
 @SINKS.register("csv")
 class CsvSink(TextSink):
-    """Comma-separated values with a header, one line per track; boxes are 0-based."""
+    """Comma-separated values with a header, one line per track; boxes are 0-based.
+
+    Where targets have names or classes, there are the columns `name` and `class` at the end.
+    """
 
     header = "frame,time,id,left,top,width,height,score,state"
 
+    def _header(self) -> str:
+        return csv_header(self.labels, self.classes)
+
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
-        self._lines(csv_lines(frame, tracks))
+        self._lines(csv_lines(frame, tracks, self.labels, self.classes))
 
 
-def csv_lines(frame: Frame, tracks: Iterable[TrackLike]) -> list[str]:
-    """Return a line for each track of a frame."""
+def csv_header(names: Mapping[int, str], classes: Mapping[int, str]) -> str:
+    """Return the header: with `name` and `class` if any target has either."""
+    return CsvSink.header + (",name,class" if names or classes else "")
+
+
+def csv_lines(
+    frame: Frame,
+    tracks: Iterable[TrackLike],
+    names: Mapping[int, str] | None = None,
+    classes: Mapping[int, str] | None = None,
+) -> list[str]:
+    """Return a line for each track of a frame.
+
+    Args:
+        frame: The frame.
+        tracks: What is in it.
+        names: Id of a target to its name.
+        classes: Id of a target to its class.
+    """
     time = "" if frame.time is None else f"{frame.time:.6f}"
     return [
         f"{frame.index},{time},{track.id},{_decimals(box_of(track))},"
         f"{track.score:.4f},{track.state.value}"
+        + "".join(
+            f",{_quoted(each.get(int(track.id), ''))}" for each in (names or {}, classes or {})
+        )
+        * bool(names or classes)
         for track in tracks
     ]
 
 
+def _quoted(text: str) -> str:
+    """Return a value of CSV."""
+    plain = not any(letter in text for letter in ',"\r\n')
+    return text if plain else '"' + text.replace('"', '""') + '"'
+
+
 @SINKS.register("jsonl")
 class JsonLinesSink(TextSink):
-    """One JSON object per track and line; boxes are 0-based left, top, width, height."""
+    """One JSON object per track and line; boxes are 0-based left, top, width, height.
+
+    Targets that have a name or a class have `name` or `class`.
+    """
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         rows = [
@@ -68,6 +107,11 @@ class JsonLinesSink(TextSink):
                 "box": [json_number(value) for value in box_of(track)],
                 "score": json_number(track.score),
                 "state": track.state.value,
+                **{
+                    key: values[int(track.id)]
+                    for key, values in (("name", self.labels), ("class", self.classes))
+                    if int(track.id) in values
+                },
             }
             for track in tracks
         ]
@@ -78,16 +122,51 @@ class JsonLinesSink(TextSink):
 class MotSink(TextSink):
     """MOTChallenge text, frames and pixels from 1; lost targets are left out.
 
-    frame, id, left, top, width, height, score, and -1 three times; ids are the tracks' own.
+    frame, id, left, top, width, height, score, and -1 three times; ids are the tracks' own. Where
+    targets have classes, the last three are the number of the class, from 1, and a visibility of 1,
+    as in ground truth; `NAME_labels.txt` beside the file names the classes, one a line.
     """
 
+    def _start(self, frame: Frame) -> None:
+        super()._start(frame)
+        self._named: FileIO | None = None
+        self._known = 0
+        if self.classes:
+            self._named = self._open_lines(labels_file(self.path))
+            self._name()
+
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
+        there = [track for track in tracks if is_there(track)]
+        lasts = ["-1,-1,-1"] * len(there)
+        if self._named is not None:
+            lasts = [f"{self.category(int(track.id)) + 1},1" for track in there]
+            self._name()
         self._lines(
-            f"{frame.index + 1},{track.id},{_decimals(_one_based(track))},"
-            f"{track.score:.4f},-1,-1,-1"
-            for track in tracks
-            if is_there(track)
+            f"{frame.index + 1},{track.id},{_decimals(_one_based(track))},{track.score:.4f},{last}"
+            for track, last in zip(there, lasts, strict=True)
         )
+
+    def _name(self) -> None:
+        """Add the classes that are new to the file that names them."""
+        assert self._named is not None
+        for name in self.categories[self._known :]:
+            append(self._named, (" ".join(name.split()) + "\n").encode())
+        self._known = len(self.categories)
+
+    def _finish(self) -> None:
+        super()._finish()
+        if self._named is not None:
+            self._named.close()
+
+
+def labels_file(path: Path) -> Path:
+    """Return the file that names the classes of a MOT file.
+
+    Example:
+        >>> labels_file(Path("mot.txt")).name
+        'mot_labels.txt'
+    """
+    return path.with_name(f"{path.stem}_labels.txt")
 
 
 @SINKS.register("otb")

@@ -19,7 +19,7 @@ class YoloSink(Sink):
     """A zip with `labels/train/frame_000000.txt`, one for each frame, and `data.yaml`.
 
     A line is the class and the center, width and height as shares of the frame; the part of a box
-    outside the frame is cut off. Each label that targets have is a class. Frames in which nothing
+    outside the frame is cut off. Each class of targets has a number. Frames in which nothing
     is there have an empty file. Pictures are not included: put them into `images/train`. The
     studio's export has them.
     """
@@ -28,15 +28,10 @@ class YoloSink(Sink):
         self._zip = zipfile.ZipFile(
             self._place(self.path), "w" if self._overwrite else "x", zipfile.ZIP_DEFLATED
         )
-        self._classes: dict[str, int] = {}
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         height, width = frame.image.shape[:2]
-        text = label_lines(
-            tracks,
-            (width, height),
-            lambda number: self._classes.setdefault(self.label(number), len(self._classes)),
-        )
+        text = label_lines(tracks, (width, height), self.category)
         self._zip.writestr(f"labels/train/frame_{frame.index:06d}.txt", text)
 
     def _needed(self, frame: Frame) -> int:
@@ -44,7 +39,8 @@ class YoloSink(Sink):
 
     def _finish(self) -> None:
         with self._zip as file:
-            file.writestr("data.yaml", data_yaml(self._classes, "images/train"))
+            classes = {name: number for number, name in enumerate(self.categories)}
+            file.writestr("data.yaml", data_yaml(classes, "images/train"))
 
 
 def label_lines(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from siamtrack.core.config import shown
 from siamtrack.core.files import text_of
+from siamtrack.core.images import image_files
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import (
     Made,
@@ -29,12 +33,21 @@ from siamtrack.sinks import SINKS, SUFFIXES, open_sink
 from siamtrack.tracking.follow import follow, read_boxes
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import open_video
-from siamtrack.video.files import is_video
+from siamtrack.video.files import is_video, stated_frames
 
 logger = logging.getLogger(__name__)
 
 ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
 """Format of the results to the ending of their files, where it is not `.txt`."""
+FRAMES = frozenset({"img", "img1", "imgs", "images", "frames", "color"})
+"""What data sets call the folder of a clip's images; the result is named after the one above it."""
+BYTES = 20_000.0
+"""Bytes of a frame of video, where its headers do not tell how many it has."""
+NEWS = 0.5
+"""Seconds between two reports of progress within a video."""
+
+Tell = Callable[[Path, int, int | None], None]
+"""Takes the source of a video, frames tracked, and frames of all, if known."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,11 @@ class Video:
     given: Path
     made: Made = field(default_factory=dict)
 
-    def size(self) -> float:
-        """Return the bytes of the source: the best guess of its length without opening it."""
-        return float(files_state(self._files())["bytes"])
+    def length(self) -> float:
+        """Return the number of frames, as the headers state it or the size suggests."""
+        if self.source.is_dir():
+            return float(len(image_files(self.source.iterdir())))
+        return float(stated_frames(self.source) or files_state([self.source])["bytes"] / BYTES)
 
     def made_by(self, tracker: Made) -> Video:
         """Return this, with what its result is made of: the tracker, its boxes and its source."""
@@ -113,8 +128,11 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
     Args:
         place: Folder, searched to any depth for `NAME.txt` with boxes beside a video `NAME.*` or a
             folder of images `NAME`; or JSON Lines with `video` and either `box` (left, top, width,
-            height in the first frame) or `boxes` (a file of them), paths relative to the list.
-        out: Folder for the results, which have the videos' names.
+            height in the first frame) or `boxes` (a file of them), paths relative to the list, and
+            if wanted `name`.
+        out: Folder for the results. Those of a folder have the places and names of its videos;
+            those of a list have the names it gives, otherwise those of the videos, and for images
+            in `Car/img` that of the folder above, `Car`.
         format: Name of a sink.
 
     Raises:
@@ -136,8 +154,8 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
             videos.append(Video(source, _starts(boxes), target, format, boxes))
     else:
         for number, line in enumerate(_lines(place), 1):
-            source, starts, read = _listed(line, place, number)
-            videos.append(Video(source, starts, out / f"{source.stem}{ending}", format, read))
+            source, starts, read, name = _listed(line, place, number)
+            videos.append(Video(source, starts, out / f"{name}{ending}", format, read))
     if not videos:
         raise DatasetError(
             f"{place}: no videos with boxes; expected NAME.txt with a line `left top width height` "
@@ -153,7 +171,8 @@ def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
     for video in videos:
         if video.out in seen:
             raise DatasetError(
-                f"{video.source} and {seen[video.out]} would both write {video.out}: rename one"
+                f"{video.source} and {seen[video.out]} would both write {video.out}: rename one, "
+                'or give each a "name" in a list'
             )
         seen[video.out] = video.source
     return videos
@@ -166,6 +185,8 @@ def track_videos(
     workers: Workers = 1,
     retries: int = 2,
     overwrite: bool = False,
+    tell: Tell | None = None,
+    done: Callable[[Path, Outcome], None] | None = None,
 ) -> dict[Path, Outcome]:
     """Track all videos whose results are not there yet; one that fails stops no other.
 
@@ -176,6 +197,9 @@ def track_videos(
         retries: How often what fails is tried again, a process that was killed included, unless
             its error is final.
         overwrite: Track those that have results, too.
+        tell: Called with the progress within videos about twice a second, from any thread; not on
+            a cluster.
+        done: Called with each source and its outcome as it comes; again if it is tried again.
 
     Returns:
         Result file to outcome, of the videos that were to do.
@@ -201,29 +225,65 @@ def track_videos(
     warn_unrecorded(same, len(videos))
     logger.info("%d videos finished, %d to do", len(videos) - len(todo), len(todo))
     outcomes: dict[Path, Outcome] = {}
-    for attempt in range(retries + 1):
-        left = [v for v in todo if _may_help(outcomes.get(v.out))]
-        if not left:
-            break
-        try:
-            for index, outcome in run_jobs(track_video, tracker, left, workers, Video.size):
-                outcomes[left[index].out] = outcome
-                if outcome.error:
-                    again = "not tried again" if outcome.final else f"try {attempt + 1}"
-                    logger.warning("%s (%s)", outcome.error, again)
-        except WorkerDiedError:
-            logger.warning("a process was killed (try %d)", attempt + 1)
-            for video in left:
-                outcomes.setdefault(video.out, Outcome(0, f"{video.source}: its process died"))
+    with _told(tell, workers) as news:
+        work = track_video if news is None else partial(track_video, tell=news)
+        for attempt in range(retries + 1):
+            left = [v for v in todo if _may_help(outcomes.get(v.out))]
+            if not left:
+                break
+            try:
+                for index, outcome in run_jobs(work, tracker, left, workers, Video.length):
+                    outcomes[left[index].out] = outcome
+                    if done is not None:
+                        done(left[index].source, outcome)
+                    if outcome.error:
+                        again = "not tried again" if outcome.final else f"try {attempt + 1}"
+                        logger.warning("%s (%s)", outcome.error, again)
+            except WorkerDiedError:
+                logger.warning("a process was killed (try %d)", attempt + 1)
+                for video in left:
+                    outcomes.setdefault(video.out, Outcome(0, f"{video.source}: its process died"))
     return outcomes
 
 
-def track_video(tracker: Any, video: Video) -> Outcome:
+@contextlib.contextmanager
+def _told(tell: Tell | None, workers: Workers) -> Iterator[Tell | None]:
+    """Give what workers call to report progress: through a queue from other processes."""
+    if tell is None or not isinstance(workers, int) or workers < 2:
+        yield tell if isinstance(workers, int) else None
+        return
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        queue = manager.Queue()
+        thread = threading.Thread(target=_pass_on, args=(queue, tell), daemon=True)
+        thread.start()
+        try:
+            yield _ToQueue(queue)
+        finally:
+            queue.put(None)
+            thread.join(5.0)
+
+
+def _pass_on(queue: Any, tell: Tell) -> None:
+    with contextlib.suppress(EOFError, OSError):  # the manager ends with an interrupted run
+        while (news := queue.get()) is not None:
+            tell(*news)
+
+
+@dataclass(frozen=True)
+class _ToQueue:
+    queue: Any
+
+    def __call__(self, source: Path, frames: int, total: int | None) -> None:
+        with contextlib.suppress(EOFError, OSError):  # progress is no reason to fail
+            self.queue.put((source, frames, total))
+
+
+def track_video(tracker: Any, video: Video, tell: Tell | None = None) -> Outcome:
     """Track one video; its result appears whole or not at all."""
     starts: dict[int, dict[int, tuple[float, ...]]] = {}
     for first, number, *box in video.boxes:
         starts.setdefault(int(first), {})[int(number)] = tuple(box)
-    frames = 0
+    frames, told = 0, time.monotonic()
     try:
         video.out.parent.mkdir(parents=True, exist_ok=True)
         tracker.clear()
@@ -237,6 +297,9 @@ def track_video(tracker: Any, video: Video) -> Outcome:
             for frame, tracks in follow(source, starts, tracker):
                 sink.write(frame, tracks)
                 frames += 1
+                if tell is not None and time.monotonic() - told >= NEWS:
+                    told = time.monotonic()
+                    tell(video.source, frames, source.frames_total)
     except (SiamtrackError, ValueError, OSError) as error:
         return Outcome(frames, f"{video.source}: {error}", isinstance(error, ValueError))
     return Outcome(frames)
@@ -251,7 +314,10 @@ def _beside(boxes: Path) -> Path:
     found = [p for p in boxes.parent.glob(f"{boxes.stem}*") if p.stem == boxes.stem and p != boxes]
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise DatasetError(f"{boxes}: expected one video of that name beside it, found {names}")
+        raise DatasetError(
+            f"{boxes}: expected one video of that name beside it, found {names}; folders such as "
+            'Car/img go by a list of lines {"video": "Car/img", "box": [left, top, width, height]}'
+        )
     return found[0]
 
 
@@ -285,21 +351,24 @@ def _lines(place: Path) -> list[str]:
 
 def _listed(
     line: str, place: Path, number: int
-) -> tuple[Path, tuple[tuple[float, ...], ...], Path]:
-    """Return source, starts and the file that they are in."""
+) -> tuple[Path, tuple[tuple[float, ...], ...], Path, str]:
+    """Return source, starts, the file that they are in, and the name of the result."""
     try:
         values = json.loads(line)
         if not isinstance(values, Mapping) or ("box" in values) == ("boxes" in values):
             raise ValueError("give `video` and one of `box` and `boxes`")
-        if more := values.keys() - {"video", "box", "boxes"}:
+        if more := values.keys() - {"video", "box", "boxes", "name"}:
             raise ValueError(
                 f"nothing is known of {min(more)!r}; targets that start later go into a file of "
                 "`boxes`, as `frame id left top width height`"
             )
         source = place.parent / values["video"]
+        name = values.get("name") or _name(source)
+        if not isinstance(name, str) or name in (".", "..") or set(name) & set("/\\\0"):
+            raise ValueError(f"name {name!r}: expected the name of a file without its ending")
         if "boxes" in values:
             boxes = place.parent / values["boxes"]
-            return source, _starts(boxes), boxes
+            return source, _starts(boxes), boxes, name
         left, top, width, height = (float(value) for value in values["box"])
     except (ValueError, TypeError, KeyError) as error:
         raise DatasetError(
@@ -308,4 +377,9 @@ def _listed(
         ) from error
     if not source.exists():
         raise DatasetError(f"{place}: line {number}: {source} does not exist")
-    return source, ((0.0, 0.0, left, top, width, height),), place
+    return source, ((0.0, 0.0, left, top, width, height),), place, name
+
+
+def _name(source: Path) -> str:
+    """Return the name of a video's result: its own, or that of the folder of an OTB sequence."""
+    return source.parent.name if source.name in FRAMES and source.parent.name else source.stem

@@ -36,6 +36,7 @@ class TrainConfig:
         radius: Cells at most this many pixels from the center of the target are the target
             (SiamFC).
         sides: Weight of the logarithms of width and height in the loss of boxes (box networks).
+        focus: How much more the boxes of cells near the target's center count; see `tracking_loss`.
         centers: Weight of the loss of the center map (`region` heads), by which trackers score;
             it is learned from the teacher where the teacher is right.
         optimiser: `adamw`, or `sgd` with momentum.
@@ -93,6 +94,7 @@ class TrainConfig:
     loss: str = "logistic"
     radius: float = 16.0
     sides: float = 0.0
+    focus: float = 0.0
     centers: float = 1.0
     # The optimizer
     optimiser: Literal["adamw", "sgd"] = "adamw"
@@ -132,7 +134,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_numbers(
             self,
-            **dict.fromkeys(("backbone_rate", "decay", "sides", "centers"), (0, 1e3)),
+            **dict.fromkeys(("backbone_rate", "decay", "sides", "focus", "centers"), (0, 1e3)),
             **dict.fromkeys(("average", "momentum", "last_rate", "warmup", "cooldown"), (0, 1)),
             steps=(1, 2**31),
             batch=(1, 65536),

@@ -29,6 +29,18 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and path.name[0] != "."
 
 
+def stated_frames(path: Path) -> int | None:
+    """Return how many frames the headers of a video state; None where they do not, or it is none.
+
+    No frame is decoded, so this takes milliseconds.
+    """
+    try:
+        with av.open(str(path.absolute()), mode="r") as container:
+            return frame_count(container, video_stream(container, str(path)))
+    except (FFmpegError, OSError, UnicodeDecodeError, VideoError):
+        return None
+
+
 class FileReader:
     """A video file that FFmpeg can read; `Reader` tells what the attributes mean.
 

@@ -4,9 +4,12 @@
     PATH/img1/000001.jpg ...
     PATH/seqinfo.ini            optional: imWidth, imHeight
 
+    PATH/gt/labels.txt          optional: what the classes are called, one a line, from 1
+
 Frames and pixels count from 1; the first six columns are enough. Rows whose `valid` is 0 are to be
 ignored, as MOTChallenge says. The path may also be a text file, which its tracks are called after;
-its images are then in `img1`, in `images` or right beside it, or given. https://motchallenge.net/instructions
+its images are then in `img1`, in `images` or right beside it, or given; its classes are named in
+`NAME_labels.txt` beside it. https://motchallenge.net/instructions
 """
 
 from __future__ import annotations
@@ -66,6 +69,7 @@ def _sequence(
             f"{file}: no image in {pictures.folder} has the number of one of its {len(numbers)} "
             "frames; give their folder or the video with --images"
         )
+    classes = _classes(file)
     # Keep the rows whose frame is there
     for number, members in tracks.items():
         named = [(index, pictures.number(int(rows[index, 0]))) for index in members]
@@ -77,9 +81,18 @@ def _sequence(
         kept = rows[[index for index, _ in here]]
         boxes = kept[:, 2:6] - [1, 1, 0, 0]
         kind = int(kept[0, 7]) if kept.shape[1] > 7 and kept[0, 7] >= 0 else -1
-        name, label = f"{sequence}/{number}", "" if kind < 0 else str(kind)
+        name, label = f"{sequence}/{number}", "" if kind < 0 else classes.get(kind, str(kind))
         names, frames = [image for _, image in here], (kept[:, 0].astype(int) - 1).tolist()
         yield from entries.track(name, boxes, names, label, size=size, frames=frames)
+
+
+def _classes(file: Path) -> dict[int, str]:
+    """Return the names of classes that a file beside another gives."""
+    for path in (file.with_name(f"{file.stem}_labels.txt"), file.with_name("labels.txt")):
+        if path.is_file():
+            lines = text_of(path, errors="replace").splitlines()
+            return {k: name.strip() for k, name in enumerate(lines, start=1) if name.strip()}
+    return {}
 
 
 def _size(path: Path) -> Size | None:

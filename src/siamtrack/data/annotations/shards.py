@@ -130,14 +130,7 @@ def _objects(shard: Path, found: Findings) -> Iterator[Entry]:
 
 @dataclass(frozen=True)
 class Packed:
-    """What `pack` wrote.
-
-    Attributes:
-        shards: The tar files.
-        images: Images in them.
-        boxes: Objects in them.
-        faults: Images that could not be read.
-    """
+    """What `pack` wrote: tar files, the images and boxes in them, and what could not be read."""
 
     shards: list[Path]
     images: int

@@ -55,10 +55,7 @@ class Pictures:
     def beside(cls, path: Path, *places: str, deep: bool = True) -> Pictures:
         """Return the images near annotations: in the first of `places` that has any.
 
-        Args:
-            path: The folder of the annotations.
-            places: Folders relative to it; by default `images`, then the folder itself.
-            deep: Whether images of the folders in these count.
+        These are folders relative to `path`, `images` and the folder itself by default.
 
         Raises:
             DatasetError: If there are none.
@@ -170,15 +167,7 @@ def user_name(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import wrote.
-
-    Attributes:
-        manifest: The manifest.
-        boxes: Lines in it.
-        tracks: Objects.
-        images: Images that they are in.
-        found: What was left out.
-    """
+    """What an import wrote: a manifest of boxes, their tracks and images, and what was left out."""
 
     manifest: Path
     boxes: int

@@ -124,14 +124,14 @@ def mask_entries(
     labels: Mapping[int, str],
     workers: ThreadPoolExecutor,
 ) -> Iterator[Entry]:
-    """Yield the objects of one video.
+    """Yield the objects of one video; what cannot be read is added to the findings of `entries`.
 
     Args:
-        entries: Makes the entries; unreadable masks are added to its findings.
+        entries: Makes the entries.
         video: Name of the video.
         masks: Folder of PNGs in the order of the frames; a stem that is a number is that of its
             frame.
-        images: Folder of the images, JPEGs whose stems are those of the masks.
+        images: Folder of JPEGs whose stems are those of the masks.
         labels: Class names by object number.
         workers: Threads that decode masks.
     """

@@ -45,12 +45,7 @@ TRUTH = "groundtruth.txt"
 
 
 def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
-    """Open a part (`val`, `test`) of GOT-10k.
-
-    Args:
-        path: Folder that holds `val` and `test`, or the part itself.
-        part: Which part.
-        partial: Accept missing sequences.
+    """Open a part (`val`, `test`) of GOT-10k, from its folder or the one that holds it.
 
     Raises:
         DatasetError: If the list or sequences are missing, or labels do not fit the frames.

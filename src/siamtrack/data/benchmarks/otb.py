@@ -39,14 +39,7 @@ DROPPED_FIRST = {"Tiger1": 5}
 
 @dataclass(frozen=True)
 class OtbTarget:
-    """One target of OTB-100.
-
-    Args:
-        name: Official name; `-1` or `-2` tells the targets of one video apart.
-        first: Number in the name of the first image used.
-        last: Number in the name of the last image used.
-        versions: Those of `2013` and `50` that contain it, besides OTB-100.
-        attributes: Its challenges.
+    """One target of OTB-100: numbers of its first and last image, its versions and challenges.
 
     Example:
         >>> david = next(target for target in TARGETS if target.name == "David")
@@ -75,13 +68,7 @@ def targets(version: str) -> tuple[OtbTarget, ...]:
 
 
 def target_sequence(target: OtbTarget, rows: Array, frames: Frames, source: Path) -> Sequence:
-    """Return the sequence of a target from the rows of its official file.
-
-    Args:
-        target: The target.
-        rows: (N, 4) ltwh as in the file, 1-based.
-        frames: Frames of the range that the benchmark uses.
-        source: The file of the rows, for messages.
+    """Return the sequence of a target from the rows (N, 4) of its official file `source`, 1-based.
 
     Raises:
         DatasetError: If the number of rows is not that of the benchmark.
@@ -178,13 +165,10 @@ def _files(target: OtbTarget, folder: Path) -> list[Path]:
 
 
 def open_otb_annotations(path: Path, *, version: str, partial: bool = False) -> Dataset:
-    """Open the boxes of OTB `2013`, `50` or `100`.
+    """Open the boxes of OTB `2013`, `50` or `100`, which are 1-based in the files.
 
-    Args:
-        path: A JSON file that maps names to objects with `gt_rect` (the files that go round with
-            tracker repositories), or a folder with one `NAME.txt` per target. Boxes are 1-based.
-        version: Which version.
-        partial: Accept missing sequences.
+    `path` is a JSON file that maps names to objects with `gt_rect` (the files that go round with
+    tracker repositories), or a folder with one `NAME.txt` per target.
 
     Raises:
         DatasetError: If sequences are missing or have the wrong number of rows.

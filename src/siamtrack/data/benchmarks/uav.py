@@ -53,13 +53,9 @@ FIRST = _first_frames()
 
 
 def open_uav(path: Path, *, version: str, images: bool = True, partial: bool = False) -> Dataset:
-    """Open `UAV123` or `UAV20L`.
+    """Open `UAV123` or `UAV20L` from the folder that holds `anno` and `data_seq`.
 
-    Args:
-        path: Folder that holds `anno` and `data_seq`; without images, the folder of the text files.
-        version: Which.
-        images: Whether frames are expected.
-        partial: Accept missing sequences.
+    Without `images`, it is the folder of the text files.
 
     Raises:
         DatasetError: If annotations are missing or damaged.

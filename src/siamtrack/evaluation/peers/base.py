@@ -28,11 +28,7 @@ The source, a path or a name, is what stands behind the colon of its name; 0 thr
 
 
 class Network:
-    """One ONNX graph.
-
-    Args:
-        model: File, or the bytes of a graph.
-        threads: Threads of ONNX Runtime; 0 lets it choose.
+    """One ONNX graph, from a file or its bytes; 0 threads let ONNX Runtime choose.
 
     Raises:
         WeightsError: If ONNX Runtime cannot load it.
@@ -80,14 +76,10 @@ def stretched(
 ) -> tuple[Tensor, tuple[int, int, int, int]]:
     """Cut a rectangle of whole pixels, which may leave the frame, and stretch it to a square.
 
-    Args:
-        frame: RGB (H, W, 3).
-        box: left, top, width, height; cut down to whole numbers.
-        size: Side of the square.
-        pad: Colour outside the frame.
+    `box` is cut down to whole numbers; outside the frame is the color `pad`.
 
     Returns:
-        ImageNet-normalised tensor (1, 3, size, size) and the rectangle that was taken.
+        ImageNet-normalized tensor (1, 3, size, size) and the rectangle that was taken.
     """
     left, top = int(box[0]), int(box[1])
     width, height = max(int(box[2]), 1), max(int(box[3]), 1)

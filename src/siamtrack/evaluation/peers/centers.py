@@ -29,14 +29,9 @@ Taken = tuple[int, int, int, int]
 def square(
     frame: Image, box: Array, factor: float, size: int, *, nearest: bool = True
 ) -> tuple[Tensor, Taken]:
-    """Cut the square about a box whose side is `factor` times sqrt(width * height), rounded up.
+    """Cut the square about a box ltwh (4,), `factor` * sqrt(width * height) on a side, rounded up.
 
-    Args:
-        frame: RGB (H, W, 3).
-        box: ltwh (4,).
-        factor: Of the side.
-        size: Side of the patch in pixels.
-        nearest: Move its corner to the nearest pixel; towards zero otherwise.
+    Its corner moves to the nearest pixel, or towards zero unless `nearest`.
 
     Returns:
         ImageNet-normalized tensor (1, 3, size, size) and the rectangle that was taken, ltwh.
@@ -50,14 +45,9 @@ def square(
 
 
 def box_of(size: Tensor, offset: Tensor, row: int, column: int, taken: Taken) -> Array:
-    """Read the box of a cell, ltwh (4,) in frame pixels.
+    """Read the box of a cell, ltwh (4,) in frame pixels, from a window `taken` at ltwh.
 
-    Args:
-        size: Width and height as shares of the window (1, 2, CELLS, CELLS).
-        offset: Place of the center in its cell (1, 2, CELLS, CELLS).
-        row: Row of the cell.
-        column: Its column.
-        taken: The window, ltwh.
+    `size` (1, 2, CELLS, CELLS) are shares of the window, `offset` places in the cell.
     """
     left, top, side, _ = taken
     cell = np.array([column, row]) + offset[0, :, row, column]
@@ -68,12 +58,7 @@ def box_of(size: Tensor, offset: Tensor, row: int, column: int, taken: Taken) ->
 
 @PEERS.register("lightfc")
 class LightFC:
-    """Windows of 2 and 4 times sqrt(width * height), Hann window, no smoothing.
-
-    Args:
-        source: Folder with the graphs.
-        threads: Threads of ONNX Runtime.
-    """
+    """Windows of 2 and 4 times sqrt(width * height), Hann window, no smoothing."""
 
     name, smallest = "lightfc", 2.0
 
@@ -103,12 +88,7 @@ class LightFC:
 
 @PEERS.register("vittrack")
 class VitTrack:
-    """Windows of 2 and 4 times sqrt(width * height); keeps its box where the score is below 0.2.
-
-    Args:
-        source: File or folder of the network.
-        threads: Threads of ONNX Runtime.
-    """
+    """Windows of 2 and 4 times sqrt(width * height); keeps its box where the score is below 0.2."""
 
     name, smallest, keep_below = "vittrack", 4.0, 0.2
 

@@ -31,10 +31,6 @@ class FearXS:
 
     The search graph takes the template's features and gives distances to the four sides in pixels
     of the search patch, and logits, on 16 x 16 cells.
-
-    Args:
-        source: Folder with the graphs.
-        threads: Threads of ONNX Runtime.
     """
 
     name = "fear-xs"

@@ -38,10 +38,7 @@ VERSIONS = {"v2": _Version(0.490, 0.150, 0.385, 16), "v3": _Version(0.455, 0.138
 class NanoTrack:
     """BGR patches as they are, two class logits and four side distances per cell.
 
-    Args:
-        source: Folder with a backbone and a head, `*backbone*.onnx` and `*head*.onnx`.
-        version: `v2` or `v3`.
-        threads: Threads of ONNX Runtime.
+    `source` is a folder with a backbone and a head, `*backbone*.onnx` and `*head*.onnx`.
 
     Raises:
         WeightsError: If a graph is missing or damaged.

@@ -30,10 +30,6 @@ class OpenCVPeer:
 
     The score is 1 while it reports success and 0 when it reports failure; then the last box stands.
 
-    Args:
-        source: Name of the tracker, in lower case.
-        threads: Threads of OpenCV; 0 leaves them as they are.
-
     Raises:
         UnknownNameError: If OpenCV never had such a tracker.
         SiamtrackError: If the installed OpenCV lacks it; most are in the contrib package.

@@ -37,12 +37,7 @@ _PROPERTY = re.compile(r"([\w.]+)=(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Message:
-    r"""A message.
-
-    Args:
-        kind: `hello`, `initialize`, `frame`, `state` or `quit`.
-        arguments: Images and regions.
-        properties: Named values.
+    """A message: `hello`, `initialize`, `frame`, `state` or `quit`, with images and regions.
 
     Example:
         >>> line = Message("state", ["1,2,3,4"], {"confidence": "0.5"}).line()

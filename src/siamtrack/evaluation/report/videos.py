@@ -24,13 +24,9 @@ WHITE = (255, 255, 255)
 def comparison_videos(
     report: Report, dataset: Dataset, folders: Mapping[str, Path], *, count: int = 4
 ) -> list[Video]:
-    """Return videos of the sequences on which the trackers differ most.
+    """Return videos of the `count` sequences on which trackers differ most, in the plots' colors.
 
-    Args:
-        report: Ranks the trackers; colors are those of its plots.
-        dataset: Where the frames come from.
-        folders: Raw results of each tracker.
-        count: How many sequences.
+    `folders` are the raw results of each tracker.
 
     Raises:
         ResultsError: If raw results cannot be read.

@@ -125,13 +125,10 @@ def accuracy_robustness(parts: Items[Array]) -> tuple[float, float, float]:
 def expected_overlap_curve(parts: Items[Array], length: int) -> Array:
     """Return the expected average overlap in the 0, 1 ... `length` - 1 frames after a start.
 
-    Entry n is the mean over runs of the mean overlap in the n frames after their start. A run that
-    failed goes on with zeros for ever; one that did not says nothing about longer ones. Beyond the
-    last frame of a run that failed its sum is divided by n - 1 instead of n, as in the VOT toolkit.
-
-    Args:
-        parts: Overlaps (M,) of all runs on all sequences, each with the same weight.
-        length: Number of entries; NaN where no run is so long. Entry 0 is 1.
+    Entry n is the mean over runs, overlaps (M,) each, of the mean overlap in the n frames after
+    their start; entry 0 is 1, and NaN stands where no run is so long. A run that failed continues
+    with zeros; one that did not says nothing about longer ones. Beyond the last frame of a run that
+    failed its sum is divided by n - 1 instead of n, as in the VOT toolkit.
     """
     total, weight = np.zeros(length), np.zeros(length)
     frames = np.arange(length)

@@ -13,16 +13,11 @@ Whole = NDArray[np.int64]
 
 
 def overlaps(first: ArrayLike, second: ArrayLike, size: tuple[int, int] | None = None) -> Array:
-    """Return the overlap of regions in pixels, row by row.
+    """Return the overlap of regions, (N, 4) ltwh or (N, 2 * corners) in 0-based pixels, row by row.
 
     Coordinates are rounded to whole pixels first: of a box left, top, width and height, of a
     polygon its corners. On a target of 40 pixels that is worth a hundredth against continuous
-    boxes. `docs/evaluation.md` says how near the toolkit's own values are.
-
-    Args:
-        first: (N, 4) ltwh or (N, 2 * corners) polygons, 0-based pixels.
-        second: The same.
-        size: Width and height of the frame; None for no bound.
+    boxes. `size` of the frame bounds them.
 
     Returns:
         (N,) in [0, 1]; 0 where a region is not finite or has no pixel in the frame.

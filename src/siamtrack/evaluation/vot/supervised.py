@@ -124,8 +124,8 @@ def fragments(run: SupervisedRun, sequence: Sequence) -> list[tuple[Array, bool]
 def expected_overlap_curve(parts: Items[tuple[Array, bool]], length: int) -> Array:
     """Return the expected average overlap in the 0, 1 ... `length` - 1 frames after a start.
 
-    A part that ended in a failure goes on with zeros for ever; one that ended with its sequence
-    says nothing about longer ones. The frame of the start does not count: entry n is the mean over
+    A part that ended in a failure continues with zeros; one that ended with its sequence says
+    nothing about longer ones. The frame of the start does not count: entry n is the mean over
     parts of the mean overlap in the n frames after it, entry 0 is 1. NaN where no part is so long.
 
     Example:

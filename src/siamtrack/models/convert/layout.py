@@ -141,13 +141,10 @@ def match(
     rename: Callable[[str], str | None],
     own: Collection[str] = (),
 ) -> tuple[dict[str, Tensor], Report]:
-    """Find the place of each tensor, without changing the network.
+    """Find the place of each tensor of a checkpoint, without changing the network.
 
-    Args:
-        network: Where the tensors shall go.
-        state: Tensors by the names of the checkpoint.
-        rename: Gives the network's name for the checkpoint's, or None if there is none.
-        own: Names in the network that no checkpoint of this kind has.
+    `rename` gives the network's name for the checkpoint's, or None if there is none; `own` are
+    names in the network that no checkpoint of this kind has.
 
     Returns:
         Tensors by the names of the network, and the report.

@@ -152,7 +152,7 @@ class BoxHead(Head):
         ) -> Parts:
             outputs = self(self.kernel(template, pairs.size), search)
             parts = tracking_loss(
-                outputs[:3], pairs.boxes, pairs.present, stride, patch, recipe.sides
+                outputs[:3], pairs.boxes, pairs.present, stride, patch, recipe.sides, recipe.focus
             )
             if len(outputs) > 3:
                 plain = center_map(pairs.boxes, pairs.present, outputs[3].shape[-1], stride, patch)

@@ -61,6 +61,8 @@ class Recipe(Protocol):
     def sides(self) -> float: ...  # noqa: D102
     @property
     def centers(self) -> float: ...  # noqa: D102
+    @property
+    def focus(self) -> float: ...  # noqa: D102
 
 
 class Head(nn.Module):
