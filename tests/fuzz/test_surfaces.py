@@ -43,7 +43,7 @@ from tests.training.test_resume import TINY
 
 pytestmark = pytest.mark.needs("torch", "starlette", "optuna", "webdataset", "hypothesis")
 
-TRACK = "track in.mp4 --box 60 70 40 40 --out out.csv --overwrite --quiet --end 3"
+TRACK = "track in.mp4 --box 60 70 40 40 --out out.csv --out out.xml --overwrite --quiet --end 3"
 EVAL = "eval folder:sequences --tracker lite --threads 1"
 BENCH = "bench in.mp4 --box 60 70 40 40 --tracker lite --threads 1 --rounds 1 --frames 2 --quiet"
 TUNE = (
@@ -53,7 +53,7 @@ TRAIN = "train --data data --config config.json --steps 1 --out run --resume --q
 INSPECT = "inspect alexnet --width 0.05 --repeats 0 --template 87 --search 127"
 FINE = "fine-tune run.pt --data data --out fine --steps 1 --quiet"
 COMMANDS = {
-    Track: (TRACK, ["box", "start", "end", "stride", "threads"]),
+    Track: (TRACK, ["box", "keyframes", "start", "end", "stride", "threads"]),
     Batch: ("batch videos --out results --overwrite", ["workers", "threads", "retries"]),
     Eval: (EVAL, ["clips", "workers", "threads"]),
     Bench: (BENCH, ["box", "threads", "rounds", "frames", "targets"]),

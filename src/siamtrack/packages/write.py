@@ -55,8 +55,8 @@ def writing(
     """Give the draft of a model's folder; after the block it is at `out` as a whole.
 
     If the block fails, or the disk is full, `out` stays what it was. Files there that the draft
-    does not have are kept; with `source`, a model's folder, the draft begins with its files. None of the
-    model's files may replace one of `inputs`.
+    does not have are kept; with `source`, a model's folder, the draft begins with its files.
+    None of the model's files may replace one of `inputs`.
 
     Raises:
         ValueError: If one of the files would replace one of `inputs`.
