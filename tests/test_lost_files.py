@@ -33,6 +33,7 @@ from tests.sinks.test_sinks import ENDINGS, TWO
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and links of POSIX")
 BOX = ["--box", "60", "70", "40", "40"]
+WORKER = ".siamtrack-worker-0.lock"
 
 
 def run(*arguments):
@@ -524,3 +525,36 @@ def test_the_verbs_that_write_are_those_tested_here():
     writing |= {"export"}
     elsewhere = {"studio"}  # projects in a folder of its own, exports by the browser
     assert set(VERBS) == writing | elsewhere | {"models", "plugins", "inspect"}
+
+
+@posix
+@pytest.mark.needs("torch", "optuna")
+def test_each_verb_that_fills_a_folder_is_its_only_owner(sequences, monkeypatch, capsys):
+    from tests.training.manifest import write_manifest
+
+    monkeypatch.chdir(sequences)
+    write_manifest(sequences / "crops")
+    words = {
+        "eval": (["eval", "folder:data", "--out", "out"], "out/lite", LOCK),
+        "tune": (["tune", "lite", "folder:data", "--held-out", "b", "--out", "t"], "t", WORKER),
+        "train": (["train", "--data", "crops", "--steps", 1, "--out", "r"], "r", LOCK),
+        "prepare": (["data", "prepare", "--data", "crops", "--out", "p"], "p", LOCK),
+        "batch": (["batch", "crops", "--out", "b"], "b", LOCK),
+    }
+    for verb, (order, folder, lock) in words.items():
+        with owning(Path(folder), lock):
+            assert run(*order) == 2, verb
+        assert "writes to" in capsys.readouterr().err, verb
+
+
+@pytest.mark.needs("optuna")
+def test_a_study_of_other_settings_is_not_taken(sequences, monkeypatch, capsys):
+    monkeypatch.chdir(sequences)
+    words = ["tune", "lite", "folder:data", "--out", "out", "--held-out", "b", "--quiet"]
+    words += ["--trials", 1, "--starts", 1, "--frames"]
+    assert run(*words, 3) == 0
+    assert run(*words, 3) == 0
+    before = contents(sequences / "out")
+    assert run(*words, 4) == 2
+    assert "holds a study that was made otherwise (frames 3, now 4)" in capsys.readouterr().err
+    assert contents(sequences / "out") == before

@@ -169,9 +169,10 @@ def _check(threads: int, rounds: int, frames: int | None, targets: Sequence[int]
             f"threads {threads}: this process may use {cores} cores; give 1 to {cores}, or 0 for "
             "all of them"
         )
-    for name, value in {"rounds": rounds, "frames": 1 if frames is None else frames}.items():
-        if not 1 <= value <= MOST:
-            raise ValueError(f"{name} {shown(value)}: expected 1 or more, up to {MOST:,}")
+    if not 1 <= rounds <= MOST:
+        raise ValueError(f"rounds {shown(rounds)}: expected 1 or more, up to {MOST:,}")
+    if frames is not None and frames > MOST:
+        raise ValueError(f"frames {shown(frames)}: expected {MOST:,} or fewer")
     if bad := [count for count in targets if not 1 <= count <= MOST]:
         raise ValueError(f"targets {shown(bad[0])}: expected numbers from 1 to {MOST:,}")
 
