@@ -4,7 +4,7 @@
 
 Weights of runs that began with the same ones lie in one valley; their mean is often better than
 either (Wortsman et al., "Model soups", ICML 2022, https://arxiv.org/abs/2203.05482). The rest of
-the checkpoint is that of the second, without its optimiser's state.
+the checkpoint is that of the second, without its optimizer's state.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def main() -> None:
     given = parser.parse_args()
     first, second = checkpoint.read(given.first), checkpoint.read(given.second)
     weights = mean(first["average"], second["average"], given.share)
-    optimiser = {"state": {}, "param_groups": []}
-    changed = {"model": weights, "average": weights, "optimiser": optimiser}
+    optimizer = {"state": {}, "param_groups": []}
+    changed = {"model": weights, "average": weights, "optimizer": optimizer}
     checkpoint.save(given.out, {**second, **changed})
     print(f"wrote {given.out}")
 

@@ -91,9 +91,9 @@ def elsewhere(box: Array, width: int, height: int, rng: np.random.Generator) -> 
     """A box of the same size whose search window does not show the target; None if none fits."""
     reach = 2.4 * float(np.sqrt(box[2] * box[3])) + max(box[2:]) / 2
     for _ in range(30):
-        centre = rng.uniform([0, 0], [width, height])
-        if np.abs(centre - centers(box)).max() > reach:
-            return np.array([*(centre - box[2:] / 2), *box[2:]])
+        center = rng.uniform([0, 0], [width, height])
+        if np.abs(center - centers(box)).max() > reach:
+            return np.array([*(center - box[2:] / 2), *box[2:]])
     return None
 
 

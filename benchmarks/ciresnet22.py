@@ -61,13 +61,13 @@ def legs(given: argparse.Namespace, frames: np.ndarray, box: np.ndarray) -> dict
     module, network = siamdw(given.siamdw)
     theirs = module.SiamFC(types.SimpleNamespace(epoch_test=True, dataset="", arch=""))
     # the picture's sides follow the box, which must not run away while time is taken
-    centre, size = box[:2] + box[2:] / 2, box[2:].copy()
+    center, size = box[:2] + box[2:] / 2, box[2:].copy()
     with torch.no_grad():
-        start = theirs.init(frames[0], centre.copy(), size.copy(), network)
+        start = theirs.init(frames[0], center.copy(), size.copy(), network)
     still = start["p"].s_x
 
     def original(frame: np.ndarray) -> None:
-        start["target_pos"], start["target_sz"] = centre.copy(), size.copy()
+        start["target_pos"], start["target_sz"] = center.copy(), size.copy()
         start["p"].s_x = still
         with torch.no_grad():
             theirs.track(start, frame)

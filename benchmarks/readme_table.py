@@ -45,7 +45,7 @@ def table() -> str:
 
     run = [name for name in ABOUT if any(name in report for report in reports.values())]
     for name in sorted(run, key=mean, reverse=True):
-        title, source, licence = ABOUT[name]
+        title, source, terms = ABOUT[name]
         cells = []
         for report in reports.values():
             if name not in report:
@@ -55,7 +55,7 @@ def table() -> str:
             success, precision = overall["success"], overall["precision"]
             cells.append(f"{success:.3f} ({low:.2f} to {high:.2f}) / {precision:.3f}")
         time = f"{speed[name]:.1f} ms" if name in speed else "not timed"
-        rows.append(f"| {title} | {' | '.join(cells)} | {time} | {source} | {licence} |")
+        rows.append(f"| {title} | {' | '.join(cells)} | {time} | {source} | {terms} |")
     return "\n".join(rows) + "\n"
 
 

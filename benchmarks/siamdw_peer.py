@@ -52,8 +52,8 @@ class SiamDWTracker:
     def init(self, frame: Any, box: Any) -> None:
         """Start on left, top, width, height."""
         left, top, width, height = box
-        centre, size = np.array([left + width / 2, top + height / 2]), np.array([width, height])
-        self._state = self._tracker.init(frame, centre, size, self._net)
+        center, size = np.array([left + width / 2, top + height / 2]), np.array([width, height])
+        self._state = self._tracker.init(frame, center, size, self._net)
 
     def update(self, frame: Any) -> tuple[bool, list[float]]:
         """Find the target; it has no way to say that it did not."""

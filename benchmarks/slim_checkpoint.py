@@ -35,7 +35,7 @@ def main() -> None:
     changed = {
         "model": weights,
         "average": weights,
-        "optimiser": {"state": {}, "param_groups": []},
+        "optimizer": {"state": {}, "param_groups": []},
         "teacher": halved(state.get("teacher") or {}),
     }
     checkpoint.save(given.out, {**state, **changed})

@@ -49,12 +49,12 @@ class Pairs(Dataset[Pair]):
 
 
 def plain(config: TrainConfig, sampler: PairSampler) -> dict[str, float]:
-    """What one writes first: a DataLoader, a model, an optimiser."""
+    """What one writes first: a DataLoader, a model, an optimizer."""
     torch.manual_seed(config.seed)
     model = config.network()
     set_trained(model, model.backbone.stages(), trained_stages(0, config), config.norms)
     learn = model.objective(config)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.decay)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=config.decay)
     loader = DataLoader(
         Pairs(sampler, config.steps * config.batch), config.batch, collate_fn=collate
     )
@@ -64,9 +64,9 @@ def plain(config: TrainConfig, sampler: PairSampler) -> dict[str, float]:
         template = model.features(batch.template.contiguous())
         search = model.features(batch.search.contiguous())
         loss = learn(template, search, batch)["loss"]
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         tick = time.perf_counter()
     seconds = time.perf_counter() - began
     return {

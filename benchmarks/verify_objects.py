@@ -23,7 +23,7 @@ def images(views: np.ndarray) -> torch.Tensor:
 
 def train(model: Network, objects: ObjectViews, loss: str, steps: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     contrastive, triplet = ContrastiveLoss(margin=1.0), TripletLoss(margin=0.2, mining="hard")
     model.train()
     for _ in range(steps):
@@ -34,9 +34,9 @@ def train(model: Network, objects: ObjectViews, loss: str, steps: int, seed: int
         else:  # 16 objects, 4 views of each
             views, identities = objects.batch(16, 4, rng)
             cost = triplet(model.embed(images(views)).flatten(1), torch.from_numpy(identities))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         cost.backward()
-        optimiser.step()
+        optimizer.step()
     model.eval()
 
 

@@ -178,7 +178,7 @@ def random_overlaps(python: Path, file: Path, scratch: Path) -> int:
         for number in range(PAIRS):
             truth, guess = (region(rng, corners) for corners in shapes)
             if number % 4:  # most pairs are near one another
-                shift = np.tile(centre(truth) - centre(guess) + rng.normal(0, 3, 2), 4)
+                shift = np.tile(center(truth) - center(guess) + rng.normal(0, 3, 2), 4)
                 guess = guess + (shift if len(guess) == 8 else [*shift[:2], 0, 0])
             pairs.setdefault(kind, []).append([guess.round(2), truth.round(2)])
     names = {}
@@ -212,16 +212,16 @@ KINDS = {"boxes": (4, 4), "box and polygon": (8, 4), "polygons": (8, 8)}
 
 def region(rng: np.random.Generator, numbers: int) -> np.ndarray:
     """Return a box (4,), or a rectangle turned by any angle (8,)."""
-    centre, half = rng.uniform((-5, -5), (85, 65)), rng.uniform(2, 20, 2)
+    center, half = rng.uniform((-5, -5), (85, 65)), rng.uniform(2, 20, 2)
     if numbers == 4:
-        return np.concatenate([centre - half, 2 * half])
+        return np.concatenate([center - half, 2 * half])
     angle = rng.uniform(0, np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    return (corners @ turn.T + centre).ravel()
+    return (corners @ turn.T + center).ravel()
 
 
-def centre(region: np.ndarray) -> np.ndarray:
+def center(region: np.ndarray) -> np.ndarray:
     return region[:2] + region[2:] / 2 if len(region) == 4 else region.reshape(-1, 2).mean(axis=0)
 
 

@@ -52,9 +52,9 @@ def main() -> None:
     model = replace(config.model, width=config.model.width * given.times)
     replace(config, model=model).network().load_state_dict(weights)  # or says what differs
     values = to_dict(config) | {"model": to_dict(model)}
-    optimiser = {"state": {}, "param_groups": []}
+    optimizer = {"state": {}, "param_groups": []}
     changed = {"config": json.dumps(values), "model": weights, "average": weights}
-    checkpoint.save(given.out, {**state, **changed, "optimiser": optimiser})
+    checkpoint.save(given.out, {**state, **changed, "optimizer": optimizer})
     print(f"wrote {given.out}")
 
 

@@ -1,4 +1,4 @@
-"""Draw one box, get a labelled data set: pictures and labels as YOLO trainers read them.
+"""Draw one box, get a labeled data set: pictures and labels as YOLO trainers read them.
 
 python examples/label_for_yolo.py video.mp4 dataset cyclist 398 52 118 218 [first] [stop] [stride]
 """

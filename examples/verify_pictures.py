@@ -18,8 +18,8 @@ SIDE = 96
 """Square root of the object's area, pixels, in a picture four times as wide."""
 
 
-def centred(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Put a picture in the middle of a larger one of its mean colour, and return its box there."""
+def centered(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Put a picture in the middle of a larger one of its mean color, and return its box there."""
     scale = SIDE / np.sqrt(picture.shape[0] * picture.shape[1])
     width, height = (max(2, round(side * scale)) for side in picture.shape[1::-1])
     width, height = min(width, 4 * SIDE), min(height, 4 * SIDE)
@@ -34,9 +34,9 @@ def centred(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]
 def same(tracker: siamtrack.SiamTracker, first: np.ndarray, second: np.ndarray) -> float:
     scores = []
     for one, other in ((first, second), (second, first)):
-        picture, box = centred(one)
+        picture, box = centered(one)
         tracker.init(picture, box)
-        scores.append(tracker.update(centred(other)[0]).score)
+        scores.append(tracker.update(centered(other)[0]).score)
     return sum(scores) / 2
 
 

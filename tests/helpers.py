@@ -12,7 +12,7 @@ SIZE = (192, 256)  # height, width
 
 
 def texture(seed: int, height: int, width: int, grain: int = 9) -> np.ndarray:
-    """Smooth random colours (height, width, 3)."""
+    """Smooth random colors (height, width, 3)."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 255, (height // grain + 2, width // grain + 2, 3)).astype(np.uint8)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -104,7 +104,7 @@ def trained(out):
     found = {"step": state["step"]}
     for part in ("model", "average"):
         found |= {f"{part}.{name}": t.numpy().tobytes() for name, t in state[part].items()}
-    for number, values in state["optimiser"]["state"].items():
+    for number, values in state["optimizer"]["state"].items():
         found |= {
             f"{number}.{name}": torch.as_tensor(v).numpy().tobytes() for name, v in values.items()
         }

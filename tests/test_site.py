@@ -108,7 +108,7 @@ def test_cards_become_pages(tmp_path):
         for said in (
             card.summary,
             card.trained_on,
-            card.licence,
+            card.license,
             *card.scores,
             *card.sha256.values(),
         ):

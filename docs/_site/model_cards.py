@@ -45,7 +45,7 @@ def page(name: str) -> str:
     rows = [
         ("kind", KINDS[card.kind]),
         ("patches", f"template {card.template} px, search {card.search} px, stride {card.stride}"),
-        ("licence", card.licence),
+        ("license", card.license),
         ("trained on", card.trained_on),
         (
             "states",

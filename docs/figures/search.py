@@ -18,7 +18,7 @@ from siamtrack.tracking.target import Target
 FIRST, LAST, LATER = 112, 122, 132
 """Frames of the template, the last one tracked, and the one that is shown: the target has moved."""
 BOX = (385.0, 58.0, 70.0, 80.0)
-COLOURS = {"box": (255, 200, 0), "template": (80, 255, 80), "search": (255, 255, 255)}
+COLORS = {"box": (255, 200, 0), "template": (80, 255, 80), "search": (255, 255, 255)}
 
 
 def drawn(picture: np.ndarray, squares: dict[str, tuple[float, float, float, float]]) -> np.ndarray:
@@ -26,7 +26,7 @@ def drawn(picture: np.ndarray, squares: dict[str, tuple[float, float, float, flo
     copy = picture.copy()
     for name, (left, top, width, height) in squares.items():
         first, last = (round(left), round(top)), (round(left + width), round(top + height))
-        cv2.rectangle(copy, first, last, COLOURS[name], 2)
+        cv2.rectangle(copy, first, last, COLORS[name], 2)
     return copy
 
 

@@ -112,7 +112,7 @@ tracking.crops: crops
 tracking.decode: motion redetection response
 tracking.follow: data.starts follow
 tracking.online: discriminator
-tracking.target: target
+tracking.target: target tracking.motion
 tracking.tracker: tracker
 training.config: training.presets training.schedule
 training.distributed: training.ranks training.sync_norm
@@ -141,6 +141,8 @@ data.augment: colour=color
 data.benchmarks.otb: Target=OtbTarget
 data.manifest: file_stem=_moved.file_stem
 data.sequence: Frame=core.images.Image
+evaluation.metrics: NORMALISED_THRESHOLDS=NORMALIZED_THRESHOLDS
+    normalised_precision_curve=normalized_precision_curve
 evaluation.peers.base: Seen=core.tracks.Seen
 evaluation.report: Figures=Report
 evaluation.report.videos: Clip=evaluation.report.html.Video comparison_clips=comparison_videos
@@ -149,8 +151,10 @@ losses.tracking: cell_centres=cell_centers
 models.heads.box: CentreHead=CenterHead
 models.network: BoxTracker=build_network SiamFCTracker=build_network Siamese=Network
     response_loss=models.heads.siamfc.response_loss
+models.units: initialise=initialize
 packages.card: write_card=packages.write.write_card
 packages.quantize: quantise=quantize
+sinks.draw: colour=color
 studio.clip: Clip=SeekableClip
 studio.export_files: Result=Snapshot result_of=take_snapshot
 studio.library: Entry=ClipEntry

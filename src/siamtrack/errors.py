@@ -84,7 +84,7 @@ class WorkerDiedError(SiamtrackError):
 
 
 class UnexpectedError(SiamtrackError):
-    """Something that nobody foresaw, a defect; what was raised is its `__cause__`."""
+    """An unexpected error, a defect; what was raised is its `__cause__`."""
 
 
 class PluginError(SiamtrackError, ImportError):

@@ -44,6 +44,9 @@ def test_all_outputs_at_once(video, tmp_path, capsys):
     assert summary["frames"] == 12
     assert summary["targets"] == 2
     assert sum(summary["states"].values()) == 24
+    assert min(summary["milliseconds"].values()) > 0  # of reading, tracking and writing
+    whole = 1000 / summary["frames_per_second"]  # a frame, finishing the files included
+    assert whole >= 0.99 * max(summary["milliseconds"].values())
     with av.open(str(outs[0])) as container:
         assert container.streams.video[0].codec_context.name == "h264"
         assert sum(1 for _ in container.decode(video=0)) == 12
@@ -225,7 +228,7 @@ def test_interrupt_leaves_whole_files(tmp_path, stop, ignored):
     """Also where these tests themselves were started by what ignores signals, as `nohup` does."""
     stop = getattr(signal, stop)
     pictures, boxes = clip(10)
-    video = write_video(tmp_path / "long.mp4", np.tile(pictures, (8, 1, 1, 1)))
+    video = write_video(tmp_path / "long.mp4", np.tile(pictures, (30, 1, 1, 1)))
     outs = [tmp_path / name for name in ("a.mp4", "a.csv", "a.json")]
     words = ["track", video, *box(boxes[0]), "--quiet"]
     for out in outs:
@@ -246,7 +249,8 @@ def test_interrupt_leaves_whole_files(tmp_path, stop, ignored):
     assert process.returncode == 130, error
     assert "Traceback" not in error
     frames = len(outs[1].read_text().splitlines()) - 1
-    assert frames in (SIGNALED + 1, SIGNALED + 2)
+    assert SIGNALED < frames < 300
+    # all three have the frames that were tracked, those that waited for the encoder too
     with av.open(str(outs[0])) as container:
         assert sum(1 for _ in container.decode(video=0)) in (frames, frames + 1)
     assert len(json.loads(outs[2].read_text())["images"]) in (frames - 1, frames)

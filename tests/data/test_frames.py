@@ -18,7 +18,7 @@ def test_images_are_rgb_and_paths_may_have_any_characters(tmp_path):
     assert frame.dtype == np.uint8
 
 
-def test_grey_images_get_three_channels(tmp_path):
+def test_gray_images_get_three_channels(tmp_path):
     cv2.imwrite(str(tmp_path / "g.png"), np.full((3, 5), 7, np.uint8))
     assert read_image(tmp_path / "g.png").tolist() == np.full((3, 5, 3), 7).tolist()
 

@@ -41,7 +41,7 @@ def runs(draw, bad=True):
 
 
 def oracle(predicted, truth, without_area="count", skip_first=False):
-    """Return (overlap, distance, normalised) of the counted frames, in inclusive 1-based pixels.
+    """Return (overlap, distance, normalized) of the counted frames, in inclusive 1-based pixels.
 
     OTB's own scripts count pixels from 1 and ends as left + width - 1; the constants cancel.
     """
@@ -88,10 +88,10 @@ def test_errors_agree_with_the_oracle(run, without_area, skip_first):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = errors(predicted, truth, policy)
-    overlap, distance, normalised = np.array(expected).T
+    overlap, distance, normalized = np.array(expected).T
     np.testing.assert_allclose(found.overlap, overlap, atol=1e-6)
     np.testing.assert_allclose(found.distance, distance, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.normalised, normalised, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.normalized, normalized, rtol=1e-9, atol=1e-9)
 
 
 @quick
@@ -111,7 +111,7 @@ def test_precision_curves_count_frames_up_to_and_with_the_threshold(values):
     shares = [value / 100 for value in values]
     thresholds = np.linspace(0, 0.5, 51).tolist()
     expected = [sum(v <= t for v in shares) / len(shares) for t in thresholds]
-    assert metrics.normalised_precision_curve(shares).tolist() == pytest.approx(expected, abs=1e-15)
+    assert metrics.normalized_precision_curve(shares).tolist() == pytest.approx(expected, abs=1e-15)
 
 
 @quick
@@ -157,7 +157,7 @@ def test_moving_and_scaling_everything(run, move, scale):
     for after, factor in ((moved, 1), (scaled, scale)):
         np.testing.assert_allclose(after.overlap, before.overlap, atol=1e-12)
         np.testing.assert_allclose(after.distance, before.distance * factor, atol=1e-9)
-        np.testing.assert_allclose(after.normalised, before.normalised, atol=1e-9)
+        np.testing.assert_allclose(after.normalized, before.normalized, atol=1e-9)
 
 
 def test_thresholds_are_on_the_strict_side_in_success_and_not_in_precision():
@@ -169,8 +169,8 @@ def test_thresholds_are_on_the_strict_side_in_success_and_not_in_precision():
     assert far.precision == 0.5  # an error of exactly 20 px is precise
 
 
-def test_normalised_precision_by_hand():
-    # truth 10 x 20; centre off by (1, 4): (0.1, 0.2), length 0.2236
+def test_normalized_precision_by_hand():
+    # truth 10 x 20; center off by (1, 4): (0.1, 0.2), length 0.2236
     score = score_sequence("toy", [[1, 4, 10, 20]], [[0, 0, 10, 20]])
     assert score.norm_precision_02 == 0
     assert score.norm_precision_curve.tolist() == [0.0] * 23 + [1.0] * 28

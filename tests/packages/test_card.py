@@ -27,7 +27,7 @@ def test_every_packaged_model(name):
     card = read_card(folder)
     assert card.name == name
     assert card.summary
-    assert card.licence
+    assert card.license
     assert card.trained_on
     assert card.scores
     assert sum(path.stat().st_size for path in folder.iterdir()) < 15e6
@@ -35,6 +35,15 @@ def test_every_packaged_model(name):
     picture = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     tracker.init(picture, (40, 30, 20, 30))
     assert np.isfinite(tracker.update(picture).box).all()
+
+
+def test_a_card_of_version_0_1_spells_licence(folder):
+    card = json.loads((folder / "card.json").read_text())
+    card["licence"] = "MIT"
+    del card["license"]
+    (folder / "card.json").write_text(json.dumps(card))
+    found = read_card(folder)
+    assert (found.license, found.licence) == ("MIT", "MIT")
 
 
 def test_folder_of_ones_own(folder):

@@ -83,9 +83,9 @@ def test_formats_of_a_packaged_model(tmp_path, capsys):
     assert "holds a model" in capsys.readouterr().err
     assert run("export", out, tmp_path / "copy") == 0
     copy = read_card(tmp_path / "copy")
-    assert (copy.sha256, copy.licence) == (card.sha256, packaged.licence)
+    assert (copy.sha256, copy.license) == (card.sha256, packaged.license)
     assert run("export", out, tmp_path / "copy", "--license", "MIT", "--overwrite") == 0
-    assert read_card(tmp_path / "copy").licence == "MIT"
+    assert read_card(tmp_path / "copy").license == "MIT"
     for arguments, message in (
         (("lite", tmp_path / "b", "--format", "torch"), "is made from the network"),
         (("lite", tmp_path / "b", "--format", "openvin"), "unknown export format 'openvin'"),

@@ -92,7 +92,7 @@ def test_nothing_is_overwritten_unasked(format, tmp_path):
 def test_names_and_colours_are_drawn():
     picture = np.zeros((48, 64, 3), np.uint8)
     plain = draw_tracks(picture, [track(0, 5)])
-    named = draw_tracks(picture, [track(0, 5)], labels={0: "car"}, colours={0: (0, 0, 255)})
+    named = draw_tracks(picture, [track(0, 5)], labels={0: "car"}, colors={0: (0, 0, 255)})
     assert (named != plain).any()
     assert named[13, 5].tolist() == [0, 0, 255]
     same = draw_tracks(picture, [track(0, 5)], labels={0: "Autó"})
@@ -220,7 +220,7 @@ def test_cvat_with_key_frames_still_says_where_a_target_is_in_every_frame(tmp_pa
 def test_labels_say_name_and_state_or_the_name_alone_where_there_is_no_room(width, says_the_state):
     picture = np.zeros((100, width, 3), np.uint8)
     lost, tracked = (
-        draw_tracks(picture, [track(0, 5, state)], labels={0: "Anna"}, colours={0: GRAY})
+        draw_tracks(picture, [track(0, 5, state)], labels={0: "Anna"}, colors={0: GRAY})
         for state in (TrackState.LOST, TrackState.TRACKED)
     )
     different = (lost != tracked).any(2)

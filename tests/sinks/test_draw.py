@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.tracks import Track, TrackState
-from siamtrack.sinks.draw import GRAY, colour, draw_tracks
+from siamtrack.sinks.draw import GRAY, color, draw_tracks
 
 BLANK = np.full((120, 160, 3), 40, np.uint8)
 
@@ -19,7 +19,7 @@ def test_box_covers_its_pixels_and_the_original_stays():
     before = BLANK.copy()
     picture = draw_tracks(BLANK, [track()])
     np.testing.assert_array_equal(BLANK, before)
-    marks = painted(picture, colour(0))
+    marks = painted(picture, color(0))
     assert marks[40, 50:110].all()
     assert marks[89, 50:110].all()
     assert marks[40:90, 50].all()
@@ -29,14 +29,14 @@ def test_box_covers_its_pixels_and_the_original_stays():
 
 @pytest.mark.parametrize("state", [TrackState.UNCERTAIN, TrackState.LOST])
 def test_dashed_unless_tracked(state):
-    paint = GRAY if state is TrackState.LOST else colour(2)
+    paint = GRAY if state is TrackState.LOST else color(2)
     line = painted(draw_tracks(BLANK, [track(state=state, id=2)]), paint)[89, 50:110]
     assert 0.3 < line.mean() < 0.7
 
 
-def test_neighbours_have_unlike_colours():
+def test_neighbors_have_unlike_colours():
     for number in range(20):
-        difference = np.abs(np.subtract(colour(number), colour(number + 1)))
+        difference = np.abs(np.subtract(color(number), color(number + 1)))
         assert difference.sum() > 100
 
 

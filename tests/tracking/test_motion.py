@@ -12,7 +12,7 @@ from siamtrack.packages.card import model_folder, read_card
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import square_window
 from siamtrack.tracking.decode import BoxDecoder
-from siamtrack.tracking.motion import Motion
+from siamtrack.tracking.target import Motion
 
 SETTINGS = MotionSettings(weight=0.3)
 START = np.array([100.0, 80.0, 30.0, 40.0])

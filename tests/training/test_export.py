@@ -52,7 +52,7 @@ def test_graphs_give_what_torch_gives(checkpoint, tmp_path, count):
 def test_exported_model_tracks(checkpoint, tmp_path):
     card = export(checkpoint, tmp_path / "mine", summary="A test.")
     assert card.name == "mine"
-    assert card.licence == ""  # whose weights they are has to say
+    assert card.license == ""  # whose weights they are has to say
     tracker = siamtrack.load(tmp_path / "mine", threads=1)
     pictures, boxes = clip(3)
     tracker.init(pictures[0], boxes[0])
@@ -109,7 +109,7 @@ def test_siamfc_of_another_project_is_exported(tmp_path):
     torch.save(weights, tmp_path / "other.pth")
     card = export(tmp_path / "other.pth", tmp_path / "model")
     assert (card.kind, card.template, card.search) == ("response", 127, 255)
-    assert card.licence == "that of its project"
+    assert card.license == "that of its project"
     runtime = load_model(tmp_path / "model", threads=1).runtime
     rng = np.random.default_rng(0)
     template = rng.integers(0, 255, (1, 127, 127, 3), dtype=np.uint8)
@@ -127,7 +127,7 @@ def test_a_model_is_not_overwritten(checkpoint, tmp_path):
     export(checkpoint, tmp_path / "mine")
     with pytest.raises(FileExistsError, match="holds a model"):
         export(checkpoint, tmp_path / "mine")
-    assert export(checkpoint, tmp_path / "mine", license="MIT", overwrite=True).licence == "MIT"
+    assert export(checkpoint, tmp_path / "mine", license="MIT", overwrite=True).license == "MIT"
 
 
 def test_file_that_is_no_checkpoint(tmp_path):

@@ -7,7 +7,7 @@ from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.training import checkpoint, train
 from siamtrack.training.loop import set_trained
-from siamtrack.training.speed import FrozenFront, features
+from siamtrack.training.speed import FrozenFront
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SMALL
 from tests.training.test_resume import TINY
@@ -24,7 +24,7 @@ def test_features_and_gradients_are_those_of_torch(config, trained):
     set_trained(network, stages, trained, "frozen")
     images = torch.rand(2, 3, config.model.search, config.model.search) * 255
     frozen = len(stages) - trained
-    ours, truth = features(network, front.run(images, frozen), frozen), network.features(images)
+    ours, truth = network.features(front.run(images, frozen), frozen), network.features(images)
     torch.testing.assert_close(ours, truth, rtol=1e-3, atol=1e-4)
     assert ours.requires_grad == truth.requires_grad == (trained > 0)
     if trained:
@@ -44,7 +44,7 @@ def test_frozen_stages_stay_in_float32_under_autocast():
     set_trained(network, stages, 2, "frozen")
     images = torch.rand(2, 3, SMALL.model.search, SMALL.model.search) * 255
     with torch.autocast("cpu", torch.bfloat16):
-        ours = features(network, front.run(images, len(stages) - 2), len(stages) - 2)
+        ours = network.features(front.run(images, len(stages) - 2), len(stages) - 2)
         truth = network.features(images)
     torch.testing.assert_close(ours.float(), truth.float(), rtol=0.1, atol=0.05)
 

@@ -25,12 +25,12 @@ SIAMFC = TrainConfig(
     model=SiamFCConfig(backbone="alexnet", width=0.05, template=87, search=127),
     pairs=PairConfig(template=87, search=127, shift=0.2, negative=0.4), batch=4, steps=6,
     save_every=0.0, loaders=0, unfreeze=((0.0, 2), (0.5, 5)), backbone_rate=1.0, norms="train",
-    imagenet=False, optimiser="sgd", sync_norms=True, rate=1e-2,
+    imagenet=False, optimizer="sgd", sync_norms=True, rate=1e-2,
 )  # fmt: skip
 BOX = TrainConfig(
     model=BoxTrackerConfig(template=65, search=129, head_width=16, head_depth=1),
     pairs=PairConfig(template=65, search=129), batch=4, steps=4, save_every=0.0, loaders=0,
-    unfreeze=((0.0, 0), (0.5, 2)), imagenet=False, optimiser="sgd", sync_norms=True, rate=1e-3,
+    unfreeze=((0.0, 0), (0.5, 2)), imagenet=False, optimizer="sgd", sync_norms=True, rate=1e-3,
 )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_two_processes_reach_the_weights_of_one(config, data, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_process_is_started_again_and_the_result_is_the_same(data, tmp_path):
-    config = replace(SIAMFC, optimiser="adamw", rate=1e-3)
+    config = replace(SIAMFC, optimizer="adamw", rate=1e-3)
     whole = torchrun(config, data, tmp_path / "whole", 2)
     # the second of two processes takes the pairs 2 and 3 of each batch of 4
     killed = torchrun(config, data, tmp_path / "broken", 2, at=4 * 3 + 2, restarts=2)

@@ -48,7 +48,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("steps", "loaders", "optimiser"),
+    ("steps", "loaders", "optimizer"),
     [
         (16, 0, "sgd"),
         (16, 2, "adamw"),
@@ -56,11 +56,11 @@ SLOW = pytest.mark.slow
         pytest.param(200, 2, "adamw", marks=SLOW),
     ],
 )
-def test_killed_and_resumed_is_bitwise_the_run_that_was_not(steps, loaders, optimiser, tmp_path):
+def test_killed_and_resumed_is_bitwise_the_run_that_was_not(steps, loaders, optimizer, tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     data = write_manifest(tmp_path / "data")
-    config = replace(TINY, steps=steps, loaders=loaders, optimiser=optimiser, rate=1e-3)
+    config = replace(TINY, steps=steps, loaders=loaders, optimizer=optimizer, rate=1e-3)
     arguments = [json.dumps(to_dict(config)), data, tmp_path / "killed", steps // 2 * config.batch]
     child = subprocess.run([sys.executable, "-c", KILLED, *map(str, arguments)], check=False)
     assert child.returncode == -9

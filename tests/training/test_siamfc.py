@@ -13,7 +13,7 @@ from siamtrack.models.backbones import BACKBONES
 from siamtrack.models.network import SiamFCConfig, build_network
 from siamtrack.training import PRESETS, TrainConfig, checkpoint, preset, train
 from siamtrack.training.config import SIAMDW_UNFREEZING, rate_factor, trained_stages
-from siamtrack.training.loop import build_optimiser, set_trained, start
+from siamtrack.training.loop import build_optimizer, set_trained, start
 from tests.training.manifest import write_manifest
 from tests.training.test_resume import TINY
 
@@ -50,11 +50,11 @@ def test_unknown_loss(pool, tmp_path):
         train(replace(TINY, loss="logistik"), PairSampler(pool, TINY.pairs), tmp_path)
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-def test_unfreezing_keeps_frozen_stages_and_the_state_of_the_optimiser(optimiser):
-    config = replace(TINY, optimiser=optimiser, decay=0.1, rate=0.01)
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_unfreezing_keeps_frozen_stages_and_the_state_of_the_optimizer(optimizer):
+    config = replace(TINY, optimizer=optimizer, decay=0.1, rate=0.01)
     model, _ = start(config)
-    learner = build_optimiser(config, model, None)
+    learner = build_optimizer(config, model, None)
     learn, stages = model.objective(config), list(model.backbone.stages())
     generator = torch.Generator().manual_seed(0)
 
@@ -111,6 +111,13 @@ def test_rate_in_log_space():
     assert config.steps * config.batch == 50 * 600_000
     rates = [config.rate * rate_factor(s, config) for s in (0, config.steps // 2, config.steps - 1)]
     np.testing.assert_allclose(rates, [1e-2, 10**-3.5, 1e-5], rtol=1e-4)
+
+
+def test_a_config_of_version_0_1_spells_optimiser():
+    assert preset("cpu", {"optimiser": "sgd"}).optimizer == "sgd"
+    settings = to_dict(preset("paper"))
+    settings["optimiser"] = settings.pop("optimizer")
+    assert from_dict(TrainConfig, settings) == preset("paper")
 
 
 def test_presets_fit_and_survive_json():

@@ -44,7 +44,7 @@ def place(hosts, tmp_path_factory):
     """Return a folder with data, a config, and a run that nothing interrupted."""
     place = tmp_path_factory.mktemp("training")
     write_manifest(place / "data")
-    settings = to_dict(SIAMFC) | {"steps": STEPS, "optimiser": "adamw", "rate": 1e-3}
+    settings = to_dict(SIAMFC) | {"steps": STEPS, "optimizer": "adamw", "rate": 1e-3}
     (place / "config.json").write_text(json.dumps(settings))
     children = [launch(host, number, place, "whole") for number, host in enumerate(hosts)]
     for host, child in zip(hosts, children, strict=True):

@@ -124,7 +124,7 @@ def _place(index: int) -> tuple[int, int]:
 
 
 def _texture(seed: int, height: int, width: int, grain: int) -> Image:
-    """Smooth random colours (height, width, 3)."""
+    """Smooth random colors (height, width, 3)."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (height // grain + 2, width // grain + 2, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from siamtrack.benchmark.footage import Footage
 
 FRAMES, UPDATES, SETTLE = 16, 100, 20
-"""Frames that the child gets and goes through to and fro; updates over which growth is measured;
+"""Frames that the child gets and repeats, forth and back; updates over which growth is measured;
 updates before those."""
 MB = 1e6
 CHILD = "from siamtrack.benchmark.fresh import main; main()"
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def _follow(tracker: Any, frames: Any, updates: int) -> None:
-    """Go through the frames to and fro, so that the target never jumps far."""
+    """Go through the frames back and forth, so that the target never jumps far."""
     last = len(frames) - 1
     for index in range(updates):
         tracker.update(frames[last - abs(last - index % (2 * last))])

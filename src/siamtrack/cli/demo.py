@@ -13,7 +13,7 @@ from siamtrack.core.writing import check_outputs
 from siamtrack.errors import MissingExtraError
 from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
-from siamtrack.video import open_video
+from siamtrack.video import AHEAD, open_video
 
 # a cyclist whom passing traffic hides for a while, and a sign; one shot of the clip
 START, END = 76, 137
@@ -36,7 +36,7 @@ class Demo:
     def run(self) -> None:
         """Track the clip."""
         check_outputs([self.out], [demo_clip(), *model_paths(self.model)])
-        video = open_video(demo_clip(), start=START, end=END)
+        video = open_video(demo_clip(), start=START, end=END, ahead=AHEAD)
         summary = run_track(
             video,
             {START: TARGETS},

@@ -102,8 +102,8 @@ class Export:
         check_formats(self.format, network=False)
         refuse_existing(self.out / CARD, self.overwrite, f"{self.out} holds a model", "folder")
         card = read_card(source)
-        licence = card.licence if self.license is None else self.license
-        card = replace(card, name=self.name or folder_title(self.out), licence=licence)
+        license_ = card.license if self.license is None else self.license
+        card = replace(card, name=self.name or folder_title(self.out), license=license_)
         with writing(self.out, card, source, inputs) as draft:
             draft.add(*write_formats(Source(draft.folder), self.format))
         return draft.card

@@ -1,4 +1,4 @@
-"""`siamtrack fine-tune`: go on training on a few videos of one's own, and say if it helped."""
+"""`siamtrack fine-tune`: continue training on a few videos, and report whether it helped."""
 
 from __future__ import annotations
 

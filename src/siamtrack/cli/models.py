@@ -44,14 +44,17 @@ class Models:
             size = sum((folder / file).stat().st_size for file in model_files(card))
             entries.append((name, card, size))
         if self.json:
-            rows = [to_dict(c) | {"name": n, "bytes": size} for n, c, size in entries]
+            rows = [
+                to_dict(c) | {"name": n, "licence": c.license, "bytes": size}
+                for n, c, size in entries
+            ]
             print(json.dumps(rows))
             return
         for name, card, size in entries:
             mark = " (default)" if name == DEFAULT else ""
             print(f"{name}{mark}: {card.summary}")
-            licence = card.licence or "license not stated"
-            print(f"  {size / 1e6:.1f} MB, {licence}, patches {card.template}/{card.search} px")
+            terms = card.license or "license not stated"
+            print(f"  {size / 1e6:.1f} MB, {terms}, patches {card.template}/{card.search} px")
             print(f"  trained on {card.trained_on}")
             for what, value in card.scores.items():
                 print(f"  {what}: {value:g}")

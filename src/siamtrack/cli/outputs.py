@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from siamtrack.core.tracks import Track
-from siamtrack.sinks import Sink, open_sink
+from siamtrack.sinks import BehindSink, open_sink
 from siamtrack.sinks.text import csv_header, csv_lines
 from siamtrack.video import Frame
 
@@ -33,7 +34,7 @@ class Style:
 
 
 class Outputs:
-    """Write every frame to all sinks.
+    """Write every frame to all sinks; slow ones do so in threads of their own.
 
     Args:
         files: (path, format or None) of each.
@@ -56,25 +57,30 @@ class Outputs:
         self._style = style or Style()
         options = vars(self._style)
         with ExitStack() as stack:
-            self._sinks: list[Sink] = [
-                stack.enter_context(
-                    open_sink(path, overwrite=overwrite, format=kind, fps=fps, **options)
-                )
-                for path, kind in files
-            ]
+            self._sinks: list[BehindSink] = []
+            for path, kind in files:
+                sink = open_sink(path, overwrite=overwrite, format=kind, fps=fps, **options)
+                self._sinks.append(stack.enter_context(BehindSink(sink)))
             self._stack = stack.pop_all()
-        self._begun = False
+        self._begun, self._printing = False, 0.0
+
+    @property
+    def busy(self) -> float:
+        """Seconds that writing took, in whichever thread; all of them once this is closed."""
+        return self._printing + sum(sink.busy for sink in self._sinks)
 
     def write(self, frame: Frame, tracks: Sequence[Track]) -> None:
         """Write one frame; without any sink, lines of CSV go to standard output."""
         for sink in self._sinks:
             sink.write(frame, tracks)
         if not self._sinks:
+            clock = time.perf_counter()
             names, classes = self._style.names, self._style.classes
             lines = csv_lines(frame, tracks, names, classes)
             header = [] if self._begun else [csv_header(names, classes)]
             print("\n".join([*header, *lines]), flush=True)
             self._begun = True
+            self._printing += time.perf_counter() - clock
 
     def __enter__(self) -> Outputs:
         return self

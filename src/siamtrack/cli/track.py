@@ -21,11 +21,11 @@ from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName
 from siamtrack.cli.outputs import Outputs, Style
 from siamtrack.core.writing import check_outputs, naming, refuse_existing, write_whole
 from siamtrack.packages.card import DEFAULT, Precision, model_paths
-from siamtrack.runtimes import AUTO, choose_runtime
+from siamtrack.runtimes import AUTO, choose_runtime, cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.sinks.text import labels_file, numbered
 from siamtrack.tracking.follow import Starts, follow, read_boxes
-from siamtrack.video import VideoSource, open_video, source_files
+from siamtrack.video import AHEAD, VideoSource, open_video, source_files
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,13 @@ class Track:
     runtime: RuntimeName = AUTO
     precision: PrecisionName = "auto"
     threads: int = 0
-    """Threads of the network; 0 lets the engine choose."""
+    """Threads of the network; 0 lets the engine choose, or takes half of the cores where an
+    annotated video is written beside it."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
     codec: str | None = None
-    """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4."""
+    """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4; in
+    hardware h264-nvenc, -qsv, -amf, -videotoolbox or -v4l2m2m."""
     preset: str | None = None
     """Preset of h264: ultrafast, superfast, veryfast (default) ... veryslow for smaller files."""
     overwrite: bool = False
@@ -145,7 +147,12 @@ class Track:
     def _open(self) -> VideoSource:
         source = int(self.source) if self.source.isdecimal() else self.source
         return open_video(
-            source, start=self.start, end=self.end, stride=self.stride, latest=self.latest
+            source,
+            start=self.start,
+            end=self.end,
+            stride=self.stride,
+            latest=self.latest,
+            ahead=AHEAD,
         )
 
     def _starts(self) -> Starts:
@@ -205,13 +212,17 @@ def run_track(
     style: Style | None = None,
 ) -> dict[str, object]:
     """Track, write all outputs and return a summary that JSON can hold."""
-    frames, states, seconds = 0, Counter[str](), 0.0
+    frames, states, following = 0, Counter[str](), 0.0
     fps = None if video.fps is None else video.fps / video.span.stride
     with video:
+        encoding = any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
+        threads = threads or (max(1, cores() // 2) if encoding else 0)  # the encoder needs some too
         tracker = load(
             model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
         )
         results = follow(video, starts, tracker)
+        # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
+        begun = time.perf_counter()
         with Outputs(files, overwrite=overwrite, fps=fps, style=style) as outputs:
             bar = tqdm(
                 total=video.frames_total, unit=" frames", disable=quiet or None, file=sys.stderr
@@ -219,12 +230,14 @@ def run_track(
             with bar:
                 clock = time.perf_counter()
                 for frame, tracks in results:
-                    seconds += time.perf_counter() - clock
+                    following += time.perf_counter() - clock
                     outputs.write(frame, tracks)
                     frames += 1
                     states.update(track.state.value for track in tracks)
                     bar.update()
                     clock = time.perf_counter()
+        seconds = time.perf_counter() - begun  # the files are finished
+    busy = {"read": video.busy, "track": following - video.waited, "write": outputs.busy}
     return {
         "source": video.name,
         "model": model,
@@ -234,6 +247,7 @@ def run_track(
         "frames": frames,
         "dropped": video.dropped,
         "frames_per_second": round(frames / max(seconds, 1e-9), 1),
+        "milliseconds": {part: round(1e3 * busy[part] / max(frames, 1), 2) for part in busy},
         "states": dict(states),
         "outputs": [str(path) for path, _ in files],
     }
@@ -247,11 +261,20 @@ def as_text(summary: dict[str, object]) -> str:
     dropped = f", {summary['dropped']} dropped" if summary["dropped"] else ""
     lines = [
         f"{summary['frames']} frames{dropped}, {summary['targets']} target(s) with model "
-        f"{summary['model']}: {words}; {summary['frames_per_second']} frames/s with reading"
+        f"{summary['model']}: {words}; {summary['frames_per_second']} frames/s from the first "
+        f"frame to finished files ({_shares(summary['milliseconds'])})"
     ]
     outputs = summary["outputs"]
     assert isinstance(outputs, list)
     return "\n".join(lines + [f"wrote {path}" for path in outputs])
+
+
+def _shares(milliseconds: object) -> str:
+    """Return what of the work, some of it side by side, was reading, tracking and writing."""
+    assert isinstance(milliseconds, dict)
+    whole = max(sum(milliseconds.values()), 1e-9)
+    names = {"read": "reading", "track": "tracking", "write": "drawing and writing"}
+    return ", ".join(f"{name} {milliseconds[key] / whole:.0%}" for key, name in names.items())
 
 
 def write_ruler(

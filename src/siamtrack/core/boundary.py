@@ -1,4 +1,4 @@
-"""What happens to an error that nobody foresaw: one sentence, and a way to report it.
+"""What happens to an unexpected error: one sentence, and a way to report it.
 
 Each surface has one boundary: `main` of the command, `Shield` of the studio, `surface` around the
 functions that programs call. Errors of `siamtrack.errors` and the built-in ones for bad arguments
@@ -43,7 +43,7 @@ _EXTRAS = {module: extra for extra, modules in _MODULES.items() for module in mo
 
 
 def sentence(error: BaseException) -> str:
-    """Return one sentence on an error that nobody foresaw, with how to report it.
+    """Return one sentence on an unexpected error, with how to report it.
 
     Example:
         >>> sentence(KeyError("gt"))[:70]
@@ -61,7 +61,7 @@ def sentence(error: BaseException) -> str:
 
 
 def traceback_wanted() -> bool:
-    """Whether tracebacks of errors that nobody foresaw are logged."""
+    """Whether tracebacks of unexpected errors are logged."""
     return os.environ.get(SWITCH, "0") not in ("", "0")
 
 

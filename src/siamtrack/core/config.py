@@ -131,6 +131,20 @@ def to_dict(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
+SPELLINGS = {"licence": "license", "optimiser": "optimizer"}
+"""Keys in files of version 0.1, which are read as ever, to those of today."""
+
+
+def spelled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings under the names that they have today.
+
+    Example:
+        >>> spelled({"optimiser": "sgd"})
+        {'optimizer': 'sgd'}
+    """
+    return {SPELLINGS.get(key, key): value for key, value in values.items()}
+
+
 def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     """Build the dataclass `kind` from `values`; unknown keys and wrong types are errors.
 
@@ -156,6 +170,7 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     if not isinstance(values, Mapping):
         raise TypeError(f"{kind.__name__}: expected a mapping of settings, got {shown(values)}")
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
+    values = spelled(values)
     for key in values:
         if key not in fields:
             raise UnknownNameError(f"{kind.__name__} setting", str(key), fields)

@@ -167,11 +167,7 @@ def _is_pil(frame: object) -> bool:
 
 
 def _array_of_pil(picture: Any) -> NDArray[np.generic]:
-    """Return an image of Pillow as an array that is gray or RGB; its mode tells what it holds.
-
-    Raises:
-        ValueError: If it is of a mode that has no colors.
-    """
+    """Return an image of Pillow as an array that is gray or RGB; its mode tells what it holds."""
     mode = str(picture.mode)
     if mode in ("L", "RGB", "RGBA", "RGBX", "F") or mode.startswith("I;16"):
         array: NDArray[np.generic] = np.asarray(picture)

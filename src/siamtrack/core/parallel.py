@@ -148,7 +148,7 @@ def run_jobs(
         raise WorkerDiedError(
             "a worker process ended before its sequence was done (killed, out of memory, or the "
             "tracker crashed it): what is finished is kept where results are saved; run the same "
-            "again to go on, with fewer workers if memory was short"
+            "command to continue, with fewer workers if memory was short"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

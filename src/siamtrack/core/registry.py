@@ -244,7 +244,7 @@ def _package(entry: metadata.EntryPoint) -> str:
 
 
 def run_file(file: str | Path) -> ModuleType:
-    """Run a Python file of the user's and return it as a module; what it raises goes on.
+    """Run a Python file of the user's and return it as a module; its errors pass.
 
     Raises:
         FileNotFoundError: If there is no such file, or its name does not end in `.py`.

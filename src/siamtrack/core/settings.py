@@ -116,7 +116,7 @@ class OnlineSettings:
 
 @dataclass(frozen=True)
 class MotionSettings:
-    """What the motion so far says of the next frame; see `siamtrack.tracking.motion`.
+    """What the motion so far says of the next frame; see `siamtrack.tracking.target.Motion`.
 
     Attributes:
         weight: Share of it in the choice of a cell, in [0, 1], in place of the cosine window; 0

@@ -121,8 +121,8 @@ def prepare(
 ) -> Prepared:
     """Cut a crop of every object into a folder, and write a manifest that training reads.
 
-    Crops have names that follow from their entry, so a run that was killed goes on where it was
-    when started again; at most the images being cut at that moment are lost. The manifest appears
+    Crops have names that follow from their entry, so a killed run continues where it was when
+    started again; at most the images being cut at that moment are lost. The manifest appears
     at the end. Size and time of each image are noted, so that crops of images that have changed
     since are not taken for crops of what is there now.
 

@@ -85,7 +85,12 @@ class Opener(Protocol):
     """Opens the data set that lies in a folder or file."""
 
     def __call__(self, path: Path, *, partial: bool = False) -> Dataset:
-        """Return the data set; `partial` accepts one that lacks sequences."""
+        """Return the data set; `partial` accepts one that lacks sequences.
+
+        Raises:
+            DatasetError: If files are missing or damaged, or annotations do not fit the frames; the
+                message says what was expected where.
+        """
 
 
 class Reader(Protocol):
@@ -248,7 +253,7 @@ def read_all(sources: Iterable[str | Path]) -> list[Entry]:
 
 
 def thinned(entries: Iterable[Entry], every: int) -> Iterator[Entry]:
-    """Yield the first of every so many boxes of each track.
+    """Yield every n-th box of each track, from the first on.
 
     Example:
         >>> track = [Entry("a", (0.0, 0.0, 1.0, 1.0), "t", frame, "", "") for frame in range(5)]

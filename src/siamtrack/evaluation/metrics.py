@@ -1,7 +1,7 @@
 """Success, precision and average overlap, from their definitions.
 
 Papers: Wu et al., OTB, https://doi.org/10.1109/TPAMI.2014.2388226 (success, precision); Mueller et
-al., TrackingNet, https://arxiv.org/abs/1803.10794 (normalised precision); Huang et al., GOT-10k,
+al., TrackingNet, https://arxiv.org/abs/1803.10794 (normalized precision); Huang et al., GOT-10k,
 https://arxiv.org/abs/1810.11981 (average overlap, success rates).
 
 Boxes are (N, 4) ltwh in pixels. Which frames count is a `Policy`, because benchmarks differ there
@@ -25,9 +25,9 @@ Counts = NDArray[np.intp]
 SUCCESS_THRESHOLDS: Array = np.linspace(0.0, 1.0, 21)
 """Overlaps 0, 0.05 ... 1; a frame succeeds if its overlap is strictly above."""
 PRECISION_THRESHOLDS: Array = np.arange(51, dtype=np.float64)
-"""Centre errors 0 ... 50 px; a frame is precise if its error is at most that."""
-NORMALISED_THRESHOLDS: Array = np.linspace(0.0, 0.5, 51)
-"""Centre errors as a part of the true width and height, 0 ... 0.5."""
+"""Center errors 0 ... 50 px; a frame is precise if its error is at most that."""
+NORMALIZED_THRESHOLDS: Array = np.linspace(0.0, 0.5, 51)
+"""Center errors as a part of the true width and height, 0 ... 0.5."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Policy:
 
     Args:
         without_area: Frames whose true box has a width or height of 0 or less. `count`: as they
-            are, so that the overlap is 0 and the centre error that of the centres (the default;
+            are, so that the overlap is 0 and the center error that of the centers (the default;
             our figures). `drop`: not counted. `otb-toolkit`: a miss in success and a hit in
             precision, as the official toolkit's -1 works out; it does the same to frames whose true
             box begins left of or above the first pixel (0 or less in its 1-based files).
@@ -76,14 +76,19 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class Errors:
-    """Per counted frame (M,): overlap in [0, 1], centre error in pixels, centre error in box sizes.
+    """Per counted frame (M,): overlap in [0, 1], center error in pixels, center error in box sizes.
 
     Infinite errors are misses; `otb-toolkit` puts -1 in all three for a frame without a true area.
     """
 
     overlap: Array
     distance: Array
-    normalised: Array
+    normalized: Array
+
+    @property
+    def normalised(self) -> Array:
+        """As `normalized`, by its name in version 0.1."""
+        return self.normalized
 
 
 def errors(
@@ -101,7 +106,7 @@ def errors(
 
     Example:
         >>> result = errors([[0, 0, 10, 10], [3, 4, 10, 10]], [[0, 0, 10, 10], [0, 0, 10, 10]])
-        >>> result.distance.tolist(), result.normalised.tolist()
+        >>> result.distance.tolist(), result.normalized.tolist()
         ([0.0, 5.0], [0.0, 0.5])
     """
     p, t = (np.asarray(boxes, dtype=np.float64) for boxes in (predicted, truth))
@@ -161,7 +166,7 @@ def success_curve(overlap: ArrayLike) -> Array:
 
 
 def precision_curve(distance: ArrayLike) -> Array:
-    """Return the part of frames with a centre error of at most 0, 1 ... 50 px (51,).
+    """Return the part of frames with a center error of at most 0, 1 ... 50 px (51,).
 
     Example:
         >>> float(precision_curve([20.0, 20.5, 3.0, 99.0])[20])
@@ -171,13 +176,13 @@ def precision_curve(distance: ArrayLike) -> Array:
     return np.asarray(curve, np.float64)
 
 
-def normalised_precision_curve(normalised: ArrayLike) -> Array:
-    """Return the part of frames with a normalised centre error of at most 0, 0.01 ... 0.5 (51,).
+def normalized_precision_curve(normalized: ArrayLike) -> Array:
+    """Return the part of frames with a normalized center error of at most 0, 0.01 ... 0.5 (51,).
 
     TrackingNet and LaSOT rank by its mean (the area under the curve); many papers print the value
     at 0.2, index 20.
     """
-    (curve,) = precision_curves(*_one(normalised), NORMALISED_THRESHOLDS)
+    (curve,) = precision_curves(*_one(normalized), NORMALIZED_THRESHOLDS)
     return np.asarray(curve, np.float64)
 
 
@@ -252,16 +257,16 @@ def _compared(p: Array, t: Array, limits: Array | None, *, otb_toolkit: bool) ->
     overlap = iou(first, second)
     offset = centers(p) - centers(t)
     distance = _length(offset)
-    normalised = _length(offset / (np.where(area[:, None], t[:, 2:], 1.0) if flat else t[:, 2:]))
+    normalized = _length(offset / (np.where(area[:, None], t[:, 2:], 1.0) if flat else t[:, 2:]))
     if lost:
         overlap[~known], distance[~known] = 0.0, np.inf
     if lost or flat:
-        normalised[~(known & area)] = np.inf
+        normalized[~(known & area)] = np.inf
     if otb_toolkit:
         inside = (t[:, :2] > -1).all(axis=1)
-        for values in (overlap, distance, normalised):
+        for values in (overlap, distance, normalized):
             values[~(area & inside)] = -1.0
-    return Errors(overlap, distance, normalised)
+    return Errors(overlap, distance, normalized)
 
 
 def _length(vectors: Array) -> Array:

@@ -77,7 +77,7 @@ def spatial(sequence: Sequence) -> list[Start]:
     """Spatial robustness: twelve first boxes that are off.
 
     Eight are shifted by 10 % of the true width or height or both, four have 0.8, 0.9, 1.1 and 1.2
-    times its size around the same centre.
+    times its size around the same center.
     """
     true = sequence.boxes[sequence.init_frame]
     shifted = [true + 0.1 * np.array([dx * true[2], dy * true[3], 0, 0]) for dx, dy in SHIFTS]

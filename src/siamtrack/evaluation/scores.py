@@ -16,8 +16,8 @@ from siamtrack.evaluation.metrics import Policy, precision_curves, success_curve
 METRICS = {
     "success": "success (AUC)",
     "precision": "precision at 20 px",
-    "norm_precision": "normalised precision (AUC)",
-    "norm_precision_02": "normalised precision at 0.2",
+    "norm_precision": "normalized precision (AUC)",
+    "norm_precision_02": "normalized precision at 0.2",
     "ao": "AO",
     "sr50": "SR 0.50",
     "sr75": "SR 0.75",
@@ -33,7 +33,7 @@ class SequenceScore:
         counted: Number of frames that the policy counts; averaged over the runs of TRE.
         success_curve: (21,) over `metrics.SUCCESS_THRESHOLDS`.
         precision_curve: (51,) over `metrics.PRECISION_THRESHOLDS`.
-        norm_precision_curve: (51,) over `metrics.NORMALISED_THRESHOLDS`.
+        norm_precision_curve: (51,) over `metrics.NORMALIZED_THRESHOLDS`.
         ao: Average overlap; `sr50` and `sr75` are shares of frames above 0.5 and 0.75.
         attributes: Challenges of the sequence.
         times: Seconds of each frame; empty where not known.
@@ -63,12 +63,12 @@ class SequenceScore:
 
     @property
     def norm_precision(self) -> float:
-        """Area under the curve of normalised precision from 0 to 0.5."""
+        """Area under the curve of normalized precision from 0 to 0.5."""
         return float(self.norm_precision_curve.mean())
 
     @property
     def norm_precision_02(self) -> float:
-        """Normalised precision at 0.2."""
+        """Normalized precision at 0.2."""
         return float(self.norm_precision_curve[20])
 
     @property
@@ -143,7 +143,7 @@ def score_cases(cases: Sequence[Case], policy: Policy | None = None) -> list[Seq
 
     success = success_curves(overlap, counts)
     precision = precision_curves(found.distance, counts, metrics.PRECISION_THRESHOLDS)
-    normalised = precision_curves(found.normalised, counts, metrics.NORMALISED_THRESHOLDS)
+    normalized = precision_curves(found.normalized, counts, metrics.NORMALIZED_THRESHOLDS)
     ao = mean(np.maximum(overlap, 0.0)).tolist()
     sr50, sr75 = mean(overlap > 0.5).tolist(), mean(overlap > 0.75).tolist()
     return [
@@ -153,7 +153,7 @@ def score_cases(cases: Sequence[Case], policy: Policy | None = None) -> list[Seq
             counted=int(counts[index]),
             success_curve=success[index],
             precision_curve=precision[index],
-            norm_precision_curve=normalised[index],
+            norm_precision_curve=normalized[index],
             ao=ao[index],
             sr50=sr50[index],
             sr75=sr75[index],

@@ -28,7 +28,12 @@ class Loss(nn.Module):
     dense: ClassVar[type[Loss] | None] = None
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss as a tensor of shape ()."""
+        """Return the loss as a tensor of shape ().
+
+        Raises:
+            TypeError: If the prediction is not of a floating type, or identities are no integers.
+            ValueError: If shapes do not fit, or a label or number is out of range.
+        """
         raise NotImplementedError
 
 
@@ -86,12 +91,9 @@ def check_labels(name: str, labels: Tensor, allowed: Iterable[int]) -> None:
 
 
 def check_response(name: str, response: Tensor, labels: Tensor) -> None:
-    """Refuse a response map and label map that do not fit each other.
+    """Refuse a response map (B, ...) and label map that do not fit each other, naming the loss.
 
-    Args:
-        name: Name of the loss, for the message.
-        response: Scores (B, ...), one map for each sample.
-        labels: Of the same shape; 1 = target, 0 = background, -1 = not counted.
+    Labels are 1 = target, 0 = background, -1 = not counted.
 
     Raises:
         TypeError: If the response is not of a floating type.
@@ -117,14 +119,10 @@ def check_positive(name: str, setting: str, value: float) -> None:
 
 
 def balanced_mean(cost: Tensor, labels: Tensor) -> Tensor:
-    """Average a cost so that target and background cells weigh one half each.
+    """Average a cost (B, ...) so that target and background cells weigh one half each.
 
-    In every sample, the mean over the target cells and the mean over the background cells are
-    halved and added; a class that a sample lacks adds nothing.
-
-    Args:
-        cost: Cost of each cell, (B, ...).
-        labels: Of the same shape; 1 = target, 0 = background, -1 = not counted.
+    In every sample, the mean over the target cells (label 1) and the mean over the background cells
+    (0) are halved and added; a class that a sample lacks adds nothing, and -1 is not counted.
 
     Returns:
         The mean over the samples that have a counted cell, shape (); zero if none has.
@@ -161,14 +159,8 @@ def shared_count(count: Tensor | int, like: Tensor) -> Tensor:
     """Return what to divide a batch's sum by: its count, or inside `counting` the parts' mean.
 
     The mean over the parts of sum / shared count is then the sum of the whole batch over its count,
-    as if it was computed at once, however unevenly the counted cells are spread.
-
-    Args:
-        count: Shape (); how many terms were summed here, without a gradient.
-        like: Tensor whose device and floating dtype the result has.
-
-    Returns:
-        Shape (); that of the whole batch counts as 1 at least.
+    as if it was computed at once, however unevenly the counted cells are spread. That of the whole
+    batch counts as 1 at least; the result has device and floating dtype of `like`.
     """
     total = torch.as_tensor(count, device=like.device).detach().to(like.dtype)
     mean, parts = _parts.get() or (None, 1)

@@ -36,10 +36,6 @@ class _BoxLoss(Loss):
         Args:
             prediction: Boxes (..., 4) in the order of the loss; they may have no area.
             target: Boxes of the same shape, each with an area.
-
-        Raises:
-            TypeError: If the predicted boxes are not of a floating type.
-            ValueError: If the shapes differ or are not (..., 4), or a target box has no area.
         """
         check_same_shape(self.name, prediction, target)
         if prediction.ndim == 0 or prediction.shape[-1] != 4:

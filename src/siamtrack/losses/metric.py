@@ -35,14 +35,7 @@ def safe_sqrt(x: Tensor) -> Tensor:
 
 
 def euclidean(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distance of vectors, with gradient zero where the two are equal.
-
-    Args:
-        a: Vectors (..., D).
-        b: Vectors (..., D), broadcast against `a`.
-
-    Returns:
-        Distances (...), in the dtype of the inputs.
+    """Euclidean distance of vectors (..., D), with gradient zero where the two are equal.
 
     Example:
         >>> euclidean(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))
@@ -100,10 +93,6 @@ class ContrastiveLoss(Loss):
         Args:
             prediction: Distances D of the pairs, (N,), not negative; see `Network.distance`.
             target: Labels Y of the pairs, (N,), of any dtype: 0 = similar, 1 = dissimilar.
-
-        Raises:
-            TypeError: If the distances are not of a floating type.
-            ValueError: If shapes differ, a label is neither 0 nor 1, or a distance is negative.
         """
         name = "contrastive loss"
         check_same_shape(name, prediction, target)
@@ -142,10 +131,6 @@ class DenseContrastiveLoss(Loss):
         Args:
             prediction: Response maps (B, 1, H, W).
             target: Of the same shape and any dtype; 1 = target, 0 = background, -1 = not counted.
-
-        Raises:
-            TypeError: If the response is not of a floating type.
-            ValueError: If the shapes differ or a label is another value.
         """
         check_response("dense contrastive loss", prediction, target)
         dissimilar = (target == 0).to(prediction.dtype)
@@ -200,10 +185,6 @@ class TripletLoss(Loss):
         Args:
             prediction: Embeddings (N, D).
             target: Identities (N,), whole numbers; equal numbers are the same object.
-
-        Raises:
-            TypeError: If embeddings are not of a floating or identities not of an integer type.
-            ValueError: If the shapes are others.
         """
         self._check(prediction, target)
         if len(prediction) == 0:
@@ -268,13 +249,7 @@ class DenseTripletLoss(Loss):
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the mean over the samples that have a pair, shape (); zero if none has.
 
-        Args:
-            prediction: Response maps (B, 1, H, W).
-            target: Of the same shape and any dtype; 1 = target, 0 = background, -1 = not counted.
-
-        Raises:
-            TypeError: If the response is not of a floating type.
-            ValueError: If the shapes differ or a label is another value.
+        Arguments and errors are those of `DenseContrastiveLoss`.
         """
         check_response("dense triplet loss", prediction, target)
         costs = []

@@ -74,10 +74,6 @@ class BalancedLogisticLoss(Loss):
         Args:
             prediction: Response maps (B, 1, H, W), unbounded.
             target: Of the same shape and any dtype; 1 = target, 0 = background, -1 = not counted.
-
-        Raises:
-            TypeError: If the response is not of a floating type.
-            ValueError: If the shapes differ or a label is another value.
         """
         check_response("logistic loss", prediction, target)
         sign = (target == 1).to(prediction.dtype) * 2 - 1
@@ -116,10 +112,6 @@ class FocalLoss(Loss):
         Args:
             prediction: Logits (B, ...).
             target: Of the same shape and any dtype; 1 = target, 0 = background, -1 = not counted.
-
-        Raises:
-            TypeError: If the logits are not of a floating type.
-            ValueError: If the shapes differ or a label is another value.
         """
         check_response("focal loss", prediction, target)
         positive = target == 1

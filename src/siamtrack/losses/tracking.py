@@ -90,8 +90,8 @@ def tracking_loss(
     quality = overlap.detach().clamp(0, 1) * weight
     score = logits[:, 0]
     sigma = score.sigmoid()
-    focus = (sigma - quality).abs() ** 2 * (positive | negative)
-    cost = F.binary_cross_entropy_with_logits(score, quality, reduction="none") * focus
+    weighing = (sigma - quality).abs() ** 2 * (positive | negative)
+    cost = F.binary_cross_entropy_with_logits(score, quality, reduction="none") * weighing
     score_loss = cost.sum() / count
     presence_loss = F.binary_cross_entropy_with_logits(presence[:, 0], present.float())
     return {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -143,15 +143,20 @@ class Network(nn.Module):
 
     normalise = normalize  # the name of version 0.1
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor, done: int = 0) -> Tensor:
         """Map images (B, 3, H, W) to the backbone's features (B, channels, h, w).
+
+        After the first stages have been run, `done` of them, it takes what they have given.
 
         Raises:
             ValueError: If the images have another shape, are not of a floating dtype, or are too
                 small for one cell.
         """
-        features: Tensor = self.backbone(self.normalize(images))
-        return features
+        if not done:
+            return cast(Tensor, self.backbone(self.normalize(images)))
+        for stage in list(self.backbone.stages())[done:]:
+            images = stage(images)
+        return images
 
     def embed(self, images: Tensor, size: Tensor | None = None) -> Tensor:
         """Return what is kept of images (B, 3, T, T): the head's kernels, once for a whole video.

@@ -67,7 +67,7 @@ def crop_border(x: Tensor, cells: int = 1) -> Tensor:
     return x[..., cells:-cells, cells:-cells]
 
 
-def initialise(network: nn.Module) -> None:
+def initialize(network: nn.Module) -> None:
     """Set convolutions to the normal initialization of He et al. 2015 and norms to identity."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

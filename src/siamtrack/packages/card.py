@@ -46,7 +46,7 @@ class Card:
             `template` and `search`, perhaps `search.int8`, and those of further formats, such as
             `search.xml`.
         tracker: Settings chosen for this model.
-        licence: Licence of the weights; empty where nobody has said.
+        license: License of the weights; empty where nobody has said.
         trained_on: Data, and for how long.
         version: Name of these weights, such as `lite-2`: `lite` means the newest in the package,
             a version always the same ones.
@@ -61,7 +61,7 @@ class Card:
     stride: int
     sha256: dict[str, str]
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
-    licence: str = ""
+    license: str = ""
     trained_on: str = ""
     version: str = ""
     scores: dict[str, float] = field(default_factory=dict)
@@ -73,6 +73,11 @@ class Card:
                 f"template {self.template}, search {self.search} and stride {self.stride}: "
                 "expected a search patch no smaller than the template and than one stride"
             )
+
+    @property
+    def licence(self) -> str:
+        """The license, under its name in version 0.1."""
+        return self.license
 
 
 @dataclass(frozen=True)

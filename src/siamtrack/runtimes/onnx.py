@@ -86,7 +86,7 @@ class _Session:
             raise WeightsError(
                 f"{graphs.folder / which}.onnx cannot be loaded ({error}); export the model again"
             ) from error
-        if provider not in self._session.get_providers():  # it goes on without, and only logs it
+        if provider not in self._session.get_providers():  # it only logs that it lacks it
             raise ValueError(
                 f"ONNX Runtime finds no device for {provider}: take runtime 'onnx', which runs on "
                 "the CPU, or install the GPU's driver and libraries"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, Sink
+from siamtrack.sinks.behind import BehindSink
 from siamtrack.sinks.coco import CocoSink
 from siamtrack.sinks.cvat import CvatSink
 from siamtrack.sinks.keyframes import check_error, key_frames
@@ -25,6 +26,7 @@ from siamtrack.sinks.yolo import YoloSink
 __all__ = [
     "DEFAULT_FPS",
     "SINKS",
+    "BehindSink",
     "CocoSink",
     "CsvSink",
     "CvatSink",

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from siamtrack.core.registry import Registry
 from siamtrack.core.writing import clear_parts, naming, refuse_existing, replacing
@@ -44,8 +44,12 @@ class Sink(ABC):
             is its name, and "object" without a name.
         categories: Classes in the order of their numbers, where the format numbers them; others
             follow as they come.
-        colours: Id of a target to RGB, for pictures.
+        colors: Id of a target to RGB, for pictures.
     """
+
+    slow: ClassVar[bool] = False
+    """Whether writing a frame takes as long as tracking it, most of it outside Python; the command
+    line then writes in a thread of its own."""
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         self.path = path
@@ -54,7 +58,7 @@ class Sink(ABC):
         self.labels: dict[int, str] = {}
         self.classes: dict[int, str] = {}
         self.categories: list[str] = []
-        self.colours: dict[int, tuple[int, int, int]] = {}
+        self.colors: dict[int, tuple[int, int, int]] = {}
         self._overwrite = overwrite
         self._started = False
         self._closed = False

@@ -46,11 +46,11 @@ class TrackLike(Protocol):
         ...
 
 
-def colour(number: int) -> tuple[int, int, int]:
+def color(number: int) -> tuple[int, int, int]:
     """Return the RGB color of a target; neighboring numbers look unlike each other.
 
     Example:
-        >>> colour(1) == colour(1), colour(1) == colour(2)
+        >>> color(1) == color(1), color(1) == color(2)
         (True, False)
     """
     red, green, blue = colorsys.hsv_to_rgb((0.33 + number * 0.618034) % 1.0, 0.85, 1.0)
@@ -63,7 +63,7 @@ def draw_tracks(
     *,
     show_score: bool = True,
     labels: Mapping[int, str] | None = None,
-    colours: Mapping[int, tuple[int, int, int]] | None = None,
+    colors: Mapping[int, tuple[int, int, int]] | None = None,
     classes: Mapping[int, str] | None = None,
 ) -> Image:
     """Return a copy of a picture with boxes and labels, such as "Anna tracked 0.93".
@@ -76,7 +76,7 @@ def draw_tracks(
         show_score: Whether labels show the score, where the picture is wide enough.
         labels: Id to a name, in place of "target 0"; OpenCV draws ASCII only, so that other names
             are left out.
-        colours: Id to RGB, in place of `colour`.
+        colors: Id to RGB, in place of `color`.
         classes: Id to a class: "car 0" in place of "target 0" where there is no name.
 
     Returns:
@@ -90,7 +90,7 @@ def draw_tracks(
         if not np.isfinite(box).all():
             continue
         lost = track.state.value == "lost"
-        paint = GRAY if lost else (colours or {}).get(track.id) or colour(track.id)
+        paint = GRAY if lost else (colors or {}).get(track.id) or color(track.id)
         # Continuous edges to pixel indices; the clip keeps OpenCV's integers in range.
         edges = np.array([box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1])
         left, top, right, bottom = (int(v) for v in np.rint(np.clip(edges, -16000, 16000)))

@@ -103,7 +103,7 @@ def write_export(format: str, path: Path, result: Snapshot, read: Read, tick: Ti
     with open_sink(path, format=FORMATS[format][0], fps=result.fps) as sink:
         for target in result.targets:
             red, green, blue = bytes.fromhex(target.colour[1:])
-            sink.labels[target.id], sink.colours[target.id] = target.name, (red, green, blue)
+            sink.labels[target.id], sink.colors[target.id] = target.name, (red, green, blue)
         for index in range(result.total):
             image = read(index, False) if format == "mp4" else blank
             frame = Frame(index, index / result.fps, image)

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-from siamtrack.sinks.draw import colour
+from siamtrack.sinks.draw import color
 from siamtrack.studio.events import Event, State, make_event, run_event
 from siamtrack.studio.timeline import Box, DrawnTarget, Row, Run, Segment, Table, table
 
@@ -75,7 +75,7 @@ class Project(State):
             if len(self.shown()) >= MOST_TARGETS:
                 raise ValueError(f"{MOST_TARGETS} targets are enough: remove one first")
             number = max(self.targets, default=-1) + 1
-            red, green, blue = colour(number)
+            red, green, blue = color(number)
             clean, paint = _name(name or f"Target {number + 1}"), f"#{red:02x}{green:02x}{blue:02x}"
             add = make_event("target", target=number, name=clean, colour=paint)
             self._edit(add, self._key(number, frame, self._box(box)))

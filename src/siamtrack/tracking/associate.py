@@ -14,22 +14,19 @@ from siamtrack.core.tracks import Track
 def associate(
     tracks: Iterable[Track], boxes: ArrayLike, *, least: float = 0.3
 ) -> tuple[dict[int, Array], Array]:
-    """Give each target the box of a detector that overlaps it most.
-
-    Pairs are taken in the order of their overlap, each target and each box once.
+    """Give each target the box of a detector that overlaps it most, each box once.
 
     Args:
         tracks: The targets, in the frame of the boxes or the one before.
         boxes: Boxes (N, 4) of the detector: left, top, width, height.
-        least: Overlap (IoU) below which a box is of none of the targets.
+        least: Overlap (IoU) below which a box is of none of the targets, in (0, 1].
 
     Returns:
         Id of a target to its box, as `SiamTracker.update_all` takes them, and the boxes (M, 4) that
         are of no target: those that something new may be in.
 
     Raises:
-        ValueError: If the boxes have another shape or are not finite, or `least` is not above 0
-            and at most 1.
+        ValueError: If the boxes have another shape or are not finite, or `least` does not fit.
 
     Example:
         >>> from siamtrack.core.tracks import TrackState

@@ -29,10 +29,10 @@ from siamtrack.core.provenance import (
 from siamtrack.core.writing import replacing
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.packages.card import Model, load_model, model_made
-from siamtrack.sinks import SINKS, SUFFIXES, open_sink
+from siamtrack.sinks import SINKS, SUFFIXES, BehindSink, open_sink
 from siamtrack.tracking.follow import follow, read_boxes
 from siamtrack.tracking.tracker import SiamTracker
-from siamtrack.video import open_video
+from siamtrack.video import AHEAD, open_video
 from siamtrack.video.files import is_video, stated_frames
 
 logger = logging.getLogger(__name__)
@@ -290,10 +290,10 @@ def track_video(tracker: Any, video: Video, tell: Tell | None = None) -> Outcome
         with (
             recording(video.out, video.made),
             replacing(video.out) as part,
-            open_video(video.source) as source,
-            open_sink(part, format=video.format, fps=source.fps) as sink,
+            open_video(video.source, ahead=AHEAD) as source,
+            BehindSink(open_sink(part, format=video.format, fps=source.fps)) as sink,
         ):
-            sink.title = video.out.stem
+            sink.sink.title = video.out.stem
             for frame, tracks in follow(source, starts, tracker):
                 sink.write(frame, tracks)
                 frames += 1

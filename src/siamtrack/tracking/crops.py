@@ -57,8 +57,8 @@ class Window:
     """A rectangle of the frame that is shown to the network as a square patch.
 
     Attributes:
-        cx: Centre x in frame pixels (continuous).
-        cy: Centre y in frame pixels.
+        cx: Center x in frame pixels (continuous).
+        cy: Center y in frame pixels.
         width: Width in frame pixels.
         height: Height in frame pixels.
         size: Side of the patch in patch pixels.
@@ -129,7 +129,7 @@ def cut(
     Args:
         frame: RGB image (H, W, 3), uint8.
         window: What to cut; it may reach beyond the frame or lie outside it.
-        border: What stands beyond the frame: a colour (3,), or a patch (size, size, 3) to show
+        border: What stands beyond the frame: a color (3,), or a patch (size, size, 3) to show
             through.
         out: Where to write the patch: contiguous uint8 (size, size, 3), a new array if None.
 
@@ -137,7 +137,7 @@ def cut(
         The patch (size, size, 3), uint8.
 
     Raises:
-        ValueError: If `border` is neither a colour nor a patch of the right shape, or `out` is not
+        ValueError: If `border` is neither a color nor a patch of the right shape, or `out` is not
             as described.
 
     Example:
@@ -149,7 +149,7 @@ def cut(
     fill = np.asarray(border)
     if fill.shape not in ((3,), (size, size, 3)):
         raise ValueError(
-            f"a border of shape {fill.shape}: give a colour (3,) or a patch ({size}, {size}, 3)"
+            f"a border of shape {fill.shape}: give a color (3,) or a patch ({size}, {size}, 3)"
         )
     patch: Image = np.empty((size, size, 3), np.uint8) if out is None else out
     if patch.shape != (size, size, 3) or patch.dtype != np.uint8 or not patch.flags.c_contiguous:
@@ -184,7 +184,7 @@ def cut(
             rx, ry = small[0] / (x1 - x0), small[1] / (y1 - y0)
             frame = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
             left, top, sx, sy = (left - x0) * rx, (top - y0) * ry, sx / rx, sy / ry
-    # patch index u has centre u + 0.5, which is x = left + (u + 0.5) / sx, and index x - 0.5
+    # patch index u has center u + 0.5, which is x = left + (u + 0.5) / sx, and index x - 0.5
     matrix = np.array(
         [[1 / sx, 0.0, left + 0.5 / sx - 0.5], [0.0, 1 / sy, top + 0.5 / sy - 0.5]], np.float64
     )
@@ -199,7 +199,7 @@ def cut(
 
 
 def _pixels(frame: Image, left: int, top: int, size: tuple[int, int], fill: Array) -> Image:
-    """Return a rectangle of a frame, (height, width, 3), with a colour beyond the frame."""
+    """Return a rectangle of a frame, (height, width, 3), with a color beyond the frame."""
     (rows, cols), (width, height) = frame.shape[:2], size
     x0, x1 = (min(max(x, 0), cols) for x in (left, left + width))
     y0, y1 = (min(max(y, 0), rows) for y in (top, top + height))
@@ -225,7 +225,7 @@ def _whole_blocks(first: int, last: int, length: int, block: int) -> tuple[int, 
 
 
 def _warp(frame: Image, matrix: Array, patch: Image, border: tuple[float, ...]) -> None:
-    """Fill a patch (size, size, 3) with a colour (R, G, B, 0) beyond the frame.
+    """Fill a patch (size, size, 3) with a color (R, G, B, 0) beyond the frame.
 
     By way of a fourth channel: OpenCV 5 warps four more than twice as fast as three, to the same
     values. It is filled only where the patch will be read from. In frames so large that every new
@@ -250,7 +250,7 @@ def _warp(frame: Image, matrix: Array, patch: Image, border: tuple[float, ...]) 
 
 
 def _span(first: float, length: float) -> slice:
-    """Indices from `first` on, with the neighbours and what rounding may shift."""
+    """Indices from `first` on, with the neighbors and what rounding may shift."""
     return slice(max(math.floor(first) - 2, 0), max(math.ceil(first + length) + 2, 0))
 
 

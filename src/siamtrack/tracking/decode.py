@@ -27,7 +27,6 @@ from siamtrack.tracking.crops import (
     template_side,
     whole_window,
 )
-from siamtrack.tracking.motion import Expectation
 
 Map = NDArray[np.float32]
 F = TypeVar("F", bound=np.floating[Any])
@@ -55,15 +54,41 @@ class Detection:
     window: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Where the target should be in the next frame.
+
+    Attributes:
+        shift: From the center of its last box (2,), in frame pixels.
+        spread: Standard deviation around that place, in sizes of the target (square root of the
+            area of its box).
+    """
+
+    shift: Array
+    spread: float
+
+    def likelihood(self, size: float, cells: int, step: float) -> Array:
+        """Return how likely each cell of a response is (cells, cells), 1 at the expected place.
+
+        Args:
+            size: Square root of the area of the last box, in frame pixels.
+            cells: Cells along a side; the middle one lies on the center of the last box.
+            step: Distance of two cells in frame pixels.
+
+        Example:
+            >>> Expectation(np.array([8.0, 0.0]), 0.5).likelihood(16, 3, 8.0)[1].round(3).tolist()
+            [0.135, 0.607, 1.0]
+        """
+        places = (np.arange(cells) - (cells - 1) / 2) * step
+        x, y = (np.exp(-0.5 * ((places - to) / (size * self.spread)) ** 2) for to in self.shift)
+        return np.outer(y, x)
+
+
 class Decoder(ABC):
     """What is asked of one kind of model in a frame, and what its response means.
 
     It holds no state of a target. A subclass that is registered in `DECODERS` adds a kind, which
-    cards may then name.
-
-    Args:
-        card: Of the model: sides of its patches, stride, settings.
-        redetect: Search more and more of the frame while a target is lost.
+    cards may then name. With `redetect`, more and more of the frame is searched while it is lost.
     """
 
     learns: ClassVar[bool] = False
@@ -93,13 +118,7 @@ class Decoder(ABC):
         response: Response,
         expected: Expectation | None = None,
     ) -> Detection | None:
-        """Read the best box.
-
-        Args:
-            last: The last box, ltwh (4,) in frame pixels.
-            windows: What was searched.
-            response: What the network says about each window.
-            expected: Where the target should be, as far as its motion tells.
+        """Read the best box (4,) ltwh in frame pixels, near the last and where it is expected.
 
         Returns:
             The best box; None if the response is not finite where it matters.
@@ -333,17 +352,11 @@ def box_at(distances: Array, row: int, column: int, stride: int, patch: int) -> 
 def change_penalty(
     widths: Array, heights: Array, width: float, height: float, strength: float
 ) -> Array:
-    """Factor in (0, 1] that disfavours boxes whose size or aspect differs from the last.
+    """Factor in (0, 1] that disfavors boxes whose size or aspect differs from the last.
 
     exp(-strength * (r * s - 1)) with the change of aspect r and of size s, both at least 1. Li et
-    al., "SiamRPN", CVPR 2018, section 4.3.
-
-    Args:
-        widths: Of the candidates, in patch pixels, of any shape.
-        heights: Of the candidates, of the same shape.
-        width: Width of the last box in patch pixels.
-        height: Height of the last box in patch pixels.
-        strength: 0 switches the penalty off.
+    al., "SiamRPN", CVPR 2018, section 4.3. `widths` and `heights` of the candidates have one shape;
+    all sides are in patch pixels.
     """
     w, h = np.maximum(widths, 1e-3), np.maximum(heights, 1e-3)
     margin = 0.5 * (w + h)
@@ -358,14 +371,8 @@ def extra_windows(
 ) -> list[Window]:
     """Return the `count` windows of a grid over the frame whose turn it is, to find a lost target.
 
-    The cost of a frame stays bounded, and in time all of it is searched, the nearest first.
-
-    Args:
-        near: The window around the last box; the others have its size.
-        last: The last box, ltwh (4,).
-        shape: Height and width of the frame.
-        turn: For how many frames such windows have been searched.
-        count: Windows a frame.
+    The cost of a frame stays bounded, and in time all of it is searched, the nearest first. They
+    have the size of `near`, the window around the last box (4,) ltwh; `shape` is that of the frame.
     """
     height, width = shape
     places = grid_centers(last, near.width, width, height)

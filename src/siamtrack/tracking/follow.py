@@ -34,7 +34,7 @@ def follow(
     Args:
         source: Anything that `open_video` takes; what it returned has its span already.
         starts: Where targets begin. Frames before the first of them have no tracks.
-        tracker: From `siamtrack.load`; targets that it has already go on.
+        tracker: From `siamtrack.load`; targets that it has already continue.
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every n-th frame.
@@ -88,15 +88,10 @@ def _resized(video: VideoSource, frame: Frame, before: tuple[int, int]) -> Video
 
 
 def read_boxes(path: Path, first: int) -> dict[int, dict[int, Array]]:
-    """Read where targets start.
+    """Read where targets start: frame to id to box.
 
-    Args:
-        path: Text, one target a line: left, top, width, height in the first frame; or frame, id,
-            left, top, width, height. Numbers are separated by commas or spaces, 0-based.
-        first: Frame of lines without one.
-
-    Returns:
-        Frame to id to box.
+    The text has one target a line, numbers separated by commas or spaces, 0-based: left, top,
+    width, height in the frame `first`; or frame, id, left, top, width, height.
 
     Raises:
         DatasetError: If the file is missing, empty, or a line has another form or a frame or id

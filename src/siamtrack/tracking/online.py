@@ -29,16 +29,10 @@ SINGLE_THREADED = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A search feature as the classifier sees it: cells of unit length, and a constant.
+    """A search feature (C, H * W) as the classifier sees it: cells of unit length, and a constant.
 
     The feature keeps its length; what it has to be multiplied with goes into the small sides of the
-    products instead.
-
-    Attributes:
-        features: (C, H * W).
-        factors: (H * W,), one over the length of each cell.
-        shape: H and W.
-        finite: Whether every value of every cell is finite.
+    products instead: `factors` (H * W,), one over the length of each cell.
     """
 
     features: Array
@@ -139,7 +133,7 @@ class OnlineClassifier:
         left, top, width, height = box.tolist()
         x = np.abs(cell_centers(columns, self.stride, self.patch) - (left + width / 2))
         y = np.abs(cell_centers(rows, self.stride, self.patch) - (top + height / 2))[:, None]
-        # a target smaller than the grid still owns the cell next to its centre
+        # a target smaller than the grid still owns the cell next to its center
         rx, ry = max(0.3 * width, self.stride), max(0.3 * height, self.stride)
         truth = np.exp(-0.5 * ((x / rx) ** 2 + (y / ry) ** 2))
         inside = truth > 0.3

@@ -1,7 +1,8 @@
-"""One target between two frames: where to look, and what the response means for its box."""
+"""One target between two frames: where to look, what the response means, and how it moves."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,28 +11,31 @@ from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array, centers, check_box
 from siamtrack.core.images import Image
+from siamtrack.core.settings import MotionSettings
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
-from siamtrack.tracking.decode import DECODERS, Detection
-from siamtrack.tracking.motion import Motion
+from siamtrack.tracking.decode import DECODERS, Detection, Expectation
 from siamtrack.tracking.online import Cells, OnlineClassifier, cells
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
 """Windows of the first frame from which the online classifier learns: shift and factor of side."""
+FIRST_PACE = 0.3
+"""Pace of a target of which nothing is known, in its own sizes a frame."""
+FASTER, SLOWER = 0.3, 0.1
+"""Weight of a new frame in the pace: a target that speeds up is believed at once."""
+TURN = 0.4
+"""Weight of a new frame in the velocity."""
+MOST = 2.0
+"""No spread and no pace is larger: the search window ends there."""
+KNOWN_AFTER = 3
+"""Frames after which the motion is known well enough to expect anything."""
 
 
 class Target:
     """The state of one target. The network knows nothing of it.
-
-    Args:
-        model: Network and settings.
-        frame: The first picture, uint8 RGB (H, W, 3).
-        box: The target in it: left, top, width, height.
-        number: Its id.
-        redetect: Search more and more of the frame while the target is lost.
 
     Attributes:
         box: Where it is: ltwh (4,).
@@ -223,3 +227,40 @@ class Target:
 def _limited(value: float, low: float, high: float) -> float:
     """Return what `numpy.clip` would; for single numbers this is many times faster."""
     return min(max(value, low), high)
+
+
+class Motion:
+    """Velocity and pace of one target, learned while it is followed.
+
+    Look-alikes stand beside the target; it does not jump to them, unless it jumps anyway. The pace
+    is how far it was from where it was expected: small for a walker seen from a tripod, large where
+    the camera shakes, so that a steady target is held firmly and a restless one loosely.
+    """
+
+    def __init__(self, settings: MotionSettings) -> None:
+        self.settings = settings
+        self._pace, self._velocity, self._frames = FIRST_PACE, np.zeros(2), 0
+
+    def expected(self) -> Expectation | None:
+        """Return where the target should be next; None where nobody can say."""
+        settings = self.settings
+        if settings.weight == 0 or self._frames < KNOWN_AFTER:
+            return None
+        spread = min(max(settings.spread, settings.reach * self._pace), MOST)
+        return Expectation(settings.follow * self._velocity, spread)
+
+    def moved(self, before: Array, now: Array) -> None:
+        """Take in a step of a target that is followed, from one box ltwh (4,) to the next."""
+        if self.settings.weight == 0:  # nobody asks; a frame would take 30 us longer
+            return
+        step = centers(now) - centers(before)
+        apart = float(np.hypot(*(step - self.settings.follow * self._velocity)))
+        pace = min(apart / math.sqrt(float(before[2] * before[3])), MOST)
+        self._pace += (FASTER if pace > self._pace else SLOWER) * (pace - self._pace)
+        self._velocity += TURN * (step - self._velocity)
+        self._frames += 1
+
+    def lost(self) -> None:
+        """Expect a target that is not to be seen where it was seen last."""
+        self._velocity = np.zeros(2)
+        self._frames += 1

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from siamtrack.core.config import from_dict, parse_json, to_dict
+from siamtrack.core.config import from_dict, parse_json, spelled, to_dict
 from siamtrack.core.writing import replacing
 from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
@@ -113,7 +113,7 @@ def read(path: Path) -> State:
         raise WeightsError(
             f"{path} is no checkpoint of siamtrack: it lacks step, config, model or average"
         )
-    return dict(state)
+    return spelled(state)
 
 
 def config_of(state: Mapping[str, Any]) -> TrainConfig:

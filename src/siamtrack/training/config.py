@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from siamtrack.core.config import check_numbers, from_dict, to_dict
+from siamtrack.core.config import check_numbers, from_dict, spelled, to_dict
 from siamtrack.core.registry import Registry
 from siamtrack.data.pairs import PairConfig
 from siamtrack.models.network import BoxTrackerConfig, Network, SiamFCConfig, build_network
@@ -18,7 +18,7 @@ class TrainConfig:
     """One run.
 
     The settings are grouped, in this order: the network and what it sees (`model` to `batch`), the
-    loss (`loss` to `centers`), the optimizer (`optimiser` to `average`), the learning rate
+    loss (`loss` to `centers`), the optimizer (`optimizer` to `average`), the learning rate
     (`schedule` to `cooldown`), the weights that the run starts from (`imagenet` to
     `backbone_only`), which stages train (`unfreeze` to `sync_norms`), a teacher and pairs computed
     ahead (`teacher` to `repeats`), and how it is computed (`precision` to `seed`).
@@ -39,7 +39,7 @@ class TrainConfig:
         focus: How much more the boxes of cells near the target's center count; see `tracking_loss`.
         centers: Weight of the loss of the center map (`region` heads), by which trackers score;
             it is learned from the teacher where the teacher is right.
-        optimiser: `adamw`, or `sgd` with momentum.
+        optimizer: `adamw`, or `sgd` with momentum.
         rate: Peak learning rate of the head.
         backbone_rate: Factor on the learning rate for backbone stages that train.
         momentum: Momentum of `sgd`.
@@ -97,7 +97,7 @@ class TrainConfig:
     focus: float = 0.0
     centers: float = 1.0
     # The optimizer
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     rate: float = 1e-3
     backbone_rate: float = 0.1
     momentum: float = 0.9
@@ -280,7 +280,7 @@ def paper() -> TrainConfig:
         pairs=plain,
         steps=50 * 600_000 // 32,
         batch=32,
-        optimiser="sgd",
+        optimizer="sgd",
         rate=1e-2,
         backbone_rate=1.0,
         momentum=0.9,
@@ -334,7 +334,7 @@ def preset(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
     """
     config = PRESETS[name]()
     PRESETS.check_made(name, config, "__dataclass_fields__", "model", "pairs")
-    values, given = to_dict(config), dict(changes or {})
+    values, given = to_dict(config), spelled(changes or {})
     model, pairs = given.pop("model", {}), given.pop("pairs", {})
     for key, part in (("model", model), ("pairs", pairs)):
         if not isinstance(part, Mapping):

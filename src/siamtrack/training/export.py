@@ -27,7 +27,7 @@ from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 
 MOST_BATCH = 4096
-FOREIGN_LICENCE = "that of its project"
+FOREIGN_LICENSE = "that of its project"
 """What the card of another project's weights says where nobody knows better."""
 
 
@@ -105,7 +105,7 @@ def export(
         checkpoints.read(Path(checkpoint))
     except WeightsError as error:
         model, original = _foreign(Path(checkpoint), error)
-        trained, known = "", FOREIGN_LICENCE
+        trained, known = "", FOREIGN_LICENSE
     else:
         model, config = read_checkpoint(Path(checkpoint))
         if companion:
@@ -119,7 +119,7 @@ def export(
     card = replace(
         card_of(model, name or folder_title(out), tracker),
         summary=summary,
-        licence=known if license is None else license,
+        license=known if license is None else license,
         trained_on=trained_on or trained,
     )
     with writing(out, card, inputs=[Path(checkpoint)]) as draft:

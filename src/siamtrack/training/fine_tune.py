@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.core.config import from_dict, to_dict
+from siamtrack.core.config import from_dict, spelled, to_dict
 from siamtrack.core.images import Image
 from siamtrack.core.writing import write_text
 from siamtrack.data.cache import image_size, read_image
@@ -57,14 +57,10 @@ class EntryFrames:
 
 
 def hold_out(entries: list[Entry], share: float = 0.3) -> tuple[list[Entry], list[Sequence]]:
-    """Divide videos: their beginnings to train on, their ends to track.
+    """Divide videos: their beginnings to train on, their ends (a `share` in (0, 1)) to track.
 
     An image that is in the end of one track is in no training entry of another, so that nothing of
     what is tracked has been seen.
-
-    Args:
-        entries: Objects of all videos.
-        share: Share of each track that is held out, in (0, 1).
 
     Returns:
         Entries to train on, and one sequence for each held-out end of at least 5 frames.
@@ -135,7 +131,7 @@ def fine_tune_config(
         teacher="",
         save_every=60.0,
     )
-    values, given = to_dict(config), dict(changes or {})
+    values, given = to_dict(config), spelled(changes or {})
     values["pairs"] = {**values["pairs"], **given.pop("pairs", {})}
     return from_dict(TrainConfig, {**values, **given})
 
@@ -146,10 +142,8 @@ class Helped:
 
     Attributes:
         names: Tracks.
-        before: Success AUC of each, in [0, 1].
-        after: The same after fine-tuning.
-        precision_before: Mean precision at 20 px.
-        precision_after: The same after fine-tuning.
+        before: Success AUC of each, in [0, 1], and `after` fine-tuning.
+        precision_before: Mean precision at 20 px, and `precision_after`.
     """
 
     names: tuple[str, ...]
@@ -196,7 +190,7 @@ def fine_tune(
     share: float = 0.3,
     watch: Watch | None = None,
 ) -> Helped:
-    """Go on training from a checkpoint on own videos, and track their held-out ends twice.
+    """Continue training from a checkpoint on your videos, and track their held-out ends twice.
 
     Writes a run to `out`, as `train` does, and `report.json`.
 

@@ -31,7 +31,6 @@ from siamtrack.training.monitor import Log, Watch, live_model
 from siamtrack.training.speed import (
     FrozenFront,
     Preparation,
-    features,
     keep_depthwise_in_float32,
 )
 from siamtrack.training.teacher import TAUGHT_CHANNELS, Learned, Teacher, TrackingTeacher
@@ -80,7 +79,7 @@ def _train(
     path = out / "checkpoint.pt"
     if path.exists() and not resume:
         raise FileExistsError(
-            f"{path} exists: give another folder, or --resume to go on (in Python, resume=True)"
+            f"{path} exists: give another folder, or --resume to continue (in Python, resume=True)"
         )
 
     # Start: the same network in all processes
@@ -97,7 +96,7 @@ def _train(
         keep_depthwise_in_float32(model)
     stages = list(model.backbone.stages())
     average = copy_of(model)
-    optimiser = build_optimiser(config, model, teacher)
+    optimizer = build_optimizer(config, model, teacher)
     learn = model.objective(config)
 
     # Resume: the state that an earlier part of this run has saved
@@ -106,7 +105,7 @@ def _train(
         state = checkpoint.read(path)
         checkpoint.check_same_run(path, state, config, data)
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        optimizer.load_state_dict(state["optimizer"])
         average = {name: value.to(config.device) for name, value in state["average"].items()}
         if teacher is not None:
             teacher.load_state_dict(state["teacher"])
@@ -125,7 +124,7 @@ def _train(
             training = trained_stages(step, config)
             set_trained(model, stages, training, config.norms)
             factor = rate_factor(step, config)
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = config.rate * group["factor"] * factor
 
             # Batch: pictures, or pairs whose frozen stages have been run ahead
@@ -136,8 +135,8 @@ def _train(
             # Forward: the rest of the backbone
             batch = given if front is None else front(given, max(0, len(stages) - training))
             with half:
-                template = features(model, batch.template, batch.stages)
-                search = features(model, batch.search, batch.stages)
+                template = model.features(batch.template, batch.stages)
+                search = model.features(batch.search, batch.stages)
 
             # Loss: of the heads, and of what a teacher has said ahead or says now of the pictures
             lesson = batch.lesson
@@ -154,13 +153,13 @@ def _train(
             check_finite("loss", loss, batch, step, out, ranks.number)
 
             # Backward: the gradient of the whole batch, and the optimizer's step
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [each.grad for each in (*model.parameters(), *taught_too)]
             ranks.average([*gradients, *parts.values()])
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             check_finite("norm of the gradient", norm, batch, step, out, ranks.number)
-            optimiser.step()
+            optimizer.step()
 
             # Average: the weights that are exported
             update_average(average, model, min(config.average, (1 + step) / (10 + step)))
@@ -183,7 +182,7 @@ def _train(
                     "versions": checkpoint.versions(),
                     "model": model.state_dict(),
                     "average": average,
-                    "optimiser": optimiser.state_dict(),
+                    "optimizer": optimizer.state_dict(),
                     "teacher": teacher.state_dict() if teacher is not None else {},
                 }
                 checkpoint.save(path, state)
@@ -253,7 +252,7 @@ def initialize(model: Network, teacher: Learned | None, config: TrainConfig) -> 
     model.backbone.load_state_dict(backbone.state_dict())
 
 
-def build_optimiser(
+def build_optimizer(
     config: TrainConfig, model: Network, teacher: Learned | None
 ) -> torch.optim.Optimizer:
     """Build the optimizer, with all parameters from the start.
@@ -267,7 +266,7 @@ def build_optimiser(
         {"params": list(model.backbone.parameters()), "factor": config.backbone_rate},
         {"params": list(teacher.parameters()) if teacher else [], "factor": 1.0},
     ]
-    if config.optimiser == "sgd":
+    if config.optimizer == "sgd":
         return torch.optim.SGD(
             groups, lr=config.rate, momentum=config.momentum, weight_decay=config.decay
         )
@@ -325,14 +324,9 @@ def set_trained(
 ) -> None:
     """Let the last `count` stages of the model's backbone train, and freeze the others.
 
-    Frozen stages get no gradient, so that the optimiser leaves them and their state alone, weight
-    decay included; their batch norms use and keep their running statistics.
-
-    Args:
-        model: Network with a `backbone`; everything else in it trains.
-        stages: `model.backbone.stages()`, from the input to the output.
-        count: How many train.
-        norms: Whether batch norms of stages that train learn their statistics.
+    Frozen stages get no gradient, so that the optimizer leaves them and their state alone, weight
+    decay included; their batch norms use and keep their running statistics. `norms` says whether
+    batch norms of stages that train learn theirs.
     """
     model.train()
     backbone = model.backbone
@@ -351,13 +345,7 @@ def check_finite(
 ) -> None:
     """Stop if a value is not finite, and write the batch to `out/bad_batch.pt`.
 
-    Args:
-        name: What the value is.
-        value: Shape ().
-        batch: The batch that it came from.
-        step: Number of the step, from 0.
-        out: Folder of the run.
-        rank: Number of this process; others than 0 write to `bad_batch_RANK.pt`.
+    Processes other than `rank` 0 write to `bad_batch_RANK.pt`.
 
     Raises:
         FloatingPointError: If it is not finite. The weights have not been touched by this step.

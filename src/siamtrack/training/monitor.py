@@ -43,7 +43,7 @@ class Watch:
             these are logged.
         every: Steps between two lines of metrics.
         pictures: Steps between two pictures `pictures/step_N.png`; 0: none.
-        validate: Data set whose sequences are tracked while training goes on; None: none.
+        validate: Data set whose sequences are tracked during training; None: none.
         validate_every: Steps between two validations; the last step has one, too.
         sequences: Sequences that are tracked, spread over the data set.
         frames: Frames of each.

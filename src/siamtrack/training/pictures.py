@@ -50,15 +50,10 @@ def sheet(sampler: Draws, count: int = 24, columns: int = 4, first: int = 0) -> 
 
 
 def answers(model: Model, batch: Batch, count: int = 6) -> Image:
-    """Draw pairs of a batch with what the network finds in them, one pair in each row.
+    """Draw `count` pairs of a batch with what the network finds in them, one pair in each row.
 
     Left to right: template; search patch with the true box (green) and the found one (red); the
-    search patch under the response.
-
-    Args:
-        model: See `siamtrack.training.monitor.live_model`.
-        batch: Pairs.
-        count: How many of them.
+    search patch under the response. The model is that of `siamtrack.training.monitor.live_model`.
     """
     count = min(count, len(batch.template))
     templates, searches = _pixels(batch.template[:count]), _pixels(batch.search[:count])

@@ -32,21 +32,6 @@ Floats = NDArray[np.float32]
 NO_PICTURE = np.empty((0, 0, 3), np.uint8)
 
 
-def features(network: Network, images: Tensor, stages: int = 0) -> Tensor:
-    """Return the backbone's features (B, channels, h, w).
-
-    Args:
-        network: The network.
-        images: RGB in [0, 255] (B, 3, H, W), or what the first stages have made of it.
-        stages: So many first stages have been run.
-    """
-    if stages == 0:
-        return network.features(images)
-    for stage in list(network.backbone.stages())[stages:]:
-        images = stage(images)
-    return images
-
-
 class Front(nn.Module):
     """Normalization and the first stages: float (B, 3, H, W) or uint8 (B, H, W, 3) to (B, C, h, w).
 
@@ -58,13 +43,13 @@ class Front(nn.Module):
     def __init__(self, network: Network, count: int) -> None:
         super().__init__()
         self.stages = nn.ModuleList(list(network.backbone.stages())[:count])
-        self.normalise = network.normalise
+        self.normalize = network.normalize
 
     def forward(self, images: Tensor) -> Tensor:
         """Run the stages."""
         if images.dtype == torch.uint8:
             images = images.permute(0, 3, 1, 2).float()
-        images = self.normalise(images)
+        images = self.normalize(images)
         for stage in self.stages:
             images = stage(images)
         return images
@@ -83,7 +68,7 @@ def onnx_session(graph: str | bytes, threads: int) -> Any:
 class FrozenFront:
     """The first stages of a network's backbone in ONNX Runtime, which runs them faster than torch.
 
-    Their weights and batch statistics are constant for as long as they are frozen, so that the
+    Their weights and batch statistics are constant while they are frozen, so that the
     graph may hold them as constants, with the batch norms folded into the convolutions. The graph
     is rebuilt when fewer stages are frozen.
 

@@ -52,7 +52,7 @@ class Grid:
     """Where search windows may lie.
 
     Attributes:
-        places: Steps of the centre along a side of the window; 0: anywhere.
+        places: Steps of the center along a side of the window; 0: anywhere.
         sizes: Sizes of the window between one and the double of it; 0: any.
     """
 
@@ -266,7 +266,7 @@ class _Starts:
 
 
 class _Recent(OrderedDict[str, T]):
-    """The values used last, so many of them."""
+    """The values used last, up to a number."""
 
     def __init__(self, count: int) -> None:
         super().__init__()

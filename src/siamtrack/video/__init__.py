@@ -11,6 +11,7 @@ from typing import TypeAlias
 from numpy.typing import ArrayLike
 
 from siamtrack.core.boundary import surface
+from siamtrack.core.config import shown
 from siamtrack.core.images import IMAGE_SUFFIXES, image_files
 from siamtrack.errors import VideoError
 from siamtrack.video.files import FileReader
@@ -20,6 +21,10 @@ from siamtrack.video.streams import CaptureReader
 
 __all__ = ["Frame", "VideoSource", "open_video", "source_files"]
 
+AHEAD = 2
+"""Frames that the command line reads ahead: enough to even out key frames, few enough for 8K."""
+MOST_AHEAD = 1000
+"""Frames that may be read ahead; all of them are in memory."""
 Source: TypeAlias = str | PathLike[str] | int | Iterable[ArrayLike]
 """What `open_video` takes."""
 
@@ -32,6 +37,7 @@ def open_video(
     end: int | None = None,
     stride: int = 1,
     latest: bool = False,
+    ahead: int = 0,
 ) -> VideoSource:
     """Open anything that gives frames.
 
@@ -44,13 +50,15 @@ def open_video(
         end: Frame to stop before; None: continue to the end.
         stride: Take every n-th frame.
         latest: Drop frames that nobody took in time; for cameras and live streams only.
+        ahead: Frames to read ahead in a thread, while the last one is in use; 0: none. For files,
+            folders and iterables, which then run in that thread; of no effect on live sources.
 
     Returns:
         Context manager to iterate for `Frame` objects.
 
     Raises:
         VideoError: If there is nothing there, or nothing that can be read as frames.
-        ValueError: If start, end, stride or latest do not fit.
+        ValueError: If start, end, stride, latest or ahead do not fit.
         TypeError: If `source` is of another type.
 
     Example:
@@ -60,6 +68,8 @@ def open_video(
         [1, 3]
     """
     span = Span(start, end, stride)
+    if isinstance(ahead, bool) or not isinstance(ahead, int) or not 0 <= ahead <= MOST_AHEAD:
+        raise ValueError(f"ahead {shown(ahead)}: expected a number of frames, 0 to {MOST_AHEAD}")
     if isinstance(source, VideoSource):
         if span not in (Span(), source.span):
             raise ValueError(
@@ -69,7 +79,7 @@ def open_video(
         return source
     reader = _reader(source)
     try:
-        return VideoSource(reader, span, latest=latest)
+        return VideoSource(reader, span, latest=latest, ahead=ahead)
     except ValueError:
         reader.close()
         raise

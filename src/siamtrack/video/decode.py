@@ -103,7 +103,7 @@ def upright(image: Image, matrix: bytes | None) -> Image:
         image: Picture (H, W, 3) as decoded.
         matrix: Display matrix of FFmpeg and of the MP4 track header, nine native 32-bit integers
             a b u c d v x y w, by which a point goes to (a x + c y, b x + d y); None: leave as is.
-            Quarter turns and mirrorings are honoured; other angles go to the nearest quarter.
+            Quarter turns and mirrorings are honored; other angles go to the nearest quarter.
 
     Returns:
         Picture (H, W, 3), or (W, H, 3) after a quarter turn.
@@ -127,13 +127,9 @@ def upright(image: Image, matrix: bytes | None) -> Image:
 def decoded(
     container: InputContainer, stream: VideoStream, name: str, *, cut: bool = False
 ) -> Iterator[VideoFrame]:
-    """Yield the frames of a stream in the order of display.
+    """Yield the frames of a stream in the order of display; `name` is what messages call it.
 
-    Args:
-        container: The open container.
-        stream: Its video stream.
-        name: How messages call it.
-        cut: Whether the end is known to be missing, so that half a frame there is no surprise.
+    `cut` says that the end is known to be missing, so that half a frame there is no surprise.
 
     Raises:
         VideoError: Where data are damaged; all frames before the damage have been yielded. Damage

@@ -30,11 +30,7 @@ def read_image(path: Path) -> Image:
 
 
 class ImageReader:
-    """Image files, one per frame; `Reader` tells what the attributes mean.
-
-    Args:
-        paths: The files in order, at least one.
-        name: How messages call the collection.
+    """Image files, at least one, one per frame; `Reader` tells what the attributes mean.
 
     Raises:
         VideoError: If the first image cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from numbers import Integral
@@ -10,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from siamtrack.core.config import shown
 from siamtrack.core.images import Image
+from siamtrack.core.overlap import Ahead
 from siamtrack.errors import VideoError
 
 T = TypeVar("T")
@@ -117,12 +119,15 @@ class VideoSource:
         size: Width and height of the frames in pixels, upright; None if unknown before the first.
         live: Whether it is a camera or a live stream.
         span: The frames that are taken of it.
+        waited: Seconds that who iterates has waited for frames so far.
 
     Args:
         reader: What reads the frames.
         span: The frames to take; None: all.
         latest: Drop frames that nobody took in time.
-        close_timeout: Seconds that `close` waits at most for the thread that reads with `latest`.
+        ahead: Frames to read ahead in a thread, while the last one is in use; 0: none. Cameras and
+            live streams, whose frames would grow old meanwhile, are not read ahead.
+        close_timeout: Seconds that `close` waits at most for the thread that reads.
     """
 
     def __init__(
@@ -131,6 +136,7 @@ class VideoSource:
         span: Span | None = None,
         *,
         latest: bool = False,
+        ahead: int = 0,
         close_timeout: float = 2.0,
     ) -> None:
         if latest and not reader.live:
@@ -144,7 +150,10 @@ class VideoSource:
         self.live = reader.live
         self._reader = reader
         self.span = span or Span()
+        self.waited = 0.0
         self._latest = latest
+        self._depth = 0 if reader.live else ahead
+        self._ahead: Ahead[Frame] | None = None
         self._close_timeout = close_timeout
         self._dropped = 0
         self._newest: Newest[Frame] | None = None
@@ -165,6 +174,11 @@ class VideoSource:
         """Number of frames that were read and replaced by newer ones before anybody took them."""
         return self._dropped + (self._newest.dropped if self._newest else 0)
 
+    @property
+    def busy(self) -> float:
+        """Seconds that reading has taken so far, whether or not anybody waited for it."""
+        return self.waited if self._ahead is None else self._ahead.busy
+
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames.
 
@@ -174,7 +188,7 @@ class VideoSource:
         """
         if self._closed:
             raise VideoError(f"{self.name} is closed: open it again")
-        self._running = self._newest_frames() if self._latest else self._all_frames()
+        self._running = self._timed()
         return self._running
 
     def close(self) -> None:
@@ -190,6 +204,23 @@ class VideoSource:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _timed(self) -> Generator[Frame, None, None]:
+        """Yield the frames, and note how long each was waited for."""
+        if self._latest:
+            frames = self._newest_frames()
+        else:
+            frames = self._ahead_frames() if self._depth else self._all_frames()
+        try:
+            while True:
+                clock = time.perf_counter()
+                frame = next(frames, None)
+                self.waited += time.perf_counter() - clock
+                if frame is None:
+                    return
+                yield frame
+        finally:
+            frames.close()
+
     def _all_frames(self) -> Generator[Frame, None, None]:
         empty = True
         for frame in self._reader.frames(self.span):
@@ -202,6 +233,13 @@ class VideoSource:
                 if self.span.start
                 else f"{self.name} gives no frame: expected at least one"
             )
+
+    def _ahead_frames(self) -> Generator[Frame, None, None]:
+        self._ahead = Ahead(self._all_frames(), self._depth)
+        try:
+            yield from self._ahead
+        finally:
+            self._ahead.close(self._close_timeout)
 
     def _newest_frames(self) -> Generator[Frame, None, None]:
         self._newest = Newest(self._all_frames())

@@ -144,7 +144,7 @@ def write_palette(path: Path, mask: np.ndarray, depth: int = 8) -> Path:
     packed = np.packbits(bits.reshape(height, -1), axis=1)
     lines = np.hstack([np.zeros((height, 1), np.uint8), packed]).tobytes()
     palette = np.random.default_rng(0).integers(0, 255, (2**depth, 3)).astype(np.uint8)
-    palette[: min(3, 2**depth)] = 7  # colours may repeat, numbers do not
+    palette[: min(3, 2**depth)] = 7  # colors may repeat, numbers do not
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"

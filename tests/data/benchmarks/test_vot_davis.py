@@ -81,10 +81,10 @@ def test_what_is_missing(tmp_path):
 
 def palette(index):
     """Colour masks as the files of DAVIS have them."""
-    colours = np.zeros((*index.shape, 3), np.uint8)
+    colors = np.zeros((*index.shape, 3), np.uint8)
     for bit in range(8):
-        colours[..., bit % 3] |= (((index >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
-    return colours
+        colors[..., bit % 3] |= (((index >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
+    return colors
 
 
 def davis(root, year=2017):
@@ -95,8 +95,8 @@ def davis(root, year=2017):
     for number, index in enumerate((first, second)):
         folder = root / "Annotations" / "480p" / "bear"
         folder.mkdir(parents=True, exist_ok=True)
-        colour = palette(index) if year == 2017 else np.repeat((index > 0)[..., None] * 255, 3, 2)
-        cv2.imwrite(str(folder / f"{number:05d}.png"), colour[..., ::-1].astype(np.uint8))
+        color = palette(index) if year == 2017 else np.repeat((index > 0)[..., None] * 255, 3, 2)
+        cv2.imwrite(str(folder / f"{number:05d}.png"), color[..., ::-1].astype(np.uint8))
     images(root / "JPEGImages" / "480p" / "bear", range(2), "{:05d}.jpg")
     return root
 

@@ -1,6 +1,6 @@
 """Annotations in the formats of tools, and training data straight from official folders.
 
-`read_training("got10k:/data/GOT-10k")` reads a public data set, `import_annotations` one's own.
+`read_training("got10k:/data/GOT-10k")` reads a public data set, `import_annotations` yours.
 """
 
 from siamtrack.data.annotations import coco as coco

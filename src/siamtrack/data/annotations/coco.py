@@ -44,11 +44,7 @@ DAMAGED = (KeyError, OverflowError, TypeError, ValueError)
 
 @TRAINING.register("coco")
 def read_coco(path: Path, found: Findings) -> Iterator[Entry]:
-    """Yield the objects of the training images of COCO.
-
-    Raises:
-        DatasetError: If the JSON file or the images are not there, or it has another form.
-    """
+    """Yield the objects of the training images of COCO."""
     file, images = _place(path)
     content = read_coco_json(file)
     labels = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
@@ -72,11 +68,7 @@ def read_coco(path: Path, found: Findings) -> Iterator[Entry]:
 
 @user_format("coco-video")
 def read_coco_video(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
-    """Yield the objects of a COCO file with videos.
-
-    Raises:
-        DatasetError: If the file does not have the form, or there are no images.
-    """
+    """Yield the objects of a COCO file with videos."""
     if not path.is_file():
         raise DatasetError(f"{path}: expected a COCO JSON file; give coco-video:FILE.json")
     content = read_coco_json(path)

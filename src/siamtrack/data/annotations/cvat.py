@@ -29,11 +29,7 @@ Box = tuple[float, float, float, float]
 
 @user_format("cvat")
 def read_cvat(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
-    """Yield the objects of a CVAT export.
-
-    Raises:
-        DatasetError: If the file is no CVAT XML or declares entities, or there are no images.
-    """
+    """Yield the objects of a CVAT export."""
     file = path / "annotations.xml" if path.is_dir() else path
     if not file.is_file():
         raise DatasetError(f"{file}: not there; expected the annotations.xml of CVAT here")

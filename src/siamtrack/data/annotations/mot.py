@@ -31,11 +31,7 @@ from siamtrack.errors import DatasetError
 
 @user_format("mot")
 def read_mot(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
-    """Yield the objects of MOT sequences.
-
-    Raises:
-        DatasetError: If there is no `gt/gt.txt`, a row has another form, or there are no images.
-    """
+    """Yield the objects of MOT sequences."""
     files = [path] if path.is_file() else [path / "gt" / "gt.txt"]
     if not files[0].is_file():
         files = [each / "gt" / "gt.txt" for each in folders(path)]

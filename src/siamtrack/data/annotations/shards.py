@@ -40,12 +40,7 @@ MEGABYTE = 1_000_000
 
 @TRAINING.register("shards")
 def read_shards(path: Path | str, found: Findings) -> Iterator[Entry]:
-    """Yield the objects in shards.
-
-    Raises:
-        DatasetError: If there are no shards, one cannot be fetched, or it has another form.
-        MissingExtraError: If the extra `shards` is not installed.
-    """
+    """Yield the objects in shards."""
     for shard in _shards(str(path)):
         yield from _objects(shard, found)
 

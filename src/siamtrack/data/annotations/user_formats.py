@@ -1,4 +1,4 @@
-"""Annotations of one's own: their formats, where their frames lie, and the import to a manifest."""
+"""Annotations of the user: their formats, where their frames lie, and the import to a manifest."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class VideoPictures(Pictures):
 
 
 class UserReader(Protocol):
-    """Reads annotations of one's own; the images may lie elsewhere."""
+    """Reads annotations of the user; the images may lie elsewhere."""
 
     def __call__(
         self, path: Path, found: Findings, images: Pictures | None = None

@@ -29,11 +29,7 @@ Box = tuple[float, float, float, float]
 
 @user_format("yolo")
 def read_yolo(path: Path, found: Findings, images: Pictures | None = None) -> Iterator[Entry]:
-    """Yield the objects of a YOLO data set.
-
-    Raises:
-        DatasetError: If there is no folder `labels` with text files.
-    """
+    """Yield the objects of a YOLO data set."""
     labels = sorted(item for item in path.rglob("labels") if item.is_dir())
     files = [file for folder in labels for file in sorted(folder.rglob("*.txt"))]
     parts = [file for file in files if _is_train(file.relative_to(path).parts)]

@@ -41,11 +41,7 @@ ABSENT = (np.nan,) * 4
 
 
 def open_davis(path: Path, *, year: int, partial: bool = False) -> Dataset:
-    """Open the validation part.
-
-    Raises:
-        DatasetError: If videos are missing and `partial` is not set, or masks and frames differ.
-    """
+    """Open the validation part."""
     names = _videos(path / "ImageSets" / str(year) / "val.txt")
     masks, images = path / "Annotations" / "480p", path / "JPEGImages" / "480p"
     missing = [name for name in names if not (masks / name).is_dir()]
@@ -65,9 +61,6 @@ def read_davis(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training videos of DAVIS.
 
     Masks are decoded while reading, in as many threads as there are processors.
-
-    Raises:
-        DatasetError: If the list of training videos, the images or the masks are not there.
     """
     lists = [path / "ImageSets" / year / "train.txt" for year in ("2017", "2016", "480p")]
     names = next((_videos(file) for file in lists if file.is_file()), None)

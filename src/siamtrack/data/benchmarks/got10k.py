@@ -45,11 +45,7 @@ TRUTH = "groundtruth.txt"
 
 
 def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
-    """Open a part (`val`, `test`) of GOT-10k, from its folder or the one that holds it.
-
-    Raises:
-        DatasetError: If the list or sequences are missing, or labels do not fit the frames.
-    """
+    """Open a part (`val`, `test`) of GOT-10k, from its folder or the one that holds it."""
     root = path / part if (path / part).is_dir() else path
     names = names_in(root / "list.txt")
     there = [root / name for name in names if (root / name / TRUTH).is_file()]
@@ -69,11 +65,8 @@ def open_got10k(path: Path, *, part: str, partial: bool = False) -> Dataset:
 def read_got10k(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training part of GOT-10k.
 
-    Frames whose target is absent or wholly hidden are left out. Sequences of one's own in this form
+    Frames whose target is absent or wholly hidden are left out. Your own sequences in this form
     may have any names. `val` and `test` are never read: they are for evaluation.
-
-    Raises:
-        DatasetError: If there are no training sequences.
     """
     train = path / "train" if (path / "train").is_dir() else path
     here = {folder.name for folder in folders(train)}

@@ -27,11 +27,7 @@ from siamtrack.data.sources import TRAINING, Findings
 
 @TRAINING.register("imagenet-vid")
 def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
-    """Yield the objects of the training videos of ImageNet VID.
-
-    Raises:
-        DatasetError: If one of the two folders is not there.
-    """
+    """Yield the objects of the training videos of ImageNet VID."""
     entries = Entries("imagenet-vid", found)
     for folder, data, files in _walk(path, "VID"):
         # Collect each object of the video from the files of its frames
@@ -61,11 +57,7 @@ def read_vid(path: Path, found: Findings) -> Iterator[Entry]:
 
 @TRAINING.register("imagenet-det")
 def read_det(path: Path, found: Findings) -> Iterator[Entry]:
-    """Yield the objects of the training images of ImageNet DET, each a track of its own.
-
-    Raises:
-        DatasetError: If one of the two folders is not there.
-    """
+    """Yield the objects of the training images of ImageNet DET, each a track of its own."""
     entries = Entries("imagenet-det", found)
     for folder, data, files in _walk(path, "DET"):
         for file in files:

@@ -66,11 +66,7 @@ _NAME = re.compile(r"[A-Za-z]+-\d+")
 
 @DATASETS.register("lasot")
 def open_lasot(path: Path, *, partial: bool = False) -> Dataset:
-    """Open the sequences of LaSOT below `path`: those that `testing_set.txt` names, else all.
-
-    Raises:
-        DatasetError: If sequences are missing or labels do not fit.
-    """
+    """Open the sequences of LaSOT below `path`: those that `testing_set.txt` names, else all."""
     there = {item.name: item for item in _folders(path) if (item / TRUTH).is_file()}
     wanted = names_in(path / LIST) if (path / LIST).is_file() else list(there)
     if not wanted:
@@ -86,9 +82,6 @@ def read_lasot(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training sequences of LaSOT.
 
     Frames whose target is hidden or out of view are left out, and so are the test sequences.
-
-    Raises:
-        DatasetError: If there are no sequences, or only those of the test part.
     """
     every = [item for item in _folders(path) if _NAME.fullmatch(item.name)]
     sequences = [item for item in every if item.name not in TEST_SEQUENCES]

@@ -10,7 +10,7 @@
   offset. Galoogahi et al., https://arxiv.org/abs/1703.05884
 - `tld:PATH`, targets that leave and return: `gt.txt` with left, top, right, bottom (0-based edges)
   beside a video file or images. Kalal et al., https://doi.org/10.1109/TPAMI.2011.239
-- `folder:PATH`: frames of one's own with boxes beside them
+- `folder:PATH`: your own frames with boxes beside them
 """
 
 from __future__ import annotations
@@ -35,11 +35,7 @@ _TRUTH = re.compile(r"(groundtruth_rect|groundtruth|boxes)([._-]\w+)?\.txt")
 
 @DATASETS.register("dtb70")
 def open_dtb70(path: Path, *, partial: bool = False) -> Dataset:
-    """Open the sequences of DTB70 below `path`.
-
-    Raises:
-        DatasetError: If none is there, or frames and rows do not fit.
-    """
+    """Open the sequences of DTB70 below `path`."""
     files = sorted(path.glob("*/groundtruth_rect.txt"))
     if not files:
         raise DatasetError(
@@ -57,11 +53,7 @@ def _dtb70_sequence(file: Path) -> Sequence:
 
 @DATASETS.register("tcolor128")
 def open_tcolor128(path: Path, *, partial: bool = False) -> Dataset:
-    """Open the sequences of Temple Color 128 below `path`.
-
-    Raises:
-        DatasetError: If none is there, or a range does not fit its rows.
-    """
+    """Open the sequences of Temple Color 128 below `path`."""
     files = sorted(path.glob("*/*_gt.txt"))
     if not files:
         raise DatasetError(f"{path}: no NAME/NAME_gt.txt in it; give the folder of TColor-128")
@@ -87,9 +79,6 @@ def open_nfs(path: Path, *, rate: int, partial: bool = False) -> Dataset:
 
     Some files at 30 frames per second have all 240 rows: every eighth is taken. One row or frame
     too many at the end, as these data have it, is dropped.
-
-    Raises:
-        DatasetError: If none is there, a row is damaged, or rows and frames do not fit.
     """
     files = sorted(path.glob(f"*/{rate}/*.txt"))
     if not files:
@@ -134,9 +123,6 @@ def open_tld(path: Path, *, partial: bool = False) -> Dataset:
     """Open a folder of TLD sequences; each has `gt.txt` beside a video file or images.
 
     Rows of `gt.txt` are left, top, right, bottom (0-based edges), NaN where the target is absent.
-
-    Raises:
-        DatasetError: If no sequence is there, or one has no frames or another number of them.
     """
     sequences = []
     for folder in sorted(item for item in path.iterdir() if (item / "gt.txt").is_file()):
@@ -166,9 +152,6 @@ def open_folder(path: Path, *, partial: bool = False) -> Dataset:
     or `groundtruth.txt` (the habit of OTB and LaSOT), 0-based in `boxes.txt`. With
     several targets the files are called `groundtruth_rect.1.txt` and so on. Frames after the last
     row are not annotated.
-
-    Raises:
-        DatasetError: If no folder has boxes, frames are missing, or rows outnumber frames.
     """
     folders = [path, *sorted(item for item in path.iterdir() if item.is_dir())]
     sequences = [sequence for folder in folders for sequence in _targets(folder)]

@@ -27,11 +27,7 @@ from siamtrack.errors import DatasetError
 
 
 def open_trackingnet(path: Path, *, parts: str, partial: bool = False) -> Dataset:
-    """Open the parts of TrackingNet whose folders fit the pattern `parts`.
-
-    Raises:
-        DatasetError: If annotations or frames are missing, or rows outnumber the frames.
-    """
+    """Open the parts of TrackingNet whose folders fit the pattern `parts`."""
     files = sorted(path.glob(f"{parts}/anno/*.txt"))
     if not files:
         raise DatasetError(f"{path}: no {parts}/anno/NAME.txt in it; give TrackingNet's folder")
@@ -43,11 +39,7 @@ def open_trackingnet(path: Path, *, parts: str, partial: bool = False) -> Datase
 
 @TRAINING.register("trackingnet")
 def read_trackingnet(path: Path, found: Findings) -> Iterator[Entry]:
-    """Yield the objects of the training chunks of TrackingNet that are there; never of `TEST`.
-
-    Raises:
-        DatasetError: If there is no chunk, or one without `anno` or `frames`.
-    """
+    """Yield the objects of the training chunks of TrackingNet that are there; never of `TEST`."""
     chunks = [item for item in folders(path) if item.name.upper().startswith("TRAIN_")]
     if not chunks:
         raise DatasetError(

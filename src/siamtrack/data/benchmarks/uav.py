@@ -56,9 +56,6 @@ def open_uav(path: Path, *, version: str, images: bool = True, partial: bool = F
     """Open `UAV123` or `UAV20L` from the folder that holds `anno` and `data_seq`.
 
     Without `images`, it is the folder of the text files.
-
-    Raises:
-        DatasetError: If annotations are missing or damaged.
     """
     first = FIRST if version == "UAV123" else dict.fromkeys(UAV20L, 1)
     folder = path / "anno" / version if images else path

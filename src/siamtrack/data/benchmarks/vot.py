@@ -30,11 +30,7 @@ MOST_PIXELS = 1 << 26
 
 
 def open_vot(path: Path, *, name: str, partial: bool = False) -> Dataset:
-    """Open the sequences that `list.txt` names.
-
-    Raises:
-        DatasetError: If the list or sequences are missing, or rows, labels and frames do not fit.
-    """
+    """Open the sequences that `list.txt` names."""
     root = path / "sequences" if (path / "sequences" / "list.txt").is_file() else path
     names = names_in(root / "list.txt")
     there = [root / item for item in names if (root / item / "groundtruth.txt").is_file()]
@@ -103,11 +99,7 @@ def anchors_every(boxes: Array, gap: int = 50) -> Array:
 
 
 def _mask_boxes(file: Path) -> Array:
-    """Read masks as boxes (N, 4) ltwh, NaN for empty ones.
-
-    Raises:
-        DatasetError: If a line is no mask; the message names it.
-    """
+    """Read masks as boxes (N, 4) ltwh, NaN for empty ones."""
     lines = read_text(file).split()
     boxes = np.full((len(lines), 4), np.nan)
     for number, line in enumerate(lines, start=1):

@@ -53,9 +53,6 @@ def read_youtube_vos(path: Path, found: Findings) -> Iterator[Entry]:
     """Yield the objects of the training videos of YouTube-VOS.
 
     Masks are decoded while reading, in as many threads as there are processors.
-
-    Raises:
-        DatasetError: If the images or masks are not there, or `meta.json` has another form.
     """
     train = path / "train" if (path / "train").is_dir() else path
     images = need(train / "JPEGImages", "YouTube-VOS", "a folder for each video")
@@ -89,11 +86,7 @@ def _meta(path: Path) -> dict[str, dict[int, str]]:
 
 @TRAINING.register("youtube-bb")
 def read_youtube_bb(path: Path, found: Findings) -> Iterator[Entry]:
-    """Yield the objects of the training part of YouTube-BB whose frames are there.
-
-    Raises:
-        DatasetError: If the csv file or all frames are missing, or a row has another form.
-    """
+    """Yield the objects of the training part of YouTube-BB whose frames are there."""
     file = path / _FILE
     if not file.is_file():
         raise DatasetError(f"{file}: not there; expected the csv file of YouTube-BB at this place")

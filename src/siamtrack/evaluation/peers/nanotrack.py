@@ -62,7 +62,7 @@ class NanoTrack:
     def init(self, frame: Image, box: ArrayLike) -> None:
         """Start on a box."""
         left, top, width, height = np.array(box, np.float64)
-        self._centre: Array = np.array([left + width / 2, top + height / 2])
+        self._center: Array = np.array([left + width / 2, top + height / 2])
         self._size: Array = np.array([width, height])
         self._pad = mean_color(frame).tolist()
         patch = self._patch(frame, context_side(width, height), TEMPLATE)
@@ -85,11 +85,11 @@ class NanoTrack:
         best = int((penalty * score * (1 - mix) + self._window * mix).argmax())
         rate = penalty[best] * score[best] * self._version.rate
         frame_size = np.array(frame.shape[1::-1], np.float64)
-        centre = self._centre + (low[:, best] + high[:, best]) / 2 / scale
+        center = self._center + (low[:, best] + high[:, best]) / 2 / scale
         size = self._size * (1 - rate) + sizes[:, best] / scale * rate
-        self._centre = np.clip(centre, 0, frame_size)
+        self._center = np.clip(center, 0, frame_size)
         self._size = np.clip(size, SMALLEST, frame_size)
-        box = np.concatenate([self._centre - self._size / 2, self._size])
+        box = np.concatenate([self._center - self._size / 2, self._size])
         return Seen(box, float(score[best]))
 
     def _penalty(self, sizes: Array, before: Array) -> Array:
@@ -100,7 +100,7 @@ class NanoTrack:
 
     def _patch(self, frame: Image, side: float, size: int) -> Tensor:
         scale = size / side
-        shift = size / 2 - scale * self._centre
+        shift = size / 2 - scale * self._center
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
         patch = cv2.warpAffine(frame, matrix, (size, size), borderValue=self._pad)
         return np.ascontiguousarray(patch[..., ::-1].transpose(2, 0, 1)[None], np.float32)

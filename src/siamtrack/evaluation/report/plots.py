@@ -20,7 +20,7 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 460, 330, 52, 34, 14, 44
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One labelled curve or point of a plot; `color` is one of `COLORS`, or by its place."""
+    """One labeled curve or point of a plot; `color` is one of `COLORS`, or by its place."""
 
     label: str
     x: Array
@@ -51,7 +51,7 @@ def line_plot(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> 
 
 
 def scatter_plot(title: str, x_label: str, y_label: str, points: Sequence[Line]) -> str:
-    """Return labelled points, x on a logarithmic axis and y in [0, 1], as an SVG element."""
+    """Return labeled points, x on a logarithmic axis and y in [0, 1], as an SVG element."""
     values = np.log10([float(point.x[0]) for point in points])
     axes = _Axes(float(np.floor(values.min())), float(np.floor(values.max()) + 1), log=True)
     parts = [axes.frame(title, x_label, y_label)]

@@ -17,7 +17,7 @@ from siamtrack.core.writing import write_text
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, paired_test
 from siamtrack.evaluation.metrics import (
-    NORMALISED_THRESHOLDS,
+    NORMALIZED_THRESHOLDS,
     PRECISION_THRESHOLDS,
     SUCCESS_THRESHOLDS,
     Policy,
@@ -31,8 +31,8 @@ SHOWN = ("success", "precision", "norm_precision", "ao", "sr50", "sr75")
 """Metrics of scored boxes in tables, in this order."""
 CURVES = {
     "success": ("Success", "overlap threshold", SUCCESS_THRESHOLDS),
-    "precision": ("Precision", "centre error threshold, px", PRECISION_THRESHOLDS),
-    "norm_precision": ("Normalised precision", "error threshold", NORMALISED_THRESHOLDS),
+    "precision": ("Precision", "center error threshold, px", PRECISION_THRESHOLDS),
+    "norm_precision": ("Normalized precision", "error threshold", NORMALIZED_THRESHOLDS),
 }
 """Metric to title, horizontal axis and thresholds of its plot."""
 

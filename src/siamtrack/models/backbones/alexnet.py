@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arithmetic
-from siamtrack.models.units import initialise, scaled
+from siamtrack.models.units import initialize, scaled
 
 
 class AlexNet(Backbone):
@@ -51,7 +51,7 @@ class AlexNet(Backbone):
             self.conv5.append(nn.BatchNorm2d(c5, eps=eps))
         self.channels = c5
         self.smallest = layer_arithmetic(self)[0]
-        initialise(self)
+        initialize(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the five layers."""

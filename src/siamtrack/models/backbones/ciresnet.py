@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arithmetic
-from siamtrack.models.units import CIRInceptionUnit, CIRNeXtUnit, CIRUnit, Stem, initialise, scaled
+from siamtrack.models.units import CIRInceptionUnit, CIRNeXtUnit, CIRUnit, Stem, initialize, scaled
 
 
 class CIResNet(Backbone):
@@ -64,7 +64,7 @@ class CIResNet(Backbone):
         self.channels = inputs
         if crop:
             self.smallest = layer_arithmetic(self)[0] + 2 * self.stem.border
-        initialise(self)
+        initialize(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the stem and every unit."""
@@ -133,7 +133,7 @@ class CIResIncep(Backbone):
         self.layer2 = nn.Sequential(*layers[units[0] :])
         self.channels = inputs
         self.smallest = layer_arithmetic(self)[0]
-        initialise(self)
+        initialize(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the stem and every unit."""
@@ -185,7 +185,7 @@ class CIResNeXt(Backbone):
         self.layer2 = nn.Sequential(*layers[units[0] :])
         self.channels = inputs
         self.smallest = layer_arithmetic(self)[0]
-        initialise(self)
+        initialize(self)
 
     def stages(self) -> Sequence[nn.Module]:
         """Return the stem and every unit."""

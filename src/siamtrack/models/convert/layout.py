@@ -32,7 +32,7 @@ class Layout:
     first: str = ""
     own: tuple[str, ...] = ()
 
-    def recognises(self, state: State) -> bool:
+    def recognizes(self, state: State) -> bool:
         """Say whether a state dict is of this layout."""
         raise NotImplementedError
 
@@ -76,7 +76,7 @@ def convert(
         where, state = "the checkpoint", state_of(checkpoint)
     else:
         where, state = str(checkpoint), read_tensors(checkpoint)
-    name = layout or next((each for each in LAYOUTS if LAYOUTS[each].recognises(state)), None)
+    name = layout or next((each for each in LAYOUTS if LAYOUTS[each].recognizes(state)), None)
     if name is None:
         raise WeightsError(
             f"{where}: {len(state)} tensors such as {next(iter(state))!r} are in none of the "

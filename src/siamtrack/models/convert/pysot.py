@@ -34,7 +34,7 @@ class AlexNetLayout(Layout):
     bgr = True
     first = "backbone.conv1.0.weight"
 
-    def recognises(self, state: State) -> bool:
+    def recognizes(self, state: State) -> bool:
         """Know it by its first convolution."""
         return self._first(state) is not None
 
@@ -68,7 +68,7 @@ class MobileLayout(Layout):
     bgr = True
     first = "backbone.stem.0.weight"
 
-    def recognises(self, state: State) -> bool:
+    def recognizes(self, state: State) -> bool:
         """Know it by its inverted residuals."""
         return "backbone.layer1.0.conv.0.weight" in state
 

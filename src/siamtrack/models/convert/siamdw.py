@@ -50,7 +50,7 @@ class SiamDW(Layout):
     first = "backbone.stem.conv1.weight"
     own = ("head.scale", "head.bias")
 
-    def recognises(self, state: State) -> bool:
+    def recognizes(self, state: State) -> bool:
         """Know it by the doubled prefix."""
         return any(name.startswith(BODY) for name in state)
 

@@ -17,7 +17,7 @@ class SiamFCPytorch(Layout):
 
     own = ("head.scale", "head.bias")
 
-    def recognises(self, state: State) -> bool:
+    def recognizes(self, state: State) -> bool:
         """Know it by the first convolution."""
         return "backbone.conv1.0.weight" in state
 
