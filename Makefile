@@ -9,6 +9,7 @@
 #                 OTB=folder of OTB's sequences, WIDE=folder of others in its layout, PEERS=folder of the peers' ONNX files
 # make dist       wheel and sdist, built twice and compared byte by byte, in dist/
 # make check-wheel  use the wheel in empty environments of Python 3.10 to 3.13, oldest versions too
+# make web        the tracker in the browser, in web/site, for any host of static files; needs Node
 # make docs       the documentation site, in docs/_build/html; warnings are errors
 # make lock       requirements.lock: what `make test` installs, with hashes, but for torch;
 #                 requirements-demo.lock: what `make demo` installs
@@ -32,7 +33,7 @@ TOOLS := .venv-tools
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml
 
-.PHONY: lock sbom licenses audit demo test test-all test-root test-core dist check-wheel fuzz setup lint docs bench benchmark clean
+.PHONY: web lock sbom licenses audit demo test test-all test-root test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -70,6 +71,14 @@ lint: setup
 
 docs: setup
 	$(DEV)/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
+
+web: setup web/node_modules/.package-lock.json
+	node web/build.mjs --python $(DEV)/bin/python
+	node web/node_modules/typescript/bin/tsc -p web
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/compare.py otb:$(OTB) --peers $(PEERS)
@@ -140,4 +149,4 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEV) $(TOOLS) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4
+	rm -rf $(DEV) $(TOOLS) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4 web/node_modules web/dist web/site web/generated

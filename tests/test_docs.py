@@ -61,7 +61,8 @@ def test_commands_run(page, video, capsys):
             if words[:1] != ["siamtrack"]:
                 continue
             words = words[3:] if words[1] == "--import" else words[1:]
-            absent = ("studio", "rtsp:", "otb", "got10k", "runs/", "data/")
+            absent = ("studio", "serve", "--pick", "--show", "rtsp:", "otb", "got10k")
+            absent += ("runs/", "data/")
             here = not any(word.startswith(absent) or ":/data/" in word for word in words)
             with pytest.raises(SystemExit) as stop:
                 main(words) if here else sys.exit(0 if parse(words) else 1)

@@ -18,7 +18,7 @@ LOG = "# Changelog\n\n## [Unreleased]\n{left}\n## [0.1.0]{date}\n{text}\n"
 @pytest.fixture
 def project(tmp_path):
     """A small repository with the files that are looked at."""
-    for name in ("pyproject.toml", "src/siamtrack/__init__.py", "CITATION.cff"):
+    for name in TOOL["PLACES"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "CHANGELOG.md").write_text(

@@ -3,7 +3,7 @@
 python tools/release.py 0.2.0 [--tests "COMMAND"] [--dry]
 
 In this order, and the first that fails ends it: the version is the same in pyproject.toml,
-siamtrack and CITATION.cff; the changelog has a dated section for it that says something, and
+siamtrack, CITATION.cff and web/; the changelog has a dated section for it that says something, and
 nothing is left under Unreleased; everything is committed; the tag is free; the tests pass; both
 archives are built twice with the same bytes; the wheel works in an empty environment. Then the tag
 is made, with the section of the changelog and the hashes as its message. Pushing it starts
@@ -24,6 +24,8 @@ PLACES = {
     "pyproject.toml": r'^version = "(.+)"$',
     "src/siamtrack/__init__.py": r'^__version__ = "(.+)"$',
     "CITATION.cff": r"^version: (.+)$",
+    "web/package.json": r'^  "version": "(.+)",$',
+    "web/package-lock.json": r'^  "version": "(.+)",$',
 }
 """File to the pattern of the version in it."""
 

@@ -171,7 +171,9 @@ def test_the_command_lists_and_checks(good, bad, capsys):
         main(["plugins", "--check"])
     assert stop.value.code == 2
     out = capsys.readouterr().out
-    assert "tracker still: good-pack 1.0\n" in out
+    assert "tracker still: good-pack 1.0; tracker, check 'follows_a_target'" in out
+    assert "tracker nothing: good-pack 1.0; tracker, check" in out
+    assert "runtime engine: good-pack 1.0\n" in out
     assert "tracker broken: bad-pack 1.0; tracker 'broken' of the package bad-pack" in out
 
 

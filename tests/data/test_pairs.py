@@ -62,6 +62,17 @@ def test_the_template_is_centered_as_exactly_as_asked(tmp_path, reach, low, high
     assert low <= max(off) <= high
 
 
+def test_boxes_are_drawn_anew_in_both_pictures_alike(pool):
+    config = replace(PLAIN, redrawn=1.0, redraw=0.3, warp=0.0)
+    pairs = [PairSampler(pool, config).draw(index) for index in range(20)]
+    shapes = [pair.box[2] / pair.box[3] for pair in pairs]
+    np.testing.assert_allclose(shapes, [pair.size[0] / pair.size[1] for pair in pairs])
+    plain = [PairSampler(pool, PLAIN).draw(index) for index in range(20)]
+    assert not set(np.round(shapes, 6)) & {round(pair.box[2] / pair.box[3], 6) for pair in plain}
+    for pair in pairs:
+        np.testing.assert_allclose(pair.box[2:], pair.size * PLAIN.template, rtol=0.06)
+
+
 def test_the_box_shows_the_same_thing_as_the_template(pool):
     for index in range(10):
         config = replace(PLAIN, shift=0.7, scale=0.2)

@@ -26,14 +26,7 @@ HEIGHT, WIDTH, TARGET = 480, 640, (72, 56)
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """Frames in memory, and the way to read them again.
-
-    Attributes:
-        name: For tables.
-        box: The target in the first frame, ltwh (4,).
-        frames: Decoded; each uint8 RGB (H, W, 3).
-        read: Decodes the same frames once more, one by one.
-    """
+    """Decoded frames (H, W, 3), the target ltwh (4,) in the first, and a way to read them again."""
 
     name: str
     box: Array
@@ -95,11 +88,7 @@ def decoding(footage: Footage) -> list[float]:
 
 
 def write_generated(path: Path, count: int) -> Array:
-    """Write a clip as H.264 video: a textured target that moves over a textured background.
-
-    Args:
-        path: File to write, ending in `.mp4`.
-        count: Frames.
+    """Write `count` frames as H.264: a textured target that moves over a textured background.
 
     Returns:
         The target in the first frame, ltwh (4,).

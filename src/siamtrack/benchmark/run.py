@@ -128,13 +128,10 @@ class Chosen:
 
 
 def choose(asked: Sequence[str], peers: Path | None, threads: int) -> Chosen:
-    """Make the trackers.
+    """Make the trackers asked for as `siamtrack eval --tracker` takes them.
 
-    Args:
-        asked: As `siamtrack eval --tracker` takes them. If empty: the models in the package, and
-            those of OpenCV's trackers that are installed.
-        peers: Folder with the ONNX files of other trackers, each in a folder of its own.
-        threads: Threads of each tracker's engine.
+    If there are none: the models in the package, those of OpenCV's trackers that are installed, and
+    those of `peers`, a folder with the ONNX files of each in a folder of its own.
 
     Raises:
         UnknownNameError: If no tracker has a name that was asked for.

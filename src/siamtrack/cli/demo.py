@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamtrack.cli.following import as_text, run_track
 from siamtrack.cli.options import ModelName, RuntimeName
-from siamtrack.cli.track import as_text, run_track
 from siamtrack.core.writing import check_outputs
 from siamtrack.errors import MissingExtraError
 from siamtrack.packages.card import DEFAULT, model_paths

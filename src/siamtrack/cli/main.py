@@ -31,6 +31,7 @@ VERBS = {
     "batch": "Batch",
     "demo": "Demo",
     "studio": "Studio",
+    "serve": "Serve",
     "models": "Models",
     "plugins": "Plugins",
     "eval": "Eval",

@@ -41,6 +41,7 @@ class Outputs:
         overwrite: Whether files that exist may be replaced.
         fps: Frames per second of annotated videos.
         style: How they show what is tracked.
+        table: Whether lines of CSV go to standard output where there are no files.
 
     Raises:
         FileExistsError: If a file exists and `overwrite` is not set; nothing is left open.
@@ -53,6 +54,7 @@ class Outputs:
         overwrite: bool,
         fps: float | None,
         style: Style | None = None,
+        table: bool = True,
     ) -> None:
         self._style = style or Style()
         options = vars(self._style)
@@ -62,7 +64,7 @@ class Outputs:
                 sink = open_sink(path, overwrite=overwrite, format=kind, fps=fps, **options)
                 self._sinks.append(stack.enter_context(BehindSink(sink)))
             self._stack = stack.pop_all()
-        self._begun, self._printing = False, 0.0
+        self._begun, self._table, self._printing = False, table, 0.0
 
     @property
     def busy(self) -> float:
@@ -73,7 +75,7 @@ class Outputs:
         """Write one frame; without any sink, lines of CSV go to standard output."""
         for sink in self._sinks:
             sink.write(frame, tracks)
-        if not self._sinks:
+        if not self._sinks and self._table:
             clock = time.perf_counter()
             names, classes = self._style.names, self._style.classes
             lines = csv_lines(frame, tracks, names, classes)

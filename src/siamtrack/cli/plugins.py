@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from siamtrack.core.registry import GROUPS, Plugin, plugins
+from siamtrack.core.registry import GROUPS, plugins
 from siamtrack.errors import PluginError
 
 
@@ -14,16 +14,18 @@ class Plugins:
     """List what other packages add: trackers, data sets, runtimes, models and more."""
 
     check: bool = False
-    """Import each and report those that cannot be used; the exit code is then 2."""
+    """Import each, run the checks of its kind, and report what fails; the exit code is then 2."""
     json: bool = False
     """Print JSON."""
 
     def run(self) -> None:
         """Print one line for each; nothing is imported unless it is asked for."""
+        if self.check:
+            from siamtrack.testing import check_plugin
         rows = []
         for plugin in (each for group in GROUPS for each in plugins(group).values()):
             row = {"kind": plugin.kind, "name": plugin.name, "package": plugin.package}
-            rows.append(row | {"problem": _problem(plugin)} if self.check else row)
+            rows.append(row | {"problem": check_plugin(plugin)} if self.check else row)
         if self.json:
             print(json.dumps(rows))
         else:
@@ -34,11 +36,3 @@ class Plugins:
                 print("no package adds anything; docs/plug-ins.md shows how one does")
         if bad := sum(bool(row.get("problem")) for row in rows):
             raise PluginError(f"{bad} of {len(rows)} cannot be used")
-
-
-def _problem(plugin: Plugin) -> str:
-    try:
-        plugin.load()
-    except PluginError as error:
-        return str(error)
-    return ""

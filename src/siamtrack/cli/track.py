@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-import time
-from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import cv2
-from numpy.typing import ArrayLike
-from tqdm import tqdm
 from tyro.conf import Positional, Suppress, UseAppendAction, arg
 
-from siamtrack.api import load
+from siamtrack.cli.following import as_text, run_track, write_ruler
+from siamtrack.cli.local import LocalServer
 from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName
-from siamtrack.cli.outputs import Outputs, Style
-from siamtrack.core.writing import check_outputs, naming, refuse_existing, write_whole
-from siamtrack.packages.card import DEFAULT, Precision, model_paths
-from siamtrack.runtimes import AUTO, choose_runtime, cores
-from siamtrack.sinks.draw import ruled
+from siamtrack.cli.outputs import Style
+from siamtrack.cli.pick import Picked, Pictures, may_ask, pick
+from siamtrack.cli.show import PageViewer, Viewer, Window, windowed
+from siamtrack.core.browser import has_browser, opened
+from siamtrack.core.images import IMAGE_SUFFIXES
+from siamtrack.core.writing import check_outputs, refuse_existing
+from siamtrack.packages.card import DEFAULT, model_paths
+from siamtrack.runtimes import AUTO
 from siamtrack.sinks.text import labels_file, numbered
-from siamtrack.tracking.follow import Starts, follow, read_boxes
+from siamtrack.tracking.follow import read_boxes
 from siamtrack.video import AHEAD, VideoSource, open_video, source_files
+
+Files = list[tuple[Path, str | None]]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What to track.
+
+    Attributes:
+        starts: Number of a frame to the targets that start there: id to box ltwh.
+        names: Id of a target to its name.
+        classes: Id of a target to its class.
+    """
+
+    starts: dict[int, dict[int, Any]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    classes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> set[int]:
+        """The ids of all targets."""
+        return {number for targets in self.starts.values() for number in targets}
+
+    def add(self, number: int, target: Picked) -> None:
+        """Add a target."""
+        self.starts.setdefault(target.frame, {})[number] = list(target.box)
+        if target.name:
+            self.names[number] = target.name
+        if target.label:
+            self.classes[number] = target.label
 
 
 @dataclass(frozen=True)
@@ -45,6 +75,20 @@ class Track:
             "carry its name and class. Repeat for more.",
         ),
     ] = ()
+    pick: Annotated[
+        bool,
+        arg(
+            help="Draw the targets on a page in the browser, with names and classes. Without --box "
+            "and --boxes this is what happens at a terminal with a browser."
+        ),
+    ] = False
+    show: Annotated[
+        bool,
+        arg(
+            help="Show the result while it is tracked: in a window where OpenCV has windows, "
+            "otherwise on a page in the browser."
+        ),
+    ] = False
     called: Suppress[tuple[tuple[str, str], ...]] = ()
     """Name and class of each box, from its `name=` and `class=`; empty where it has none."""
     boxes: Path | None = None
@@ -109,36 +153,83 @@ class Track:
             check_outputs([self.ruler], self._inputs())
             print(write_ruler(self.ruler, self._open(), self.box, self.overwrite))
             return
-        starts = self._starts()
-        files: list[tuple[Path, str | None]] = [(path, None) for path in self.out]
-        files += [(path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path]
-        self._check_files([path for path, _ in files], starts)
-        summary = run_track(
-            self._open(),
-            starts,
-            model=self.model,
-            files=files,
-            runtime=self.runtime,
-            precision=self.precision,
-            threads=self.threads,
-            redetect=self.redetect,
-            overwrite=self.overwrite,
-            quiet=self.quiet,
-            style=self._style(starts, [path for path, _ in files]),
-        )
-        if self.json:
-            print(json.dumps(summary), file=sys.stdout if files else sys.stderr)
-        else:
-            print(as_text(summary), file=sys.stdout if files else sys.stderr)
+        # What is wrong with the words is said before anybody draws a box
+        targets, files = self._targets(), self._files()
+        asks = self.pick or (not targets.starts and may_ask())
+        if not (targets.starts or asks):
+            raise ValueError(
+                "no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE, or --pick to draw "
+                "them on a page; --ruler first.png writes the first frame to read a box off, "
+                "`siamtrack studio VIDEO` draws boxes in the browser and corrects them"
+            )
+        self._check_files([path for path, _ in files], targets)
+        self._style(targets, files)
+        with contextlib.ExitStack() as stack:
+            video = stack.enter_context(self._open())
+            served = asks or (self.show and not windowed())
+            server = stack.enter_context(LocalServer()) if served else None
+            if server is not None and has_browser():
+                stack.enter_context(opened(server.address, delay=0.1, title="siamtrack"))
+            page = PageViewer(server) if server and self.show and not windowed() else None
+            if asks and server is not None:
+                video, targets = self._picked(server, video, targets, page is not None)
+                self._check_files([path for path, _ in files], targets)
+            summary = self._track(video, targets, files, server, page)
+        out = sys.stdout if files else sys.stderr
+        print(json.dumps(summary) if self.json else as_text(summary), file=out)
 
-    def _check_files(self, outputs: list[Path], starts: Starts) -> None:
-        """Refuse to write to what is read, before anything is opened."""
-        if self.mot is not None and any(kind for _, kind in self.called):
+    def _track(
+        self,
+        video: VideoSource,
+        targets: Targets,
+        files: Files,
+        server: LocalServer | None,
+        page: PageViewer | None,
+    ) -> dict[str, object]:
+        """Track, tell an open page how far it is, and show the frames if they are to be seen."""
+        style = self._style(targets, files)
+        with _viewer(self.show, page, server, Path(video.name).name, style) as viewer:
+            summary = run_track(
+                video,
+                targets.starts,
+                model=self.model,
+                files=files,
+                runtime=self.runtime,
+                precision=self.precision,
+                threads=self.threads,
+                redetect=self.redetect,
+                overwrite=self.overwrite,
+                quiet=self.quiet,
+                style=style,
+                table=not (self.show and sys.stdout.isatty()),
+                viewer=viewer,
+                state=None if server is None else server.state,
+            )
+        if server is not None:
+            made = ", ".join(path.name for path, _ in files)
+            text = f"{summary['frames']} frames are tracked" + (
+                f", {made} written." if made else "."
+            )
+            server.finish(text=text)
+        return summary
+
+    def _files(self) -> Files:
+        """Return the outputs."""
+        files: Files = [(path, None) for path in self.out]
+        return files + [
+            (path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path
+        ]
+
+    def _check_files(self, outputs: list[Path], targets: Targets) -> None:
+        """Refuse to write to what is read, or over what is there, before anything is opened."""
+        if self.mot is not None and targets.classes:
             outputs = [*outputs, labels_file(self.mot)]
         if self.otb is not None:
-            targets = len({number for each in starts.values() for number in each})
-            outputs = outputs + [numbered(self.otb, k) for k in range(2, targets + 1)]
+            outputs = outputs + [numbered(self.otb, k) for k in range(2, len(targets.ids) + 1)]
         check_outputs(outputs, self._inputs())
+        if self.pick or not targets.starts:  # otherwise said when they are opened
+            for path in outputs:
+                refuse_existing(path, self.overwrite)
 
     def _inputs(self) -> list[Path]:
         boxes = [] if self.boxes is None else [self.boxes]
@@ -155,148 +246,70 @@ class Track:
             ahead=AHEAD,
         )
 
-    def _starts(self) -> Starts:
-        starts = read_boxes(self.boxes, self.start) if self.boxes else {}
-        first = starts.setdefault(self.start, {}) if self.box else {}
-        taken = {number for targets in starts.values() for number in targets}
-        for number, box in zip(self._free(taken), self.box, strict=True):
-            first[number] = list(box)  # type: ignore[assignment]
-        if not starts:
-            raise ValueError(
-                "no target: give --box LEFT TOP WIDTH HEIGHT, or --boxes FILE; --ruler first.png "
-                "writes the first frame to read a box off, `siamtrack studio VIDEO` draws boxes in "
-                "the browser"
-            )
-        return starts
+    def _targets(self) -> Targets:
+        """Return the targets of `--boxes` and `--box`; the latter get the first ids that are free.
 
-    def _free(self, taken: Collection[int]) -> list[int]:
-        """Return the ids of the targets of `--box`: the first that `--boxes` does not take."""
+        Raises:
+            ValueError: If `--boxes` is given together with `--pick`.
+        """
+        if self.boxes is not None and self.pick:
+            raise ValueError("--pick with --boxes: draw boxes or read them; --box may be given")
+        found = Targets(read_boxes(self.boxes, self.start) if self.boxes else {})
+        taken = found.ids
         numbers = range(len(taken) + len(self.box))
-        return [number for number in numbers if number not in taken][: len(self.box)]
+        free = [number for number in numbers if number not in taken][: len(self.box)]
+        called = self.called or (("", ""),) * len(self.box)
+        for number, box, (name, label) in zip(free, self.box, called, strict=True):
+            found.add(number, Picked(self.start, box, name, label))
+        return found
 
-    def _style(self, starts: Starts, outputs: Iterable[Path]) -> Style:
+    def _picked(
+        self, server: LocalServer, video: VideoSource, given: Targets, shows: bool
+    ) -> tuple[VideoSource, Targets]:
+        """Return what to track in, and what somebody draws on the page."""
+        path = Path(self.source)
+        is_clip = path.is_dir() or (path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES)
+        boxes = [
+            Picked(frame, box, given.names.get(number, ""), given.classes.get(number, ""))
+            for frame, targets in given.starts.items()
+            for number, box in targets.items()
+        ]
+        pictures = Pictures(video, path if is_clip else None)
+        picking = pick(pictures, server, given=boxes, onward="/show" if shows else "")
+        found = Targets()
+        for number, target in enumerate(picking.targets):
+            found.add(number, target)
+        return picking.video, found
+
+    def _style(self, targets: Targets, files: Files) -> Style:
         """Return how outputs show the targets.
 
         Raises:
             ValueError: If there are key frames to choose and no file that has them.
         """
-        if self.keyframes is not None and not any(p.suffix.lower() == ".xml" for p in outputs):
+        if self.keyframes is not None and not any(p.suffix.lower() == ".xml" for p, _ in files):
             raise ValueError(
                 f"--keyframes {self.keyframes:g}: no output has key frames; add --out NAME.xml "
                 "(CVAT)"
             )
-        first = starts.get(self.start, {})
-        numbers = list(first)[len(first) - len(self.box) :]
-        called = dict(zip(numbers, self.called, strict=False))
-        return Style(
-            {number: name for number, (name, _) in called.items() if name},
-            {number: kind for number, (_, kind) in called.items() if kind},
-            self.keyframes,
-            self.codec,
-            self.preset,
-        )
+        names, classes = targets.names, targets.classes
+        return Style(names, classes, self.keyframes, self.codec, self.preset)
 
 
-def run_track(
-    video: VideoSource,
-    starts: Starts,
-    *,
-    model: str,
-    files: list[tuple[Path, str | None]],
-    runtime: str = AUTO,
-    precision: Precision = "auto",
-    threads: int = 0,
-    redetect: bool = False,
-    overwrite: bool = False,
-    quiet: bool = False,
-    style: Style | None = None,
-) -> dict[str, object]:
-    """Track, write all outputs and return a summary that JSON can hold."""
-    frames, states, following = 0, Counter[str](), 0.0
-    fps = None if video.fps is None else video.fps / video.span.stride
-    with video:
-        encoding = any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
-        threads = threads or (max(1, cores() // 2) if encoding else 0)  # the encoder needs some too
-        tracker = load(
-            model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
-        )
-        results = follow(video, starts, tracker)
-        # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
-        begun = time.perf_counter()
-        with Outputs(files, overwrite=overwrite, fps=fps, style=style) as outputs:
-            bar = tqdm(
-                total=video.frames_total, unit=" frames", disable=quiet or None, file=sys.stderr
-            )
-            with bar:
-                clock = time.perf_counter()
-                for frame, tracks in results:
-                    following += time.perf_counter() - clock
-                    outputs.write(frame, tracks)
-                    frames += 1
-                    states.update(track.state.value for track in tracks)
-                    bar.update()
-                    clock = time.perf_counter()
-        seconds = time.perf_counter() - begun  # the files are finished
-    busy = {"read": video.busy, "track": following - video.waited, "write": outputs.busy}
-    return {
-        "source": video.name,
-        "model": model,
-        "runtime": choose_runtime(runtime),
-        "precision": tracker.model.precision,
-        "targets": len({number for targets in starts.values() for number in targets}),
-        "frames": frames,
-        "dropped": video.dropped,
-        "frames_per_second": round(frames / max(seconds, 1e-9), 1),
-        "milliseconds": {part: round(1e3 * busy[part] / max(frames, 1), 2) for part in busy},
-        "states": dict(states),
-        "outputs": [str(path) for path, _ in files],
-    }
-
-
-def as_text(summary: dict[str, object]) -> str:
-    """Return a summary in words."""
-    states = summary["states"]
-    assert isinstance(states, dict)
-    words = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
-    dropped = f", {summary['dropped']} dropped" if summary["dropped"] else ""
-    lines = [
-        f"{summary['frames']} frames{dropped}, {summary['targets']} target(s) with model "
-        f"{summary['model']}: {words}; {summary['frames_per_second']} frames/s from the first "
-        f"frame to finished files ({_shares(summary['milliseconds'])})"
-    ]
-    outputs = summary["outputs"]
-    assert isinstance(outputs, list)
-    return "\n".join(lines + [f"wrote {path}" for path in outputs])
-
-
-def _shares(milliseconds: object) -> str:
-    """Return what of the work, some of it side by side, was reading, tracking and writing."""
-    assert isinstance(milliseconds, dict)
-    whole = max(sum(milliseconds.values()), 1e-9)
-    names = {"read": "reading", "track": "tracking", "write": "drawing and writing"}
-    return ", ".join(f"{name} {milliseconds[key] / whole:.0%}" for key, name in names.items())
-
-
-def write_ruler(
-    path: Path, video: VideoSource, boxes: Iterable[ArrayLike] = (), overwrite: bool = False
-) -> str:
-    """Write the first frame with rulers, and return in words what was written.
-
-    Raises:
-        ValueError: If the path does not end in .png.
-        FileExistsError: If it exists and `overwrite` is false.
-        VideoError: If there is no frame.
-    """
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--ruler {path}: expected an ending of .png")
-    refuse_existing(path, overwrite)
-    with video:
-        frame = next(iter(video))
-    height, width, _ = frame.image.shape
-    picture = cv2.cvtColor(ruled(frame.image, boxes), cv2.COLOR_RGB2BGR)
-    with naming(path, "no picture is left"):
-        write_whole(path, cv2.imencode(".png", picture)[1].tobytes())
-    return (
-        f"wrote {path}: frame {frame.index} of {width}x{height} pixels; read LEFT TOP WIDTH HEIGHT "
-        "off its lines, for --box"
-    )
+@contextlib.contextmanager
+def _viewer(
+    shows: bool, page: PageViewer | None, server: LocalServer | None, title: str, style: Style
+) -> Iterator[Viewer | None]:
+    """Give what shows the frames: a page that is open, or a window."""
+    if not shows:
+        yield None
+        return
+    if page is not None and server is not None:
+        page.style = style
+        server.state |= {"state": "tracking", "name": title}
+        server.add_page("/", "show.html")
+    viewer: Viewer = page or Window(f"siamtrack: {title}", style)
+    try:
+        yield viewer
+    finally:
+        viewer.close()

@@ -37,6 +37,7 @@ _MODULES = {
     "tensorboard": "tensorboard",
     "demo": "skvideo",
     "supervision": "supervision",
+    "cvat": "cvat_sdk cvat_cli",
 }
 _EXTRAS = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 """Module to the extra that brings it."""

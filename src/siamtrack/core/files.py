@@ -52,10 +52,6 @@ def noting_files() -> Iterator[list[Path]]:
 def open_ordinary(path: str | os.PathLike[str], most: int | None = None) -> BinaryIO:
     """Open an ordinary file for reading; links are followed.
 
-    Args:
-        path: The file.
-        most: Bytes that it may have; None: any number.
-
     Raises:
         OSError: If it cannot be read, is no ordinary file, or has more than `most` bytes.
     """

@@ -38,12 +38,7 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Where a tracker that has no states sees its target.
-
-    Attributes:
-        box: left, top, width, height (4,) in frame pixels, 0-based.
-        score: Its own score; higher is surer.
-    """
+    """Where a tracker without states sees its target: box ltwh (4,), 0-based; a score."""
 
     box: Array
     score: float

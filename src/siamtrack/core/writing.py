@@ -131,11 +131,8 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
 def refuse_existing(path: Path, overwrite: bool, reported: str = "", other: str = "name") -> None:
     """Raise if something is there that must not be replaced.
 
-    Args:
-        path: File or folder to write.
-        overwrite: Whether it may be replaced.
-        reported: The first half of the message; empty: that it exists.
-        other: What the user should choose another one of.
+    `reported` is the first half of the message, that it exists if empty; `other` is what the user
+    should choose another one of.
 
     Raises:
         FileExistsError: If it exists and `overwrite` is false.
@@ -158,12 +155,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str, kept: str = "what was finished before stays") -> None:
-    """Write a text file, all at once or not at all; its folder is made if necessary.
-
-    Args:
-        path: The file.
-        text: What to write, in UTF-8.
-        kept: As for `naming`.
+    """Write a UTF-8 text file, all at once or not at all; its folder is made if necessary.
 
     Raises:
         OSError: If it cannot be written, naming the file where the disk is full.
@@ -177,11 +169,8 @@ def write_text(path: Path, text: str, kept: str = "what was finished before stay
 def write_together(out: Path, last: str) -> Iterator[Path]:
     """Give an empty folder to write to; its files go to `out` together, or none of them does.
 
-    Moving them takes no room, so that a full disk leaves what `out` held.
-
-    Args:
-        out: Folder; made if necessary.
-        last: Name of the file that makes the others valid; it is moved last.
+    Moving them takes no room, so that a full disk leaves what `out` held. The file `last`, which
+    makes the others valid, is moved last.
 
     Raises:
         OSError: If one cannot be written.

@@ -172,12 +172,7 @@ class TooManyFaultsError(DatasetError):
 
 
 class ImageCache:
-    """Decoded images, least recently used out first. Safe to share between threads.
-
-    Args:
-        capacity: Bytes to keep at most.
-        faults: Where unreadable images are counted; one of its own by default.
-    """
+    """Decoded images, at most `capacity` bytes, the oldest out first. Safe between threads."""
 
     def __init__(self, capacity: int = 4 << 30, faults: Faults | None = None) -> None:
         self.capacity = capacity

@@ -33,15 +33,10 @@ def complete(
     advice: str = "",
     **options: Any,
 ) -> Dataset:
-    """Return the data set of the sequences found, in the order of `wanted`.
+    """Return the data set of the sequences found, in the order of all that are `wanted`.
 
-    Args:
-        name: Name of the data set.
-        sequences: Those that are there.
-        wanted: Names of all that the benchmark has.
-        partial: Accept missing ones; they are named in reports.
-        advice: What else to do about missing ones, for the error.
-        options: As for `Dataset`.
+    With `partial`, missing ones are accepted and named in reports; `advice` ends the error, and
+    `options` are those of `Dataset`.
 
     Raises:
         DatasetError: If some are missing and `partial` is not set, or none is there.
@@ -158,12 +153,7 @@ def hidden(boxes: Array, gone: NDArray[np.bool_]) -> Array:
 
 @dataclass(frozen=True)
 class Entries:
-    """Makes the entries of a data set; boxes that cannot be used become findings.
-
-    Attributes:
-        source: Name of the data set.
-        found: Where boxes without area or outside the frame, and tracks without a box, are added.
-    """
+    """Makes the entries of a data set; boxes that cannot be used become findings."""
 
     source: str
     found: Findings
@@ -183,8 +173,7 @@ class Entries:
 
         Args:
             name: Name of the track, unique within the data set.
-            boxes: (N, 4) ltwh, 0-based, one row a frame; rows that are not finite are absent
-                frames.
+            boxes: (N, 4) ltwh, 0-based; rows that are not finite are absent frames.
             images: The image of a row: a function of its index, or a sequence (N,).
             label: Class name.
             usable: (N,) which rows to use.
@@ -217,12 +206,7 @@ class Entries:
     ) -> Iterator[Entry]:
         """Yield the one entry of an object in a still image, or none if its box cannot be used.
 
-        Args:
-            name: Name of the object, unique within the data set.
-            box: left, top, width, height, 0-based.
-            image: The image.
-            label: Class name.
-            size: Width and height of the image, if known.
+        The `size` of the image, where known, tells boxes outside it.
         """
         left, top, width, height = map(float, box)
         kind = ""

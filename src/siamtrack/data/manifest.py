@@ -79,11 +79,7 @@ class Pool:
     def partner(self, index: int, gap: int, rng: np.random.Generator, reshaped: float = 0.0) -> int:
         """Draw another entry of the same track at most `gap` frames away; itself if none.
 
-        Args:
-            index: The entry.
-            gap: Frames.
-            rng: Source of chance.
-            reshaped: Probability to take, of six draws, the one whose aspect differs most.
+        `reshaped` is the probability to take, of six draws, the one whose aspect differs most.
         """
         entry = self.entries[index]
         near = [
@@ -104,12 +100,9 @@ class Pool:
 
 
 def read_manifest(path: str | Path, source: str | None = None) -> list[Entry]:
-    """Read a manifest.
+    """Read a manifest, a `.jsonl` file or the folder that holds `manifest.jsonl`.
 
-    Args:
-        path: The `.jsonl` file, or a folder that holds `manifest.jsonl`.
-        source: Name of the data set; by default what the line says, or the first folder of the
-            image's path.
+    The data set is `source`, else what the line says, or the first folder of the image's path.
 
     Raises:
         DatasetError: If the file is missing or a line is malformed; the message names the line.

@@ -20,12 +20,10 @@ Views = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ObjectViews:
-    """Objects that were each seen at least twice.
+    """Objects that were each seen at least twice: their views (V, S, S, 3), uint8 RGB, and sources.
 
-    Attributes:
-        views: For each object, its views (V, S, S, 3), uint8 RGB, with V of at least 2.
-        sources: For each object, the data set it comes from. Pairs of different objects come from
-            one data set, so that the style of a data set does not tell them apart.
+    Pairs of different objects come from one source, a data set, so that its style does not tell
+    them apart.
     """
 
     views: tuple[Views, ...]
@@ -46,11 +44,7 @@ class ObjectViews:
         return len(self.views)
 
     def split(self, share: float = 0.3, seed: int = 0) -> tuple[ObjectViews, ObjectViews]:
-        """Divide the objects, not the views: objects to train on, and others to be tested on.
-
-        Args:
-            share: Share of the objects of each source that are held back for the test.
-            seed: Seed of the choice.
+        """Divide the objects, not the views: a `share` of each source is held back for the test.
 
         Raises:
             ValueError: If the share is not in (0, 1).
@@ -67,11 +61,7 @@ class ObjectViews:
         return self._subset(rest), self._subset(sorted(held))
 
     def pairs(self, count: int, rng: np.random.Generator) -> tuple[Views, Views, NDArray[np.int64]]:
-        """Draw pairs of views, every second one of the same object.
-
-        Args:
-            count: Number of pairs, N.
-            rng: Source of the randomness.
+        """Draw N pairs of views, every second one of the same object.
 
         Returns:
             First views (N, S, S, 3), second views (N, S, S, 3), and labels (N,) as the contrastive
@@ -97,12 +87,9 @@ class ObjectViews:
     def batch(
         self, objects: int, views: int, rng: np.random.Generator
     ) -> tuple[Views, NDArray[np.int64]]:
-        """Draw several views of several objects, for losses that mine in the batch.
+        """Draw K views of P objects, for losses that mine in the batch.
 
-        Args:
-            objects: Number of objects, P; all there are if fewer.
-            views: Views of each, K; drawn with repetition if an object has fewer.
-            rng: Source of the randomness.
+        All objects if there are fewer than P; views repeat if an object has fewer than K.
 
         Returns:
             Views (P K, S, S, 3) and identities (P K,).

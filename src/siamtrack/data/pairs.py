@@ -62,6 +62,10 @@ class PairConfig:
         mirror: Share of search windows mirrored alone, as objects that turned round.
         part: Share of still pairs whose target is a random part of the object. A user may draw a
             head or a number plate; without parts, boxes grow to the whole object.
+        redrawn: Share of the pairs whose boxes are drawn anew, each side moved by up to `redraw` of
+            the box's width or height, in both pictures alike. A user's box need not be what a data
+            set calls the object: without this, boxes grow to what is usual for its class.
+        redraw: See `redrawn`.
         weights: (data set, factor) that raise or lower how often a data set is drawn; without
             one, sets are drawn in proportion to the square root of their size.
     """
@@ -88,6 +92,8 @@ class PairConfig:
     warp: float = 0.3
     mirror: float = 0.05
     part: float = 0.3
+    redrawn: float = 0.0
+    redraw: float = 0.18
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -103,8 +109,9 @@ class PairConfig:
             "part",
         )
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
-        bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped"), (0, 1))
+        bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped", "redrawn"), (0, 1))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
+        bounds["redraw"] = (0, 0.45)
         bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
         check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
         check_area(self.area)
@@ -130,14 +137,7 @@ class Pair:
 
 
 class PairSampler:
-    """Draws pairs. Pair (seed, index) is always the same, whoever draws it.
-
-    Args:
-        pool: Objects to draw from.
-        config: How to draw.
-        seed: Seed of the whole run.
-        cache: Decoded images, shared between samplers if wanted.
-    """
+    """Draws pairs. Pair (seed, index) is always the same, whoever draws it."""
 
     def __init__(
         self, pool: Pool, config: PairConfig, seed: int = 0, cache: ImageCache | None = None
@@ -166,6 +166,9 @@ class PairSampler:
         if negative:
             second = self._other(first, rng)
             negative = second.track != first.track  # there may be only one object
+        if config.redrawn and rng.random() < config.redrawn:
+            moves = rng.uniform(-config.redraw, config.redraw, 4)
+            first, second = (_redrawn(entry, moves) for entry in (first, second))
         # Cut both windows, and change the shape of what is searched for
         template, size = self._template(first, rng)
         search, box = self._search(second, rng)
@@ -316,13 +319,8 @@ def first_readable(
     """Make a random sample; where it needs an unreadable image, make another in its place.
 
     The generator of the first attempt is `default_rng(key)`, that of a later one
-    `default_rng((*key, attempt))`: the sample depends on `key` and on the files alone, not on
-    who makes it or in what order.
-
-    Args:
-        make: Makes a sample from a generator; `ImageError` asks for another attempt.
-        key: Seed, 0 and index of the sample, all at least 0.
-        attempts: So many times at most.
+    `default_rng((*key, attempt))`: the sample depends on `key` (seed, 0 and index) and on the files
+    alone, not on who makes it or in what order.
 
     Raises:
         DatasetError: If no attempt succeeds, or too many images are unreadable.
@@ -346,6 +344,13 @@ def _part(entry: Entry, rng: np.random.Generator) -> Entry:
     corner = rng.uniform(0, 1, 2) * [width - w, height - h]
     box = (left + float(corner[0]), top + float(corner[1]), float(w), float(h))
     return replace(entry, box=box)
+
+
+def _redrawn(entry: Entry, moves: Array) -> Entry:
+    """Move left, top, right and bottom side by shares (4,) of the box's width or height."""
+    left, top, width, height = entry.box
+    x1, y1, x2, y2 = (moves * [width, height, width, height]).tolist()
+    return replace(entry, box=(left + x1, top + y1, width + x2 - x1, height + y2 - y1))
 
 
 def _covered(box: Array, by: Array) -> float:

@@ -91,14 +91,9 @@ class CropConfig:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` did.
+    """What `prepare` did: a manifest of all crops, of which `new` were cut in this run.
 
-    Attributes:
-        manifest: The manifest of all crops.
-        crops: Lines in it.
-        new: Crops cut in this run; the others were there.
-        outside: Boxes that lie outside their image, and so have no crop.
-        faults: Images that could not be read.
+    Boxes `outside` their image have no crop.
     """
 
     manifest: Path

@@ -266,9 +266,7 @@ class ImageFrames:
 class VideoFrames:
     """Frames from a video file, decoded in order; going back starts again from the beginning.
 
-    Args:
-        path: Video file that OpenCV can decode.
-        count: Number of frames to offer; containers state it unreliably, so the caller gives it.
+    Containers state their number unreliably, so the caller gives it.
     """
 
     files: tuple[Path, ...] = ()

@@ -40,10 +40,7 @@ KINDS = {
 
 @dataclass
 class Findings:
-    """What a reader left out, by kind (see `KINDS`), counted and named.
-
-    Attributes:
-        keep: So many names of each kind are kept; all are counted.
+    """What a reader left out, by kind (see `KINDS`), counted; `keep` names of each are kept.
 
     Example:
         >>> found = Findings()

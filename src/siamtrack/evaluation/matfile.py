@@ -30,9 +30,7 @@ HEADER = 128
 def read_mat(path: Path) -> Array:
     """Return the rows (N, 4) of a file, as they are stored.
 
-    Args:
-        path: File with a cell `results`, whose first entry is the one-pass evaluation, or with a
-            matrix `result`.
+    It has a cell `results`, whose first entry is the one-pass evaluation, or a matrix `result`.
 
     Raises:
         ResultsError: If the file is missing, damaged, larger than 256 MiB, or holds something else.

@@ -59,12 +59,9 @@ def read_results(path: str | Path, *, origin: int = 0, absent: bool = False) -> 
 
 
 def write_results(path: str | Path, boxes: ArrayLike, *, origin: int = 0) -> None:
-    """Write boxes (N, 4) as text with four decimals, all at once or not at all.
+    """Write boxes (N, 4) ltwh as text with four decimals, all at once or not at all.
 
-    Args:
-        path: File to write or replace; its folder is made if necessary.
-        boxes: ltwh in pixels, 0-based; NaN for no target.
-        origin: Coordinate of the first pixel in the file.
+    `origin` is the coordinate of the first pixel in the file; NaN is for no target.
     """
     rows = np.add(boxes, [origin, origin, 0, 0])
     write_rows(Path(path), rows, decimals=4)

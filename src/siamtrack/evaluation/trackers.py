@@ -23,12 +23,7 @@ REDETECT = "+redetect"
 
 @dataclass(frozen=True)
 class ClassIn:
-    """Makes trackers of a class in a Python file or module; can go to other processes.
-
-    Args:
-        place: File ending in `.py`, or a module's dotted name.
-        name: Name of the class, or of a function without arguments.
-    """
+    """Makes trackers of a class in a `.py` file or module; can go to other processes."""
 
     place: str
     name: str
@@ -114,10 +109,7 @@ def open_tracker(
 
 
 def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
-    """Return what tells the results of one tracker from those of another, as JSON can hold it.
-
-    Args:
-        factory: From `open_tracker`.
+    """Return what tells results of one tracker of `open_tracker` from those of another, for JSON.
 
     Raises:
         WeightsError: If it makes trackers of a model that is not there.

@@ -142,12 +142,7 @@ _parts: ContextVar[tuple[Mean, int] | None] = ContextVar("parts of a batch", def
 
 @contextmanager
 def counting(mean: Mean, parts: int) -> Iterator[None]:
-    """Let losses inside divide by the mean of their counts over the parts of a batch.
-
-    Args:
-        mean: From the count of this part, shape (), to the mean over all parts.
-        parts: How many there are.
-    """
+    """Let losses inside divide by the `mean` of their counts, (), over the parts of a batch."""
     token = _parts.set((mean, parts))
     try:
         yield

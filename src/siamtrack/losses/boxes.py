@@ -194,14 +194,7 @@ def sample_labels(
 ) -> Tensor:
     """Keep a random few of the labeled anchors of one image and mark the others as not counted.
 
-    Args:
-        labels: Of any shape; 1 = target, 0 = background, -1 = not counted.
-        positives: Target anchors that are kept at most.
-        total: Anchors that are kept at most.
-        generator: Source of the randomness.
-
-    Returns:
-        New labels of the same shape.
+    At most `total` are kept, `positives` of them target; labels are 1 = target, 0 = background, -1.
 
     Raises:
         ValueError: If not 0 <= positives <= total, or a label is another value.

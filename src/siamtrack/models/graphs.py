@@ -32,14 +32,7 @@ NOT_OURS: tuple[tuple[str, type[Warning]], ...] = (
 
 @dataclass(frozen=True)
 class Half:
-    """One of the two graphs.
-
-    Attributes:
-        module: Takes the inputs in their order and returns one tensor, or a tuple of all outputs.
-        inputs: Names.
-        outputs: Names.
-        example: Inputs of a batch of one.
-    """
+    """One of the two graphs: module, names of inputs and outputs, inputs of a batch of one."""
 
     module: nn.Module
     inputs: tuple[str, ...]

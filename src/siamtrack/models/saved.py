@@ -25,10 +25,7 @@ STRUCTURE = "structure"
 def to_bytes(network: Network, original: Mapping[str, Tensor] | None = None) -> bytes:
     """Return the file of a network.
 
-    Args:
-        network: The network.
-        original: For a network of another project, the tensors that it was converted from, which
-            tell its structure.
+    One of another project needs the tensors that it was converted from, which tell its structure.
 
     Raises:
         ValueError: If such a network comes without them.

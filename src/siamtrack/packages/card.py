@@ -81,12 +81,51 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """What a model was loaded from: its folder, the engine's name, and its threads."""
+
+    folder: Path
+    runtime: str
+    threads: int
+
+
+@dataclass(frozen=True)
 class Model:
-    """A loaded model: its card, a runtime that holds its graphs, and their precision."""
+    """A loaded model: its card, a runtime that holds its graphs, and their precision.
+
+    Copies share it, for it holds no state of a target. A pickled one is loaded again from its
+    files where it is unpickled, with the settings that its card has here.
+
+    Attributes:
+        card: What is known of it.
+        runtime: Runs its graphs.
+        precision: Of the search graph.
+        loaded: What it was loaded from; None if it was put together by hand.
+    """
 
     card: Card
     runtime: Runtime
     precision: Literal["float32", "int8"] = "float32"
+    loaded: Loaded | None = field(default=None, compare=False)
+
+    def __copy__(self) -> Model:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Model:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
+        """Say how to load it again.
+
+        Raises:
+            TypeError: If it was not loaded from files.
+        """
+        if self.loaded is None:
+            raise TypeError(
+                f"model {self.card.name} was put together by hand, so nobody can load it again "
+                "elsewhere: pickle trackers of models from siamtrack.load"
+            )
+        return _again, (self.card, self.loaded, self.precision)
 
 
 def model_names() -> list[str]:
@@ -301,7 +340,24 @@ def load_model(
     key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
     network = shared(key, lambda: make(graphs, threads))
     RUNTIMES.check_made(runtime, network, "embed", "respond")
-    return Model(card, network, chosen)
+    return Model(card, network, chosen, Loaded(folder.absolute(), runtime, threads))
+
+
+def _again(card: Card, loaded: Loaded, precision: Literal["float32", "int8"]) -> Model:
+    """Load a model that was pickled.
+
+    Raises:
+        WeightsError: If its files are missing, or others than when it was pickled.
+    """
+    folder = loaded.folder
+    if not folder.is_dir() and (PACKAGED / folder.name / CARD).is_file():
+        folder = PACKAGED / folder.name  # the package lies elsewhere on another machine
+    model = load_model(folder, runtime=loaded.runtime, threads=loaded.threads, precision=precision)
+    if model.card.sha256 != card.sha256:
+        raise WeightsError(
+            f"{folder} has other weights than the tracker that was pickled: load that model again"
+        )
+    return Model(card, model.runtime, precision, model.loaded)
 
 
 def model_made(name: str | Path, runtime: str, precision: str = "auto") -> dict[str, Any]:

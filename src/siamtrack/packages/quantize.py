@@ -71,11 +71,8 @@ def quantize(
 ) -> Agreement:
     """Add `search.int8.onnx` to a model's folder and name it in the card.
 
-    Args:
-        folder: A model's folder, as `siamtrack export` writes it.
-        draw: Returns pair i, such as `sampler.draw`; its sides must be the model's.
-        pairs: Pairs to calibrate with.
-        compare: Further pairs to compare with float32.
+    `draw` returns pair i, as `sampler.draw` does; so many `pairs` calibrate, `compare` further ones
+    are compared with float32.
 
     Raises:
         WeightsError: If the folder is no model, or int8 would ruin it; the folder is left alone.

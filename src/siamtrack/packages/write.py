@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 class Draft:
     """A model's folder while it is written.
 
-    Attributes:
-        folder: Where its files are meanwhile.
-        card: What its card will say, but for the hashes; with these after `writing` has ended.
-        files: Names of the files, in the order of the card.
+    Its card has hashes only after `writing` has ended; files are in the order of the card.
     """
 
     folder: Path
@@ -85,12 +82,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def card_of(network: Network, name: str, tracker: TrackerSettings | None = None) -> Card:
-    """Return the card of a network, without files.
-
-    Args:
-        network: The network.
-        name: What the model is called.
-        tracker: Settings of the tracker; those that the head starts from otherwise.
+    """Return the card of a network, without files, with the settings of its head by default.
 
     Raises:
         WeightsError: If no tracker here reads what the head answers.

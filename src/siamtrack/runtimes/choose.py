@@ -78,18 +78,14 @@ def check_threads(threads: int) -> None:
 
 
 def shared(key: Hashable, make: Callable[[], Runtime]) -> Runtime:
-    """Return the runtime that is in use under `key`, or a new one.
+    """Return the runtime that is in use under `key`, or a new one that `make` returns.
 
     Sixteen trackers with a network each take six times the memory of sixteen that share one, and
     several times as long: the waiting threads of one engine hold the cores that the next one needs.
 
-    It lives as long as a tracker that uses it. Only runtimes that say they may be called from many
-    threads at once, with an attribute `shareable`, are shared. A forked process makes its own: the
-    threads of an engine do not come along. Two threads that load at the same time may get one each.
-
-    Args:
-        key: All that the runtime depends on: engine, threads, hashes of its files.
-        make: Returns a new one.
+    It lives as long as a tracker that uses it. Only runtimes with an attribute `shareable` are
+    shared: many threads may call them at once. A forked process makes its own: the threads of an
+    engine do not come along. Two threads that load at the same time may get one each.
     """
     place = (os.getpid(), key)
     runtime = _alive.get(place)

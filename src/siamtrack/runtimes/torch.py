@@ -59,13 +59,7 @@ class TorchRuntime(GraphRuntime):
 def from_folder(
     graphs: Graphs, threads: int = 0, *, device: str = "cpu", compiled: bool = False
 ) -> TorchRuntime:
-    """Return the runtime of a model's folder.
-
-    Args:
-        graphs: The model.
-        threads: Threads of torch while it runs, on a CPU; 0 leaves them as they are.
-        device: Where torch computes, `cpu` or `cuda`.
-        compiled: Use torch.compile.
+    """Return the runtime of a model's folder; the arguments are those of `TorchRuntime`.
 
     Raises:
         MissingExtraError: If torch is not installed.

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import ipaddress
 import os
 import secrets
 import socket
 import sys
-import threading
-import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import uvicorn
 
+from siamtrack.core.browser import opened
 from siamtrack.runtimes import AUTO
 from siamtrack.studio.app import make_app
 from siamtrack.studio.library import Library, Models
@@ -91,48 +88,6 @@ def serve(
     )
     with opened(where) if browser else contextlib.nullcontext():
         uvicorn.Server(config).run(sockets=[listener])
-
-
-@contextlib.contextmanager
-def opened(
-    address: str,
-    open_page: Callable[[str], object] = webbrowser.open,
-    delay: float = 0.8,
-    seconds: float = 60.0,
-) -> Iterator[None]:
-    """Open an address in the browser soon after the block begins, and keep its token a secret.
-
-    Everybody on a machine can read the arguments of its processes. So the browser is not given the
-    address but a file that leads there, which only this user can read and which is soon removed.
-
-    Args:
-        address: What to open; it has the token.
-        open_page: Opens an address in a browser.
-        delay: Seconds until then: the server begins to answer meanwhile.
-        seconds: Seconds until the file is removed, if the block does not end before.
-    """
-    with TemporaryDirectory(prefix="siamtrack-", ignore_cleanup_errors=True) as folder:
-        file = Path(folder) / "studio.html"
-        file.touch(mode=0o600)
-        goal = html.escape(address)
-        file.write_text(
-            f'<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
-            f'<meta http-equiv="refresh" content="0; url={goal}"><title>siamtrack studio</title>'
-            f'<a href="{goal}">The studio</a>\n',
-            encoding="utf-8",
-        )
-        timers = [
-            threading.Timer(delay, open_page, [file.as_uri()]),
-            threading.Timer(seconds, file.unlink, [True]),
-        ]
-        for timer in timers:
-            timer.daemon = True
-            timer.start()
-        try:
-            yield
-        finally:
-            for timer in timers:
-                timer.cancel()
 
 
 def is_local(host: str) -> bool:

@@ -37,13 +37,9 @@ def context_side(width: float, height: float, context: float = 0.5) -> float:
 
 
 def template_side(width: float, height: float, context: float, area: float = 0.0) -> float:
-    """Side of the square template window, in pixels.
+    """Side of the square template window, in pixels, for a box of width x height pixels.
 
-    Args:
-        width: Width of the box, pixels.
-        height: Height of the box, pixels.
-        context: See `context_side`; not used where `area` is given.
-        area: The side as a multiple of the square root of the box's area; 0: `context_side`.
+    It is `area` times the square root of the box's area, or `context_side` where that is 0.
 
     Example:
         >>> template_side(20, 80, 0.5), template_side(20, 80, 0.5, area=2.0)

@@ -58,10 +58,8 @@ class Detection:
 class Expectation:
     """Where the target should be in the next frame.
 
-    Attributes:
-        shift: From the center of its last box (2,), in frame pixels.
-        spread: Standard deviation around that place, in sizes of the target (square root of the
-            area of its box).
+    `shift` (2,) is from the center of its last box, in frame pixels; `spread` the deviation around
+    that place, in sizes of the target (square root of the area of its box).
     """
 
     shift: Array
@@ -101,14 +99,7 @@ class Decoder(ABC):
     def windows(
         self, last: Array, shape: tuple[int, int], frames: int, lost_for: int
     ) -> list[Window]:
-        """Return the windows to search next.
-
-        Args:
-            last: The last box, ltwh (4,) in frame pixels.
-            shape: Height and width of the frame.
-            frames: How many frames have been searched so far.
-            lost_for: For how many frames in a row the target has been lost.
-        """
+        """Return the windows to search in a frame, `lost_for` frames after the target was lost."""
 
     @abstractmethod
     def decode(

@@ -23,6 +23,9 @@ from siamtrack.core.settings import OnlineSettings
 from siamtrack.tracking.decode import Map, cell_centers
 
 Floats = NDArray[np.float32]
+OWN, TRUE, CLEAR = 0.3, 0.3, 0.6
+"""Which cells are the target's: deviation of the truth as a share of a side of the box, least truth
+of a cell that counts as the target, share of a side from which on a cell is clearly outside."""
 SINGLE_THREADED = 2**18
 """Multiplications up to which OpenBLAS, which is in NumPy's wheels, multiplies in one thread."""
 
@@ -75,16 +78,11 @@ class OnlineClassifier:
         self._weights: Array | None = None
 
     def learn(self, seen: Cells, box: Array, share: float | None = None) -> None:
-        """Take in a frame.
+        """Take in the cells of a frame, with the target ltwh (4,) in patch pixels.
 
-        Cells in the middle of the box are the target, those clearly outside are not, the ones
-        between say nothing. Both sides weigh the same however many cells they have.
-
-        Args:
-            seen: The cells of the search feature.
-            box: The target in patch pixels, ltwh (4,).
-            share: Weight of this frame against all before it, in (0, 1]; the settings' if None.
-                The first frame always counts fully.
+        Cells in the middle of the box are the target, those clearly outside are not, the others say
+        nothing. Both sides weigh the same however many cells they have. `share` in (0, 1] is the
+        weight of this frame against all before; the first always counts fully.
         """
         truth, weight = self._labels(*seen.shape, box)
         moments, targets = _products(seen, weight), _sums(seen, weight * truth)
@@ -134,10 +132,10 @@ class OnlineClassifier:
         x = np.abs(cell_centers(columns, self.stride, self.patch) - (left + width / 2))
         y = np.abs(cell_centers(rows, self.stride, self.patch) - (top + height / 2))[:, None]
         # a target smaller than the grid still owns the cell next to its center
-        rx, ry = max(0.3 * width, self.stride), max(0.3 * height, self.stride)
+        rx, ry = max(OWN * width, self.stride), max(OWN * height, self.stride)
         truth = np.exp(-0.5 * ((x / rx) ** 2 + (y / ry) ** 2))
-        inside = truth > 0.3
-        outside = ((x > 0.6 * width) | (y > 0.6 * height)) & ~inside
+        inside = truth > TRUE
+        outside = ((x > CLEAR * width) | (y > CLEAR * height)) & ~inside
         weight = inside / max(np.count_nonzero(inside), 1)
         weight += outside / max(np.count_nonzero(outside), 1)
         truth[outside] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
@@ -26,6 +27,9 @@ class SiamTracker:
     One target: `init` and `update`. Several: `add`, `remove` and `update_all`, which runs all of
     them through the network in one batch. Frames are RGB of any kind that
     `siamtrack.core.images.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
+
+    A copy goes on by itself from where the tracker is, with the same network. A pickled tracker
+    loads the network again from its files.
 
     Args:
         model: From `siamtrack.packages.card.load_model`; it may be shared by many trackers.
@@ -53,6 +57,9 @@ class SiamTracker:
         DECODERS[model.card.kind]  # an unknown kind is refused here, not at the first frame
         self._targets: dict[int, Target] = {}
         self._next = 0
+
+    def __copy__(self) -> SiamTracker:
+        return deepcopy(self)  # two that share their targets would spoil them
 
     @property
     def ids(self) -> list[int]:
@@ -124,11 +131,7 @@ class SiamTracker:
     def update_all(
         self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
     ) -> list[Track]:
-        """Find all targets in the next frame, in one batch.
-
-        Args:
-            frame: The next frame, of the size of the first.
-            priors: id to box, where a detector sees targets.
+        """Find all targets in the next frame, in one batch; `priors` has boxes of a detector by id.
 
         Returns:
             One track for each target, in the order of `ids`.

@@ -27,12 +27,7 @@ PATIENCE = timedelta(hours=2)
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those of a run.
-
-    Attributes:
-        number: Its number, from 0.
-        count: How many there are.
-    """
+    """This process among the `count` of a run; its number is from 0."""
 
     number: int = 0
     count: int = 1

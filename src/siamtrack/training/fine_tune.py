@@ -138,12 +138,9 @@ def fine_tune_config(
 
 @dataclass(frozen=True)
 class Helped:
-    """Scores of the held-out ends before and after fine-tuning.
+    """Scores of the held-out ends of tracks before and after fine-tuning.
 
-    Attributes:
-        names: Tracks.
-        before: Success AUC of each, in [0, 1], and `after` fine-tuning.
-        precision_before: Mean precision at 20 px, and `precision_after`.
+    Success AUC of each in [0, 1], and mean precisions at 20 px.
     """
 
     names: tuple[str, ...]

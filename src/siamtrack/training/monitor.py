@@ -109,13 +109,9 @@ class Log:
             self._board.close()
 
     def step(self, done: int, parts: Mapping[str, Tensor], waited: float, **facts: float) -> None:
-        """Take in what a step gave; every `watch.every` steps their means become a line.
+        """Take in what a step gave; every `watch.every` steps the means of its parts become a line.
 
-        Args:
-            done: Steps done, this one included.
-            parts: Named scalars, averaged over the steps of a line.
-            waited: Seconds that the step waited for its batch.
-            facts: Further entries of the line, taken as they are.
+        `waited` are the seconds that it waited for its batch; `facts` go to the line as they are.
         """
         for name, value in parts.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
@@ -220,12 +216,7 @@ def _board(out: Path) -> Any:
 
 
 def live_model(network: Network, weights: Mapping[str, Tensor] | None = None) -> Model:
-    """Return a model that `SiamTracker` takes, from a network that need not be exported.
-
-    Args:
-        network: It is copied, and not changed.
-        weights: State to track with, such as the average; its own otherwise.
-    """
+    """Return a model that `SiamTracker` takes, of a copy of a network, with `weights` if given."""
     twin = copy.deepcopy(network)
     if weights is not None:
         twin.load_state_dict(dict(weights))
@@ -234,12 +225,7 @@ def live_model(network: Network, weights: Mapping[str, Tensor] | None = None) ->
 
 
 class FirstFrames:
-    """The first frames of a longer series.
-
-    Args:
-        frames: The series.
-        count: How many to offer.
-    """
+    """The first frames of a longer series."""
 
     def __init__(self, frames: Frames, count: int) -> None:
         self.frames, self.count = frames, min(count, len(frames))
@@ -262,10 +248,7 @@ class FirstFrames:
 def excerpt(dataset: Dataset, sequences: int, frames: int) -> list[Sequence]:
     """Return the beginnings of some sequences, spread evenly over a data set.
 
-    Args:
-        dataset: Where to take them from.
-        sequences: How many at most.
-        frames: Frames of each at most, counted from its first annotated one.
+    So many `frames` of each at most, counted from its first annotated one.
 
     Raises:
         ValueError: If either number is below 1.

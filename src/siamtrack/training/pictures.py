@@ -37,14 +37,7 @@ def pair_picture(pair: Pair) -> Image:
 
 
 def sheet(sampler: Draws, count: int = 24, columns: int = 4, first: int = 0) -> Image:
-    """Draw pairs that a run would train on, in a grid.
-
-    Args:
-        sampler: Where they come from.
-        count: How many.
-        columns: Pairs in a row.
-        first: Index of the first.
-    """
+    """Draw `count` pairs that a run would train on, in a grid, from the pair `first` on."""
     pictures = [pair_picture(sampler.draw(first + index)) for index in range(count)]
     return grid(pictures, columns)
 

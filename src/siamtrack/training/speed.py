@@ -33,12 +33,7 @@ NO_PICTURE = np.empty((0, 0, 3), np.uint8)
 
 
 class Front(nn.Module):
-    """Normalization and the first stages: float (B, 3, H, W) or uint8 (B, H, W, 3) to (B, C, h, w).
-
-    Args:
-        network: Where the stages are from; it shares them.
-        count: How many stages.
-    """
+    """First stages, normalization too: float (B, 3, H, W) or uint8 (B, H, W, 3) to (B, C, h, w)."""
 
     def __init__(self, network: Network, count: int) -> None:
         super().__init__()
@@ -138,11 +133,7 @@ class FrozenFront:
 class Engine:
     """A graph in OpenVINO, in bfloat16 where the processor has it, or else in ONNX Runtime.
 
-    Safe to call from several threads: each call runs on one of them.
-
-    Args:
-        graph: An ONNX file.
-        threads: How many calls run at once at most.
+    Safe to call from several threads: each call runs on one of them, up to `threads` at once.
     """
 
     def __init__(self, graph: Path, threads: int) -> None:

@@ -89,12 +89,7 @@ def _normalized(image: NDArray[np.uint8]) -> Floats:
 
 
 class Learned(nn.Module):
-    """The learned map from a student's features to its teacher's.
-
-    Args:
-        channels: Channels of the student's features.
-        taught: Channels of the teacher's.
-    """
+    """The learned map from a student's features to its teacher's."""
 
     def __init__(self, channels: int, taught: int) -> None:
         super().__init__()
@@ -155,10 +150,8 @@ class Teacher(Learned):
     def forward(self, ours: Tensor, images: Tensor) -> Tensor:
         """Return one minus the mean cosine between our mapped features and the teacher's.
 
-        Args:
-            ours: Our features (B, channels, h, w).
-            images: RGB in [0, 255] (B, 3, H, W) that they came from. Where ours are for an odd
-                number of pixels, the last row and column are left out for the teacher.
+        Images are RGB in [0, 255] (B, 3, H, W); where ours are for an odd number of pixels, the
+        last row and column are left out for the teacher.
         """
         rows, columns = (side - side % 2 for side in images.shape[2:])
         plain = (images[..., :rows, :columns] - self.mean) / self.std

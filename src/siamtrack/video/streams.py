@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -24,6 +25,17 @@ FIRST_WAIT = 0.5
 """Seconds before the first retry; each further one waits twice as long."""
 TIMEOUT_MS = 10_000
 """How long a connection may take to open or to give a frame."""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV from printing what each of its ways to open a camera failed with."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 class CaptureReader:
@@ -128,7 +140,8 @@ class CaptureReader:
 
     def _open(self) -> cv2.VideoCapture:
         if isinstance(self._target, int):
-            return cv2.VideoCapture(self._target)
+            with _quiet():
+                return cv2.VideoCapture(self._target)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS]
         limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
         return cv2.VideoCapture(self._target, cv2.CAP_FFMPEG, limits)

@@ -23,12 +23,7 @@ _NUMBER = re.compile(r"(\d+)$")
 
 
 class Pictures:
-    """The images of a folder and of the folders in it, by name, place in order, or number.
-
-    Args:
-        folder: Where they are.
-        deep: Whether those of the folders in it count.
-    """
+    """The images of a folder, and those below if `deep`, by name, place in order, or number."""
 
     def __init__(self, folder: Path, *, deep: bool = True) -> None:
         self.folder = folder
@@ -98,12 +93,7 @@ class Pictures:
 
 
 class VideoPictures(Pictures):
-    """Frames of a video that will be written as images into a folder.
-
-    Args:
-        video: The video file.
-        folder: Where frames are to be written; may not exist yet.
-    """
+    """Frames of a video that will be written as images into a folder."""
 
     def __init__(self, video: Path, folder: Path) -> None:
         self.video, self.folder, self.files, self.by_cvat = video, folder, [], False
@@ -132,12 +122,7 @@ class UserReader(Protocol):
     def __call__(
         self, path: Path, found: Findings, images: Pictures | None = None
     ) -> Iterator[Entry]:
-        """Yield the objects.
-
-        Args:
-            path: The annotations: a file, or the folder that the tool wrote.
-            found: Where what cannot be used, and is left out, is added.
-            images: The images; by default they are looked for where the tool puts them.
+        """Yield the objects, as a `Reader` does; `images` are by default where the tool puts them.
 
         Raises:
             DatasetError: If the annotations do not have the form, or the images are not there.

@@ -113,12 +113,7 @@ def region_box(text: str) -> Array:
 
 @PEERS.register("trax")
 class TraxPeer:
-    """A tracker in a process of its own, started anew by each `init`.
-
-    Args:
-        source: Command line, split as by a shell.
-        threads: Ignored; the process decides.
-        timeout: Seconds to wait for an answer.
+    """A tracker in a process of its own, a command line, started anew by each `init`.
 
     Raises:
         SiamtrackError: In `init` or `update`, if the process does not start, ends, answers

@@ -41,13 +41,7 @@ td.best { font-weight: 700; }
 
 @dataclass(frozen=True)
 class Video:
-    """A video of a sequence with the boxes of trackers.
-
-    Args:
-        sequence: Name of the sequence.
-        figures: Success of each tracker on it.
-        video: MP4 file.
-    """
+    """An MP4 video of a sequence with the boxes of trackers, and their success on it."""
 
     sequence: str
     figures: Mapping[str, float]
@@ -84,11 +78,11 @@ def table(
     shade: bool = False,
     swatches: bool = False,
 ) -> str:
-    """Return a table; the text of its cells is escaped.
+    """Return a table; the text of its cells is escaped, and the first cell of a row is its name.
 
     Args:
         header: Cells of the first row.
-        rows: The others; the first cell of each is its name.
+        rows: The others.
         best: The highest figure of each row is bold.
         shade: Figures from 0 to 1 color their cells.
         swatches: Rows are trackers, and get the colors of the plots.

@@ -42,14 +42,9 @@ Values = Mapping[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One plot: a curve per tracker.
+    """One plot: a curve x, y (N,) per tracker, y from 0 to 1.
 
-    Args:
-        title: What it shows.
-        x_label: Name of the horizontal axis.
-        y_label: Name of the vertical axis, from 0 to 1.
-        lines: For each tracker x and y (N,).
-        metric: Overall figure in the legend; the one that ranks if empty.
+    The overall figure `metric` is in the legend; the one that ranks if empty.
     """
 
     title: str

@@ -102,15 +102,11 @@ def failed_at(overlap: Array) -> int | None:
 
 
 def accuracy_robustness(parts: Items[Array]) -> tuple[float, float, float]:
-    """Return accuracy, robustness and the number of frames tracked, over the runs of a sequence.
+    """Return accuracy, robustness and the number of frames tracked, over runs, overlaps (M,) each.
 
-    Args:
-        parts: Overlaps (M,) of each run.
-
-    Returns:
-        Mean overlap over the frames before failures, their part of all frames, and their number.
-        The frame of the start and those without a target count in all three, with overlap 0, as in
-        the VOT toolkit.
+    These are the mean overlap over the frames before failures, their part of all frames, and their
+    number. The frame of the start and those without a target count in all three, with overlap 0, as
+    in the VOT toolkit.
     """
     overlap = tracked = total = 0.0
     for part in parts:

@@ -12,7 +12,7 @@ The parameter names of CIResNets are those of ResNet-50 (`layer1.0.conv1.weight`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -20,7 +20,52 @@ from siamtrack.models.backbones.backbone import BACKBONES, Backbone, layer_arith
 from siamtrack.models.units import CIRInceptionUnit, CIRNeXtUnit, CIRUnit, Stem, initialize, scaled
 
 
-class CIResNet(Backbone):
+class Stacked(Backbone):
+    """A stem and one or two groups of units, the second going to stride 8."""
+
+    def stack(
+        self,
+        stem: Stem,
+        channels: int,
+        units: Sequence[int],
+        make: Callable[[int, int, bool, bool], tuple[nn.Module, int]],
+    ) -> None:
+        """Build the network.
+
+        Args:
+            stem: What comes first.
+            channels: Of what it gives.
+            units: Number of units in each group.
+            make: From input channels, number of the group, whether the unit is rectified and
+                whether it pools, to the unit and its output channels.
+        """
+        self.stem = stem
+        groups = []
+        for group, count in enumerate(units):
+            layers: list[nn.Module] = []
+            for index in range(count):
+                last = group == len(units) - 1 and index == count - 1
+                unit, channels = make(channels, group, not last, group > 0 and index == 0)
+                layers.append(unit)
+            groups.append(nn.Sequential(*layers))
+        self.layer1 = groups[0]
+        self.layer2 = groups[1] if len(groups) > 1 else nn.Sequential()
+        self.channels = channels
+        if self.padding_free:
+            self.smallest = layer_arithmetic(self)[0] + 2 * stem.border
+        initialize(self)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """Return the stem and every unit."""
+        return [self.stem, *self.layer1, *self.layer2]
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
+        features: Tensor = self.layer2(self.layer1(self.stem(images)))
+        return features
+
+
+class CIResNet(Stacked):
     """A stem and one or two groups of CIR units.
 
     Args:
@@ -38,42 +83,16 @@ class CIResNet(Backbone):
         super().__init__()
         self.padding_free = crop
         self.stride = 4 * len(units)
-        stem = scaled(64, width)
-        self.stem = Stem(stem, border=1 if crop else 0, padding=0 if crop else 3)
-        inputs = stem
-        groups: list[nn.Sequential] = []
-        for group, count in enumerate(units):
+
+        def make(inputs: int, group: int, relu: bool, pool: bool) -> tuple[nn.Module, int]:
             planes = scaled(64 * 2**group, width)
-            layers: list[nn.Module] = []
-            for index in range(count):
-                last = group == len(units) - 1 and index == count - 1
-                layers.append(
-                    CIRUnit(
-                        inputs,
-                        planes,
-                        middle=planes * 2 if double else planes,
-                        relu=not last,
-                        pool=group > 0 and index == 0,
-                        crop=crop,
-                    )
-                )
-                inputs = planes * CIRUnit.expansion
-            groups.append(nn.Sequential(*layers))
-        self.layer1 = groups[0]
-        self.layer2 = groups[1] if len(groups) > 1 else nn.Sequential()
-        self.channels = inputs
-        if crop:
-            self.smallest = layer_arithmetic(self)[0] + 2 * self.stem.border
-        initialize(self)
+            middle = planes * 2 if double else planes
+            unit = CIRUnit(inputs, planes, middle=middle, relu=relu, pool=pool, crop=crop)
+            return unit, planes * CIRUnit.expansion
 
-    def stages(self) -> Sequence[nn.Module]:
-        """Return the stem and every unit."""
-        return [self.stem, *self.layer1, *self.layer2]
-
-    def extract(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
-        features: Tensor = self.layer2(self.layer1(self.stem(images)))
-        return features
+        stem = scaled(64, width)
+        border, padding = (1, 0) if crop else (0, 3)
+        self.stack(Stem(stem, border=border, padding=padding), stem, units, make)
 
 
 @BACKBONES.register("ciresnet16")
@@ -106,43 +125,22 @@ def ciresnet43(width: float = 1.0, crop: bool = True) -> Backbone:
     return CIResNet((14,), width, crop=crop)
 
 
-class CIResIncep(Backbone):
-    """A stem and two groups of CIR-Inception units, the second going to stride 8.
-
-    Args:
-        units: Number of units at stride 4 and in the group that goes to stride 8.
-        width: Multiplier of all channel counts, rounded to multiples of 8.
-    """
+class CIResIncep(Stacked):
+    """A stem and two groups of CIR-Inception units, the second going to stride 8."""
 
     stride = 8
     padding_free = True
 
     def __init__(self, units: tuple[int, int] = (3, 4), width: float = 1.0) -> None:
         super().__init__()
-        inputs = scaled(64, width)
-        self.stem = Stem(inputs, pool=3)
-        layers: list[nn.Module] = []
-        for group, count in enumerate(units):
+
+        def make(inputs: int, group: int, relu: bool, pool: bool) -> tuple[nn.Module, int]:
             planes = scaled(64 * 2**group, width)
-            for index in range(count):
-                last = group == 1 and index == count - 1
-                pool = group == 1 and index == 0
-                layers.append(CIRInceptionUnit(inputs, planes, relu=not last, pool=pool))
-                inputs = planes * CIRInceptionUnit.expansion
-        self.layer1 = nn.Sequential(*layers[: units[0]])
-        self.layer2 = nn.Sequential(*layers[units[0] :])
-        self.channels = inputs
-        self.smallest = layer_arithmetic(self)[0]
-        initialize(self)
+            unit = CIRInceptionUnit(inputs, planes, relu=relu, pool=pool)
+            return unit, planes * CIRInceptionUnit.expansion
 
-    def stages(self) -> Sequence[nn.Module]:
-        """Return the stem and every unit."""
-        return [self.stem, *self.layer1, *self.layer2]
-
-    def extract(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
-        features: Tensor = self.layer2(self.layer1(self.stem(images)))
-        return features
+        stem = scaled(64, width)
+        self.stack(Stem(stem, pool=3), stem, units, make)
 
 
 @BACKBONES.register("ciresincep22")
@@ -151,7 +149,7 @@ def ciresincep22(width: float = 1.0) -> Backbone:
     return CIResIncep((3, 4), width)
 
 
-class CIResNeXt(Backbone):
+class CIResNeXt(Stacked):
     """A stem and two groups of CIR-NeXt units, the second going to stride 8.
 
     Args:
@@ -165,36 +163,15 @@ class CIResNeXt(Backbone):
 
     def __init__(self, units: tuple[int, int] = (3, 4), width: float = 1.0) -> None:
         super().__init__()
-        inputs = scaled(64, width)
         cardinality = max(1, round(32 * width))
-        self.stem = Stem(inputs, pool=3, bias=True)
-        layers: list[nn.Module] = []
-        for group, count in enumerate(units):
-            for index in range(count):
-                last = group == 1 and index == count - 1
-                unit = CIRNeXtUnit(
-                    inputs,
-                    cardinality,
-                    4 * 2**group,
-                    relu=not last,
-                    pool=group == 1 and index == 0,
-                )
-                layers.append(unit)
-                inputs = CIRNeXtUnit.expansion * cardinality * 4 * 2**group
-        self.layer1 = nn.Sequential(*layers[: units[0]])
-        self.layer2 = nn.Sequential(*layers[units[0] :])
-        self.channels = inputs
-        self.smallest = layer_arithmetic(self)[0]
-        initialize(self)
 
-    def stages(self) -> Sequence[nn.Module]:
-        """Return the stem and every unit."""
-        return [self.stem, *self.layer1, *self.layer2]
+        def make(inputs: int, group: int, relu: bool, pool: bool) -> tuple[nn.Module, int]:
+            inner = 4 * 2**group
+            unit = CIRNeXtUnit(inputs, cardinality, inner, relu=relu, pool=pool)
+            return unit, CIRNeXtUnit.expansion * cardinality * inner
 
-    def extract(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
-        features: Tensor = self.layer2(self.layer1(self.stem(images)))
-        return features
+        stem = scaled(64, width)
+        self.stack(Stem(stem, pool=3, bias=True), stem, units, make)
 
 
 @BACKBONES.register("ciresnext22")

