@@ -59,7 +59,8 @@ def plain(config: TrainConfig, sampler: PairSampler) -> dict[str, float]:
         Pairs(sampler, config.steps * config.batch), config.batch, collate_fn=collate
     )
     began, waited, tick = time.perf_counter(), 0.0, time.perf_counter()
-    for batch in loader:
+    for drawn in loader:
+        batch = drawn.to("cpu")
         waited += time.perf_counter() - tick
         template = model.features(batch.template.contiguous())
         search = model.features(batch.search.contiguous())

@@ -13,6 +13,7 @@ from siamtrack.data import DATASETS
 from siamtrack.data.annotations import TRAINING
 from siamtrack.losses import LOSSES
 from siamtrack.models.backbones import BACKBONES
+from siamtrack.models.heads import HEADS, OBJECTIVES
 from siamtrack.runtimes import RUNTIMES
 from tests.helpers import clip, write_video
 
@@ -23,7 +24,7 @@ DOCS = ROOT / "docs"
 MADE = (DOCS / "_build", DOCS / "cards")
 """Folders that building the site makes."""
 PAGES = [ROOT / "README.md", *sorted(p for p in DOCS.rglob("*.md") if p.parents[0] not in MADE)]
-REGISTRIES = (BACKBONES, DATASETS, LOSSES, RUNTIMES, TRAINING)
+REGISTRIES = (BACKBONES, DATASETS, HEADS, LOSSES, OBJECTIVES, RUNTIMES, TRAINING)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 

@@ -29,8 +29,9 @@ def load(
 
     Args:
         name: One of `siamtrack.model_names()`, or a folder that `siamtrack export` wrote.
-        runtime: Engine that runs the network: `auto`, which is `onnx`; `openvino`, `openvino-bf16`,
-            `torch` and others of docs/runtimes.md, which need extras.
+        runtime: Engine that runs the network: `auto`, which is `onnx` or an installed one that is
+            faster here and answers alike; `openvino`, `openvino-bf16`, `torch` and others of
+            docs/runtimes.md, which need extras.
         threads: Threads of the engine; 0 lets it choose.
         precision: `float32`, `int8`, or `auto`: int8 where the model has it and this processor
             computes it exactly.

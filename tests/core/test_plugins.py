@@ -203,10 +203,11 @@ def test_lists_of_everything_go_on_without_what_fails(bad, caplog):
 @pytest.mark.needs("torch")
 def test_every_group_serves_a_registry():
     from siamtrack.data import DATASETS
+    from siamtrack.data.pairs import SAMPLERS
     from siamtrack.evaluation.peers import PEERS
     from siamtrack.losses import LOSSES
     from siamtrack.models.backbones import BACKBONES
-    from siamtrack.models.heads import HEADS
+    from siamtrack.models.heads import HEADS, OBJECTIVES
     from siamtrack.packages.formats import FORMATS
     from siamtrack.training import PRESETS
 
@@ -216,9 +217,11 @@ def test_every_group_serves_a_registry():
         FORMATS,
         HEADS,
         LOSSES,
+        OBJECTIVES,
         PEERS,
         PRESETS,
         RUNTIMES,
+        SAMPLERS,
         SINKS,
         TRAINING,
     ]

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from siamtrack.data.manifest import Entry, Pool, read_manifest
-from siamtrack.data.pairs import PairConfig, PairSampler, _part
-from siamtrack.errors import DatasetError
+from siamtrack.data.pairs import PairConfig, PairSampler, _part, build_sampler
+from siamtrack.errors import DatasetError, UnknownNameError
+from siamtrack.training import preset
 from tests.training.manifest import write_manifest
 
 PLAIN = PairConfig(
@@ -32,6 +33,51 @@ def test_a_sample_depends_on_seed_and_index_alone(pool):
         np.testing.assert_array_equal(a.box, b.box)
     other = PairSampler(pool, config, seed=4).draw(2)
     assert not np.array_equal(other.search, first.draw(2).search)
+
+
+def test_the_recipe_of_the_paper_changes_place_size_and_color_alone(pool):
+    config = preset("paper").pairs
+    plain = replace(config, color=0.0, template_color=0.0)
+    same = replace(plain, shift=0.0, scale=0.0, template_shift=0.0, template_scale=0.0)
+    factors, shifts = [], []
+    for index in range(60):
+        pair, moved = (PairSampler(pool, each).draw(index) for each in (plain, config))
+        still = PairSampler(pool, same).draw(index)
+        # color changes by no more than brightness, contrast and channels can at 5 %
+        away = pair.search.astype(float) - moved.search
+        assert np.abs(away).max() < 0.08 * 255 + 6
+        assert np.array_equal(pair.box, moved.box)
+        factors.append([still.box[2:] / pair.box[2:], still.size / pair.size])
+        shifts.append(pair.box[:2] + pair.box[2:] / 2 - 127.5)
+    factors = np.array(factors)
+    assert 0.95 - 1e-9 <= factors.min() < 0.96
+    assert 1.04 < factors.max() <= 1.05 + 1e-9
+    # width and height are drawn apart from each other, evenly, and so are both patches
+    apart = np.corrcoef(factors.reshape(60, 4).T)
+    assert np.abs(apart - np.eye(4)).max() < 0.45
+    assert np.abs(shifts).max() < 4 / 0.95
+    assert np.abs(shifts).max() > 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"separate": True, "tails": 0.1}, "expected no tails, and scales below 1"),
+        ({"separate": True, "scale": 1.5}, "expected no tails, and scales below 1"),
+        ({"blur": 1.5}, "PairConfig.blur 1.5: expected a number from 0 to 1"),
+        ({"color_range": -0.1}, "PairConfig.color_range -0.1"),
+    ],
+)
+def test_settings_that_cannot_be(changes, message):
+    with pytest.raises(ValueError, match=message):
+        PairConfig(**changes)
+
+
+def test_samplers_are_named(pool):
+    one = build_sampler("pairs", pool, PLAIN, 3)
+    assert np.array_equal(one.draw(1).search, PairSampler(pool, PLAIN, 3).draw(1).search)
+    with pytest.raises(UnknownNameError, match="unknown sampler 'pair': did you mean 'pairs'"):
+        build_sampler("pair", pool, PLAIN)
 
 
 def test_centred_target_without_change(pool):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.backbones.imagenet import load_resnet50
+from siamtrack.models.backbones.imagenet import fold_pixels, load_resnet50
 
 
 def norm(state, name, channels):
@@ -63,6 +64,24 @@ def test_it_fills_what_fits_and_says_the_rest(resnet50):
     deep = BACKBONES["ciresnet43"]()
     report = load_resnet50(deep, resnet50)
     assert {name.split(".")[1] for name in report.missing} == {str(unit) for unit in range(3, 14)}
+
+
+@torch.no_grad()
+def test_a_folded_stem_takes_pixels_as_every_network_here_gets_them(resnet50):
+    mean, deviation = (
+        torch.tensor(each, dtype=torch.float64)[:, None, None]
+        for each in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.rand(1, 3, 63, 63, generator=generator, dtype=torch.float64) * 255
+    plain, folded = (BACKBONES["ciresnet16"]().double().eval() for _ in range(2))
+    for backbone in (plain, folded):
+        load_resnet50(backbone, resnet50)
+    expected = plain.stem((pixels - mean) / deviation)
+    fold_pixels(folded)
+    found = folded.stem((pixels - 127.0) / 128.0)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    assert (plain.stem((pixels - 127.0) / 128.0) - expected).abs().max() > 0.1
 
 
 def test_bad_input(resnet50, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
-from siamtrack.runtimes.onnx import SharedRows
+from siamtrack.runtimes.rows import SharedRows, overlapped
 from tests.networks import answers, assert_alike
 
 pytestmark = pytest.mark.needs("torch")
@@ -100,3 +100,37 @@ def test_batches_from_many_threads_at_once(folders):
         asker.join(30)
     assert len(found) == 6
     assert all(np.allclose(each, truth, atol=1e-5) for each in found.values())
+
+
+def test_preparing_and_finishing_stay_in_the_calling_thread_and_in_order():
+    here, log, gate = threading.get_ident(), [], threading.Event()
+
+    def work(number):
+        if threading.get_ident() != here:
+            gate.wait(10)  # the other thread holds the first one; this one takes the rest
+        else:
+            gate.set()
+        return number * 10, threading.get_ident()
+
+    def note(kind):
+        return lambda number, *_: log.append((kind, number, threading.get_ident()))
+
+    found = overlapped(note("prepare"), work, lambda k, r: (note("finish")(k), r)[1], 6, 2)
+    assert [value for value, _ in found] == [0, 10, 20, 30, 40, 50]
+    assert len({who for _, who in found}) == 2
+    assert found[5][1] == here
+    assert log == [(kind, k, here) for kind in ("prepare", "finish") for k in range(6)]
+
+
+@pytest.mark.parametrize("stage", range(3))
+def test_an_error_in_any_stage_ends_all_threads(stage):
+    def breaking(number, *_):
+        if number == 2:
+            raise WeightsError("broken")
+
+    stages = [lambda *_: None] * 3
+    stages[stage] = breaking
+    before = threading.active_count()
+    with pytest.raises(WeightsError, match="broken"):
+        overlapped(*stages, 5, 3)
+    assert threading.active_count() == before

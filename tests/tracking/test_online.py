@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.settings import OnlineSettings
-from siamtrack.tracking.online import OnlineClassifier, cells
+from siamtrack.tracking.online import OnlineClassifier, aligned, cells
 
 STRIDE, PATCH, SIDE = 16, 257, 17
 
@@ -74,6 +74,17 @@ def test_old_frames_fade_at_the_rate_given(rng):
     both = cells(scene(rng, first, (4, 4), [(second, (12, 12))]))
     assert quick.scores(both)[12, 12] > quick.scores(both)[4, 4]
     assert slow.scores(both)[4, 4] > slow.scores(both)[12, 12]
+
+
+@pytest.mark.parametrize("cells_of_template", [1, 4, 5])
+def test_features_around_a_response_are_aligned_with_it(cells_of_template):
+    """Each cell of a correlation stands in the middle of the window that it compares."""
+    count = SIDE - cells_of_template + 1
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    found = aligned(np.stack([rows, columns])[None], (count, count))
+    middle = np.arange(count) + (cells_of_template - 1) / 2
+    np.testing.assert_allclose(found[0, 0], np.broadcast_to(middle[:, None], (count, count)))
+    np.testing.assert_allclose(found[0, 1], np.broadcast_to(middle, (count, count)))
 
 
 def test_scores_stay_in_range_and_survive_flat_features():

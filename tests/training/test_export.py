@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import siamtrack
+from siamtrack.core.settings import SIAMFC as SIAMFC_SETTINGS
+from siamtrack.core.settings import OnlineSettings
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
@@ -86,6 +90,7 @@ def test_response_graphs_give_what_torch_gives(siamfc, tmp_path, count):
     np.testing.assert_allclose(found.score, truth[:, 0].numpy(), atol=1e-4)
     assert found.distances is None
     assert found.presence is None
+    assert found.features.shape[:2] == (count, model.backbone.channels)
 
 
 def test_network_in_training_tracks_as_its_export(siamfc, checkpoint, tmp_path):
@@ -100,6 +105,20 @@ def test_network_in_training_tracks_as_its_export(siamfc, checkpoint, tmp_path):
             one, other = live.update(picture), exported.update(picture)
             np.testing.assert_allclose(one.box, other.box, atol=1e-2)
             assert one.score == pytest.approx(other.score, abs=1e-3)
+
+
+def test_siamfc_learns_online(siamfc, tmp_path):
+    """The classifier's scores move the box, in the range of the responses."""
+    settings = replace(SIAMFC_SETTINGS, online=OnlineSettings(weight=0.9, learn_from=0.0))
+    pictures, boxes = clip(4)
+    found = []
+    for number, tracker in enumerate((SIAMFC_SETTINGS, settings)):
+        export(siamfc, tmp_path / str(number), tracker=tracker)
+        one = siamtrack.load(tmp_path / str(number), threads=1)
+        one.init(pictures[0], boxes[0])
+        found.append(np.array([one.update(picture).box for picture in pictures[1:]]))
+    assert np.isfinite(found[1]).all()
+    assert np.abs(found[1] - found[0]).max() > 0.01
 
 
 def test_siamfc_of_another_project_is_exported(tmp_path):

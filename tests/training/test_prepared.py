@@ -1,5 +1,6 @@
 """Pairs prepared ahead: the order of uses, the same features, whole runs, resume, bad configs."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.network import BoxTrackerConfig
+from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import TrainConfig, Watch, checkpoint, train
@@ -37,6 +38,24 @@ CONFIG = TrainConfig(
 @pytest.fixture
 def pool(tmp_path):
     return Pool(read_manifest(write_manifest(tmp_path / "data")))
+
+
+def test_pictures_are_prepared_where_every_stage_trains(pool, tmp_path):
+    """SiamFC taught by a teacher: its maps are learned, and pictures are what pictures were."""
+    teacher = str(write_teacher(tmp_path / "teacher"))
+    model = SiamFCConfig(backbone="ciresnet16", width=0.125, template=65, search=129)
+    config = replace(
+        CONFIG, model=model, companion=None, unfreeze=((0.0, 99),), norms="train", teacher=teacher,
+        steps=2, sides=0.0,
+    )  # fmt: skip
+    ahead = Preparation(config.network(), 0, None, 1)(sampler(pool, config).draw(0))
+    pair = sampler(pool, config).draw(0)
+    for array, picture in zip(ahead.arrays, (pair.template, pair.search), strict=True):
+        np.testing.assert_array_equal(array.transpose(1, 2, 0), picture)
+    path = train(config, sampler(pool, config), tmp_path / "run", watch=Watch(every=1))
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert {"loss", "hit", "taught", "taught_map"} <= set(json.loads(lines[-1]))
+    assert checkpoint.read(path)["step"] == 2
 
 
 def sampler(pool, config=CONFIG):

@@ -17,6 +17,21 @@ await page.waitForFunction(() => /frames\/s/.test(document.querySelector("#job")
 const now = Number(await page.getAttribute("#stage", "data-frame"));
 await visit.past(now + 3);
 assert.match(await page.locator("#targets .state").textContent(), /tracked|uncertain|lost|key frame/);
+
+// The tab is hidden for a while, as the browser tells the page.
+const hide = (hidden) => page.evaluate((hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}, hidden);
+await hide(true);
+await page.waitForTimeout(2000);
+const asleep = await page.getAttribute("#stage", "data-frame");
+await page.waitForTimeout(1500);
+assert.equal(await page.getAttribute("#stage", "data-frame"), asleep);
+await hide(false);
+assert.match(await visit.text("#toast"), /^The camera was not followed while this tab was hidden/);
+await visit.past(Number(asleep) + 2);
+
 const file = await visit.export("csv", process.env.TMPDIR || "/tmp");
 const { readFileSync, rmSync } = await import("node:fs");
 const rows = readFileSync(file, "utf8").trim().split("\n").slice(1);

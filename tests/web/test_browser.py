@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,19 @@ def test_webgpu_where_the_browser_has_it(built, model, tmp_path):
         pytest.skip(f"no WebGPU here: {told['none']}")
     assert told["engine"]["backend"] == "webgpu"
     assert told["pixels"] < 0.5
+
+
+@pytest.mark.skipif(
+    not (shutil.which("firefox") or os.environ.get("FIREFOX")),
+    reason="no firefox (apt-get install firefox-esr, or set FIREFOX)",
+)
+def test_firefox(built, model, tmp_path):
+    clip = recorded(tmp_path, model, "carphone", 12)
+    told = script("firefox.mjs", built, clip, seconds=900)
+    assert told["engine"] == {"backend": "wasm", "threads": 1, "notes": []}
+    assert told["isolated"] is True
+    assert told["pixels"] < 0.1
+    assert told["states"] == 0
 
 
 def test_memory_does_not_grow(built):

@@ -212,7 +212,8 @@ class Page {
     this.stopping = false;
     while (!this.stopping && this.source === source) {
       await Promise.race([source.next(), new Promise((resolve) => setTimeout(resolve, 500))]);
-      if (document.hidden || this.stage.busy || this.source !== source) continue;
+      const seen = source.frame === this.stage.frame;
+      if (document.hidden || this.stage.busy || seen || this.source !== source) continue;
       const bitmap = await createImageBitmap(source.video).catch(() => null);
       if (!bitmap) continue;
       const { frame } = source;

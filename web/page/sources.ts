@@ -93,6 +93,7 @@ export class Camera {
   readonly title = "camera";
   frame = -1;
   private readonly begun = performance.now();
+  private coming: Promise<void> | null = null;
 
   private constructor(
     readonly video: HTMLVideoElement,
@@ -137,14 +138,16 @@ export class Camera {
 
   /** Wait for the next frame. */
   next(): Promise<void> {
-    return new Promise((resolve) => {
+    this.coming ??= new Promise((resolve) => {
       const done = (): void => {
+        this.coming = null;
         this.frame += 1;
         resolve();
       };
       if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(done);
       else requestAnimationFrame(done);
     });
+    return this.coming;
   }
 
   close(): void {

@@ -48,13 +48,15 @@ const MOST_THREADS = 4;
 /** Omit over each member of a union. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** Follows targets in frames of one size. All times, calls are carried out in their order. */
+/** Follows targets in frames of one size. Calls are carried out in their order. */
 export class Siamtrack {
   /** What runs the model, and what kept it from running faster. */
   engine: Engine = { backend: "wasm", threads: 1, notes: [] };
   private readonly worker: Worker;
   private readonly waiting = new Map<number, PromiseWithReject>();
   private orders = 0;
+  private last: Promise<unknown> = Promise.resolve();
+  private closed = false;
 
   private constructor(base: URL) {
     this.worker = new Worker(new URL("worker.js", base), { type: "module" });
@@ -104,13 +106,9 @@ export class Siamtrack {
     return this.withFrame(frame, { do: "init", box: Array.from(box) });
   }
 
-  /** Find the only target in the next frame. */
+  /** Find the only target in the next frame; `prior` is where a detector sees it. */
   async update(frame: Frame, prior?: ArrayLike<number>): Promise<Track> {
-    const tracks = await this.updateAll(frame, prior ? { [(await this.ids())[0] ?? 0]: prior } : {});
-    if (tracks.length > 1) {
-      throw new Error(`${tracks.length} targets: use updateAll, which returns them all`);
-    }
-    return tracks[0];
+    return this.withFrame(frame, { do: "update", prior: prior && Array.from(prior) });
   }
 
   /** Add a target at any frame, or start the one with `id` again. */
@@ -120,7 +118,7 @@ export class Siamtrack {
 
   /** Find all targets in the next frame, in one batch. */
   async updateAll(frame: Frame, priors: Priors = {}): Promise<Track[]> {
-    return this.withFrame(frame, { do: "update", priors });
+    return this.withFrame(frame, { do: "updateAll", priors });
   }
 
   /** Drop a target. */
@@ -141,22 +139,31 @@ export class Siamtrack {
   /** Let go of the model and its memory. */
   close(): void {
     this.worker.terminate();
-    this.fail(new Error("the tracker was closed"));
+    this.closed = true;
+    this.fail(closed());
   }
 
   private async withFrame<T>(
     frame: Frame,
     order: Without<Extract<Order, { frame: Pixels }>, "id" | "frame">,
   ): Promise<T> {
-    const [pixels, moved] = await pixelsOf(frame);
-    return (await this.send({ ...order, frame: pixels }, moved)) as T;
+    return (await this.send(order, pixelsOf(frame))) as T;
   }
 
-  private send(order: Without<Order, "id">, moved: Transferable[] = []): Promise<unknown> {
+  /** Send an order after all before it, with the pixels that a frame has now. */
+  private async send(
+    order: Without<Order, "id" | "frame"> | Without<Order, "id">,
+    pixels: Promise<Pixels> | null = null,
+  ): Promise<unknown> {
+    const mine = this.last.then(() => pixels);
+    this.last = mine.catch(() => {}); // said to whoever gave the frame
+    const frame = await mine;
+    if (this.closed) throw closed();
     const id = this.orders++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ ...order, id }, moved);
+      const moved = frame ? ["data" in frame ? frame.data.buffer : frame] : [];
+      this.worker.postMessage({ ...order, id, ...(frame && { frame }) }, moved as Transferable[]);
     });
   }
 
@@ -173,6 +180,8 @@ export class Siamtrack {
     this.waiting.clear();
   }
 }
+
+const closed = (): Error => new Error("the tracker was closed: load it again");
 
 interface PromiseWithReject {
   resolve(value: unknown): void;
@@ -215,14 +224,13 @@ interface Adapter {
   info?: { isFallbackAdapter?: boolean };
 }
 
-async function pixelsOf(frame: Frame): Promise<[Pixels, Transferable[]]> {
+async function pixelsOf(frame: Frame): Promise<Pixels> {
   if (frame instanceof ImageData) {
     const { width, height, data } = frame;
-    return [{ width, height, data: data as Uint8ClampedArray }, []];
+    return { width, height, data: new Uint8ClampedArray(data) }; // it may change before its turn
   }
   if (frame instanceof HTMLVideoElement && frame.readyState < 2) {
     throw new Error("the video shows no picture yet: wait for its event `loadeddata`");
   }
-  const bitmap = await createImageBitmap(frame as ImageBitmapSource);
-  return [bitmap, [bitmap]];
+  return createImageBitmap(frame as ImageBitmapSource);
 }

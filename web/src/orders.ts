@@ -23,7 +23,8 @@ export type Order = { id: number } & (
     }
   | { do: "init"; frame: Pixels; box: number[] }
   | { do: "add"; frame: Pixels; box: number[]; target?: number }
-  | { do: "update"; frame: Pixels; priors?: Priors }
+  | { do: "update"; frame: Pixels; prior?: number[] }
+  | { do: "updateAll"; frame: Pixels; priors: Priors }
   | { do: "remove"; target: number }
   | { do: "clear" | "ids" | "close" }
 );

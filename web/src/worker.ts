@@ -38,6 +38,8 @@ async function carryOut(order: Order): Promise<unknown> {
     case "add":
       return tracker.add(pixels(order.frame), order.box, order.target);
     case "update":
+      return tracker.update(pixels(order.frame), order.prior);
+    case "updateAll":
       return tracker.updateAll(pixels(order.frame), order.priors);
     case "remove":
       return tracker.remove(order.target);

@@ -14,6 +14,7 @@ from siamtrack.benchmark.machine import Machine
 from siamtrack.core.config import from_dict, parse_json, to_dict
 from siamtrack.core.files import text_of
 from siamtrack.evaluation.report.text import aligned
+from siamtrack.runtimes.engines import known_rows, processor_kind
 
 STAGES = ("crop", "network", "post")
 """From the frame to the patches; the search graph; from its response to the track, with the online
@@ -264,6 +265,12 @@ def _notes(report: Benchmark) -> Iterator[str]:
             f"note: a load of {report.machine.load:g} on {report.machine.cores} cores before the "
             "start: milliseconds are too long, and with a thread for each core ratios are off as "
             "well; measure again on a quiet machine"
+        )
+    kind = processor_kind()
+    if kind not in {row.processor for row in known_rows()}:
+        yield (
+            f"note: no engine was measured on processors of this kind ({kind or 'unknown'}), so "
+            "that `--runtime auto` is onnx: `siamtrack bench --engines` measures what is installed"
         )
     for line in report.skipped:
         yield f"skipped {line}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ class Bench:
     """Frames per pass; by default all, at most 100."""
     targets: tuple[int, ...] = ()
     """Numbers of targets, such as 1 4 16 64, to follow in one tracker and in as many trackers."""
+    engines: bool = False
+    """Compare the installed engines on the models instead, and remember for `--runtime auto` which
+    is the fastest here; --report adds the rows to a table."""
     report: Path | None = None
     """File (.json) for all measurements and a description of the machine."""
     picture: Path | None = None
@@ -68,6 +72,9 @@ class Bench:
         from siamtrack.benchmark.run import run_benchmark
 
         self._check_files()
+        if self.engines:
+            self._engines()
+            return
         if self.picture is not None:
             empty_figure()  # fails at once if matplotlib is missing
         accuracy = read_accuracy(self.accuracy) if self.accuracy is not None else {}
@@ -87,6 +94,22 @@ class Bench:
         if self.picture is not None:
             draw(report, self.picture, accuracy)
         print(report.to_json() if self.json else table(report))
+
+    def _engines(self) -> None:
+        from siamtrack.benchmark.engines import engine_table, measure_engines
+        from siamtrack.core.config import to_dict
+        from siamtrack.packages.card import DEFAULT
+        from siamtrack.runtimes.engines import cache_file, merged, read_rows
+
+        if self.source or self.peers or self.targets or self.picture:
+            raise ValueError("--engines takes --tracker, --threads, --rounds and --report only")
+        models = [name.partition("=")[2] or name for name in self.tracker] or [DEFAULT]
+        with tqdm(unit=" turns", disable=self.quiet or None, file=sys.stderr, leave=False) as bar:
+            rows = measure_engines(models, self.threads, self.rounds, lambda what: bar.update())
+        for path in (cache_file(), self.report):
+            if path is not None:
+                write_text(path, merged(read_rows(path), rows))
+        print(json.dumps([to_dict(row) for row in rows]) if self.json else engine_table(rows))
 
     def _check_files(self) -> None:
         from siamtrack.evaluation.trackers import open_tracker, tracker_files

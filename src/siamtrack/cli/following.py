@@ -18,7 +18,7 @@ from siamtrack.cli.outputs import Outputs, Style
 from siamtrack.cli.show import Viewer
 from siamtrack.core.writing import naming, refuse_existing, write_whole
 from siamtrack.packages.card import Precision
-from siamtrack.runtimes import AUTO, choose_runtime, cores
+from siamtrack.runtimes import AUTO, cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.tracking.follow import Starts, follow
 from siamtrack.video import VideoSource
@@ -93,7 +93,7 @@ def run_track(
     return {
         "source": video.name,
         "model": model,
-        "runtime": choose_runtime(runtime),
+        "runtime": runtime if tracker.model.loaded is None else tracker.model.loaded.runtime,
         "precision": tracker.model.precision,
         "targets": len({number for targets in starts.values() for number in targets}),
         "frames": frames,

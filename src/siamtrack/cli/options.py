@@ -17,8 +17,8 @@ ModelName = Annotated[
 RuntimeName = Annotated[
     str,
     arg(
-        help="Engine that runs the network: auto (onnx), onnx, openvino, openvino-bf16, torch and "
-        "others; docs/runtimes.md compares them."
+        help="Engine that runs the network: auto (the fastest that answers as onnx does), onnx, "
+        "openvino, openvino-bf16, torch and others; docs/runtimes.md compares them."
     ),
 ]
 PrecisionName = Annotated[

@@ -70,7 +70,7 @@ class Train:
         from siamtrack.data import open_dataset
         from siamtrack.data.annotations import read_all
         from siamtrack.data.manifest import Pool
-        from siamtrack.data.pairs import PairSampler
+        from siamtrack.data.pairs import build_sampler
         from siamtrack.training import Watch, preset, train
         from siamtrack.training.distributed import join
 
@@ -84,7 +84,7 @@ class Train:
         if self.out is None and self.sheet is None:
             raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
         self._check_files(read, entries, config.initial)
-        sampler = PairSampler(Pool(entries), config.pairs, seed=config.seed)
+        sampler = build_sampler(config.sampler, Pool(entries), config.pairs, config.seed)
         if self.sheet is not None:
             from siamtrack.training.pictures import sheet, write_picture
 

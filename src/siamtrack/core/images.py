@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import struct
+import sys
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -146,7 +147,7 @@ def as_rgb(frame: ArrayLike) -> Image:
         Traceback (most recent call last):
         ValueError: a frame of shape (3, 32, 64): the channels come first; transpose it to ...
     """
-    if np.ma.isMaskedArray(frame):
+    if "numpy.ma" in sys.modules and np.ma.isMaskedArray(frame):  # or nobody can have made one
         raise ValueError("a masked array: fill what is masked first, with its method `filled`")
     array = _array_of_pil(frame) if _is_pil(frame) else np.asarray(frame)
     _check_shape(array.shape)

@@ -13,10 +13,16 @@ def color(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Imag
     """Scale brightness, contrast and each channel by factors within 1 +- `strength`."""
     gain = 1 + rng.uniform(-strength, strength)
     channel = gain * (1 + rng.uniform(-strength, strength, 3) / 2)
-    offset = rng.uniform(-strength, strength) * 80 + (1 - gain) * float(image.mean()) * 0.5
+    mean = sum(cv2.sumElems(image)) / image.size
+    offset = rng.uniform(-strength, strength) * 80 + (1 - gain) * mean * 0.5
     table = np.arange(256, dtype=np.float32)[:, None] * channel.astype(np.float32) + offset
     lookup = np.clip(table, 0, 255).astype(np.uint8)[None]
     return np.asarray(cv2.LUT(image, lookup), dtype=np.uint8)
+
+
+def mirror(image: Image) -> Image:
+    """Swap left and right."""
+    return np.asarray(cv2.flip(image, 1), dtype=np.uint8)
 
 
 def gray(image: Image) -> Image:
@@ -50,18 +56,41 @@ def low_resolution(image: Image, rng: np.random.Generator) -> Image:
     )
 
 
-def appearance(image: Image, rng: np.random.Generator) -> Image:
-    """Apply a random selection of the above, as the search patch of a pair gets it."""
-    if rng.random() < 0.8:
-        image = color(image, rng)
-    if rng.random() < 0.15:
-        image = blur(image, rng)
-    if rng.random() < 0.15:
-        image = low_resolution(image, rng)
-    if rng.random() < 0.15:
-        noise = rng.normal(0, rng.uniform(2, 10), image.shape)
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+def appearance(
+    image: Image,
+    rng: np.random.Generator,
+    *,
+    color: float = 0.8,
+    strength: float = 0.3,
+    blur: float = 0.15,
+    low_resolution: float = 0.15,
+    noise: float = 0.15,
+) -> Image:
+    """Apply a random selection of the above, as the search patch of a pair gets it.
+
+    Args:
+        image: Patch (H, W, 3).
+        rng: Source of chance.
+        color: Probability of a change of color, by at most `strength`.
+        strength: See `color`.
+        blur: Probability of a blur.
+        low_resolution: Probability of a loss of detail.
+        noise: Probability of noise, normal with a deviation of 2 to 10 levels.
+    """
+    if rng.random() < color:
+        image = _color(image, rng, strength)
+    if rng.random() < blur:
+        image = _blur(image, rng)
+    if rng.random() < low_resolution:
+        image = _low_resolution(image, rng)
+    if rng.random() < noise:
+        grain = rng.normal(0, rng.uniform(2, 10), image.shape)
+        grain += image
+        image = np.clip(grain, 0, 255, out=grain).astype(np.uint8)
     return image
+
+
+_color, _blur, _low_resolution = color, blur, low_resolution  # also names of arguments above
 
 
 def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Array]:
@@ -83,12 +112,12 @@ def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Arr
     bend = cv2.resize(field, (cols, rows), interpolation=cv2.INTER_CUBIC)
     x = int(np.clip(center[0], 0, cols - 1))
     y = int(np.clip(center[1], 0, rows - 1))
-    bend = bend - bend[y, x]
+    bend_x, bend_y = cv2.split(bend - bend[y, x])
     inverse = np.linalg.inv(matrix).astype(np.float32)
     dx = np.arange(cols, dtype=np.float32)[None] + 0.5 - np.float32(center[0])
     dy = np.arange(rows, dtype=np.float32)[:, None] + 0.5 - np.float32(center[1])
-    map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend[..., 0] + np.float32(center[0] - 0.5)
-    map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend[..., 1] + np.float32(center[1] - 0.5)
+    map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend_x + np.float32(center[0] - 0.5)
+    map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend_y + np.float32(center[1] - 0.5)
     patch = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     size = np.sqrt((matrix**2) @ (box[2:] ** 2))
     return np.asarray(patch, dtype=np.uint8), np.concatenate([center - size / 2, size])

@@ -181,6 +181,10 @@ class ImageCache:
         self._bytes = 0
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[type[ImageCache], tuple[int]]:
+        """Give another process an empty memory of the same size."""
+        return type(self), (self.capacity,)
+
     def __getitem__(self, path: str) -> Image:
         """Return an image (H, W, 3).
 

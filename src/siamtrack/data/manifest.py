@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -72,6 +73,10 @@ class Pool:
                 videos[self.entries[members[0]].source].append(track)
         self.by_track, self.by_kind = dict(tracks), dict(kinds)
         self.by_source, self.videos = dict(sources), dict(videos)
+        self._frames = {
+            track: [self.entries[index].frame for index in members]
+            for track, members in tracks.items()
+        }
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -82,17 +87,18 @@ class Pool:
         `reshaped` is the probability to take, of six draws, the one whose aspect differs most.
         """
         entry = self.entries[index]
-        near = [
-            other
-            for other in self.by_track[entry.track]
-            if other != index and abs(self.entries[other].frame - entry.frame) <= gap
-        ]
+        members, frames = self.by_track[entry.track], self._frames[entry.track]
+        first, last = (
+            bisect_left(frames, entry.frame - gap),
+            bisect_right(frames, entry.frame + gap),
+        )
+        near = [other for other in members[first:last] if other != index]
         if not near:
             return index
         if reshaped and rng.random() < reshaped:
-            drawn = [int(rng.choice(near)) for _ in range(6)]
+            drawn = [near[int(rng.integers(len(near)))] for _ in range(6)]
             return max(drawn, key=lambda other: abs(self._aspect(other) - self._aspect(index)))
-        return int(rng.choice(near))
+        return near[int(rng.integers(len(near)))]
 
     def _aspect(self, index: int) -> float:
         _, _, width, height = self.entries[index].box

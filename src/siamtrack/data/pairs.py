@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
 from siamtrack.core.config import check_numbers
+from siamtrack.core.registry import Registry
 from siamtrack.core.settings import check_area
 from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
@@ -60,6 +61,18 @@ class PairConfig:
         flip: Share of pairs mirrored (both patches).
         warp: Share of search windows turned, sheared and bent about the target.
         mirror: Share of search windows mirrored alone, as objects that turned round.
+        color: Share of search patches whose brightness, contrast and channels are changed.
+        color_range: These change by factors within 1 +- this.
+        template_color: As `color`, of the templates.
+        template_color_range: As `color_range`, of the templates.
+        gray: Share of pairs without color.
+        blur: Share of search patches that are blurred, by defocus or motion.
+        low_resolution: Share of search patches that lose detail.
+        noise: Share of search patches with noise.
+        template_scale: Range of the size change of the template's window, exp(+-template_scale).
+        near: Share of search windows that are displaced by at most 0.35 of `shift`.
+        separate: Width and height of both windows change apart from each other, each by a factor
+            within 1 +- `scale` (`template_scale`), and `stretch` is not used.
         part: Share of still pairs whose target is a random part of the object. A user may draw a
             head or a number plate; without parts, boxes grow to the whole object.
         redrawn: Share of the pairs whose boxes are drawn anew, each side moved by up to `redraw` of
@@ -91,6 +104,17 @@ class PairConfig:
     flip: float = 0.5
     warp: float = 0.3
     mirror: float = 0.05
+    color: float = 0.8
+    color_range: float = 0.3
+    template_color: float = 0.3
+    template_color_range: float = 0.1
+    gray: float = 0.1
+    blur: float = 0.15
+    low_resolution: float = 0.15
+    noise: float = 0.15
+    template_scale: float = 0.05
+    near: float = 0.4
+    separate: bool = False
     part: float = 0.3
     redrawn: float = 0.0
     redraw: float = 0.18
@@ -110,11 +134,20 @@ class PairConfig:
         )
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
         bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped", "redrawn"), (0, 1))
+        bounds |= dict.fromkeys(("color", "template_color", "gray", "blur", "noise"), (0, 1))
+        bounds |= dict.fromkeys(("color_range", "template_color_range"), (0, 1))
+        bounds |= dict.fromkeys(("low_resolution", "near"), (0, 1))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
         bounds["redraw"] = (0, 0.45)
         bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
+        bounds |= {"template_scale": (0, 2)}
         check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
         check_area(self.area)
+        if self.separate and (self.tails or max(self.scale, self.template_scale) >= 1):
+            raise ValueError(
+                f"separate with tails {self.tails:g}, scale {self.scale:g} and template_scale "
+                f"{self.template_scale:g}: expected no tails, and scales below 1"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +170,7 @@ class Pair:
 
 
 class PairSampler:
-    """Draws pairs. Pair (seed, index) is always the same, whoever draws it."""
+    """Draws pairs; the sampler `pairs`. Pair (seed, index) is always the same, whoever draws it."""
 
     def __init__(
         self, pool: Pool, config: PairConfig, seed: int = 0, cache: ImageCache | None = None
@@ -145,14 +178,15 @@ class PairSampler:
         self.pool, self.config, self.seed = pool, config, seed
         self.cache = cache or ImageCache()
         self._sources, self._videos = sorted(pool.by_source), sorted(pool.videos)
-        self._weights = self._shares({name: len(pool.by_source[name]) for name in self._sources})
-        self._video_weights = self._shares({name: len(pool.videos[name]) for name in self._videos})
+        self._shares = self._sums({name: len(pool.by_source[name]) for name in self._sources})
+        self._video_shares = self._sums({name: len(pool.videos[name]) for name in self._videos})
 
-    def _shares(self, counts: dict[str, int]) -> Array:
-        """Turn the sizes of the data sets into probabilities."""
+    def _sums(self, counts: dict[str, int]) -> Array:
+        """Turn the sizes of the data sets into probabilities, and these into running sums."""
         factors = dict(self.config.weights)
         raw = np.array([np.sqrt(n) * factors.get(name, 1.0) for name, n in counts.items()])
-        return raw / max(float(raw.sum()), 1e-12)
+        sums = (raw / max(float(raw.sum()), 1e-12)).cumsum()
+        return sums / sums[-1] if len(sums) and sums[-1] > 0 else sums
 
     def draw(self, index: int) -> Pair:
         """Draw pair `index`; the 0 in its seed was an epoch once, and keeps pairs as they were."""
@@ -175,7 +209,7 @@ class PairSampler:
         if rng.random() < config.warp:
             search, box = augment.warp(search, box, rng)
         if rng.random() < config.mirror:
-            search = search[:, ::-1]
+            search = augment.mirror(search)
             box = np.array([config.search - box[0] - box[2], *box[1:]])
         # Make it hard: another background, other objects
         if not negative and rng.random() < config.swap:
@@ -183,21 +217,30 @@ class PairSampler:
         search = self._paste(search, box, first, rng)
         # Change the appearance
         if rng.random() < config.flip:
-            template, search = template[:, ::-1], search[:, ::-1]
+            template, search = augment.mirror(template), augment.mirror(search)
             box = np.array([config.search - box[0] - box[2], *box[1:]])
-        if rng.random() < 0.1:
+        if rng.random() < config.gray:
             template, search = augment.gray(template), augment.gray(search)
-        if rng.random() < 0.3:
-            template = augment.color(np.ascontiguousarray(template), rng, 0.1)
-        search = augment.appearance(np.ascontiguousarray(search), rng)
+        if rng.random() < config.template_color:
+            strength = config.template_color_range
+            template = augment.color(template, rng, strength)
+        search = augment.appearance(
+            search,
+            rng,
+            color=config.color,
+            strength=config.color_range,
+            blur=config.blur,
+            low_resolution=config.low_resolution,
+            noise=config.noise,
+        )
         if negative:
             box = np.zeros(4)
-        return Pair(np.ascontiguousarray(template), search, size, box, not negative)
+        return Pair(template, search, size, box, not negative)
 
     def _target(self, rng: np.random.Generator) -> tuple[Entry, Entry]:
         pool = self.pool
         if self._videos and rng.random() < self.config.video:
-            source = self._videos[int(rng.choice(len(self._videos), p=self._video_weights))]
+            source = self._videos[_chosen(self._video_shares, rng)]
             names = pool.videos[source]
             members = pool.by_track[names[int(rng.integers(len(names)))]]
             first = members[int(rng.integers(len(members)))]
@@ -209,7 +252,7 @@ class PairSampler:
         return still, still
 
     def _any(self, rng: np.random.Generator) -> Entry:
-        source = self._sources[int(rng.choice(len(self._sources), p=self._weights))]
+        source = self._sources[_chosen(self._shares, rng)]
         members = self.pool.by_source[source]
         return self.pool.entries[members[int(rng.integers(len(members)))]]
 
@@ -229,24 +272,31 @@ class PairSampler:
         config = self.config
         left, top, width, height = entry.box
         side = template_side(width, height, config.context, config.area)
-        side *= np.exp(rng.uniform(-0.05, 0.05))
+        if config.separate:
+            sides = side * (1 + rng.uniform(-config.template_scale, config.template_scale, 2))
+        else:
+            factor = np.exp(rng.uniform(-config.template_scale, config.template_scale))
+            sides = np.array([side * factor] * 2)
         reach = config.template_shift
-        cx = left + width / 2 + rng.uniform(-reach, reach) * side
-        cy = top + height / 2 + rng.uniform(-reach, reach) * side
+        cx = left + width / 2 + rng.uniform(-reach, reach) * sides[0]
+        cy = top + height / 2 + rng.uniform(-reach, reach) * sides[1]
         image = self._image(entry)
-        patch = cut(image, Window(cx, cy, side, side, config.template), mean_color(image))
-        return patch, np.array([width, height]) / side
+        window = Window(cx, cy, float(sides[0]), float(sides[1]), config.template)
+        return cut(image, window, mean_color(image)), np.array([width, height]) / sides
 
     def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
         config = self.config
         box = np.asarray(entry.box)
         side = template_side(box[2], box[3], config.context, config.area)
         side *= config.search / config.template
-        factor = np.exp(self._change(rng, config.scale))
-        aspect = np.exp(self._change(rng, config.stretch) / 2)
-        width, height = side * factor * aspect, side * factor / aspect
-        # mostly near, at times far: targets move little between two frames, but not always
-        reach = config.shift * (1.0 if rng.random() < 0.6 else 0.35)
+        if config.separate:
+            width, height = side * (1 + rng.uniform(-config.scale, config.scale, 2))
+        else:
+            factor = np.exp(self._change(rng, config.scale))
+            aspect = np.exp(self._change(rng, config.stretch) / 2)
+            width, height = side * factor * aspect, side * factor / aspect
+        # at times only near: targets move little between two frames, but not always
+        reach = config.shift * (1.0 if rng.random() < 1 - config.near else 0.35)
         shift = rng.uniform(-reach, reach, 2) / 2
         cx = box[0] + box[2] / 2 + shift[0] * width
         cy = box[1] + box[3] / 2 + shift[1] * height
@@ -287,7 +337,7 @@ class PairSampler:
     def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
         """Set the target in front of another picture."""
         mask = _mask(search.shape[0], box, rng)
-        return _blend(self._background(rng), search, mask)
+        return _blend(self._background(rng), search, *mask)
 
     def _paste(self, search: Image, box: Array, target: Entry, rng: np.random.Generator) -> Image:
         """Paste other objects at about the target's size; they may hide a little of it."""
@@ -309,8 +359,28 @@ class PairSampler:
             side = config.search / factor
             window = Window(cx, cy, side, side, config.search)
             patch = cut(self._image(entry), window)
-            search = _blend(search, patch, _mask(config.search, placed, rng))
+            search = _blend(search, patch, *_mask(config.search, placed, rng))
         return search
+
+
+SAMPLERS: Registry[Callable[..., PairSampler]] = Registry("sampler", "siamtrack.samplers")
+"""Samplers, made as `SAMPLERS[name](pool, config, seed, cache)`; subclasses of `PairSampler`, or
+anything with its `pool`, `cache` and `draw`."""
+SAMPLERS.register("pairs")(PairSampler)
+
+
+def build_sampler(
+    name: str, pool: Pool, config: PairConfig, seed: int = 0, cache: ImageCache | None = None
+) -> PairSampler:
+    """Make a registered sampler.
+
+    Raises:
+        UnknownNameError: If there is no such sampler.
+        PluginError: If one of a plug-in lacks what is used of it.
+    """
+    sampler = SAMPLERS[name](pool, config, seed, cache)
+    SAMPLERS.check_made(name, sampler, "draw", "pool", "cache")
+    return sampler
 
 
 def first_readable(
@@ -360,8 +430,18 @@ def _covered(box: Array, by: Array) -> float:
     return float(size[0] * size[1] / max(box[2] * box[3], 1e-9))
 
 
-def _mask(size: int, box: Array, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Soft mask (size, size, 1) of a box: rectangle or ellipse, grown a little."""
+def _chosen(sums: Array, rng: np.random.Generator) -> int:
+    """Draw an index by running sums of probabilities, as `rng.choice` does, without its checks."""
+    return int(sums.searchsorted(rng.random(), side="right"))
+
+
+def _mask(
+    size: int, box: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """Return a soft mask (size, size, 1) of a box, grown a little, and where it is not zero.
+
+    The mask is a rectangle or an ellipse.
+    """
     mask = np.zeros((size, size), np.float32)
     grow = rng.uniform(1.0, 1.25)
     cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2
@@ -373,9 +453,22 @@ def _mask(size: int, box: Array, rng: np.random.Generator) -> NDArray[np.float32
         axes = (max(1, round(half[0] * 1.1)), max(1, round(half[1] * 1.1)))
         cv2.ellipse(mask, (round(cx), round(cy)), axes, 0, 0, 360, (1.0,), -1)
     side = 2 * int(rng.integers(0, 4)) + 1
-    return np.asarray(cv2.blur(mask, (side, side)), dtype=np.float32)[..., None]
+    reach = np.maximum(half * 1.1, 1) + side // 2 + 2
+    center = np.array([cx, cy])
+    first = np.clip(np.floor(center - reach), 0, size).astype(int)
+    last = np.clip(np.ceil(center + reach), 0, size).astype(int)
+    place = (slice(first[1], last[1]), slice(first[0], last[0]))
+    if mask[place].size:
+        mask[place] = cv2.blur(mask[place], (side, side))
+    return mask[..., None], place
 
 
-def _blend(under: Image, over: Image, mask: NDArray[np.float32]) -> Image:
-    mixed = under + (over.astype(np.float32) - under) * mask
-    return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
+def _blend(
+    under: Image, over: Image, mask: NDArray[np.float32], place: tuple[slice, slice]
+) -> Image:
+    """Lay a picture over another where the mask says so; outside of `place` it is zero."""
+    part = under[place]
+    mixed = part + (over[place].astype(np.float32) - part) * mask[place]
+    blended: Image = under.copy()
+    blended[place] = np.clip(mixed, 0, 255)
+    return blended

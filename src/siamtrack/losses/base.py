@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from siamtrack.core.config import shown
 from siamtrack.core.registry import Registry
+from siamtrack.errors import UnknownNameError
+
+RESPONSE_MAPS = "response maps"
 
 
 class Loss(nn.Module):
@@ -23,9 +28,11 @@ class Loss(nn.Module):
     Attributes:
         dense: The form for response maps of a loss that takes something else; None: there is none,
             or it takes them itself.
+        takes: What its predictions are, such as `response maps`, `distances` or `boxes`.
     """
 
     dense: ClassVar[type[Loss] | None] = None
+    takes: ClassVar[str] = RESPONSE_MAPS
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the loss as a tensor of shape ().
@@ -38,6 +45,54 @@ class Loss(nn.Module):
 
 
 LOSSES: Registry[Callable[..., Loss]] = Registry("loss", "siamtrack.losses")
+
+
+def build_loss(
+    name: str, arguments: Mapping[str, Any] | None = None, takes: str = RESPONSE_MAPS
+) -> Loss:
+    """Build a registered loss for a kind of predictions; a loss of pairs gives its dense form.
+
+    Args:
+        name: One of `LOSSES`.
+        arguments: What it is built with, such as `{"margin": 2.0}`.
+        takes: What it will be given, as in `Loss.takes`.
+
+    Raises:
+        UnknownNameError: If there is no such loss, or it has no such argument.
+        ValueError: If it takes other predictions, or an argument has a value that it cannot have.
+        PluginError: If one of a plug-in is no loss.
+
+    Example:
+        >>> build_loss("contrastive", {"margin": 2.0}).margin
+        2.0
+    """
+    given = dict(arguments or {})
+    made = LOSSES[name]
+    if takes == RESPONSE_MAPS:
+        made = getattr(made, "dense", None) or made
+    plain = getattr(made, "__init__", None) is nn.Module.__init__  # takes anything, for mixins
+    known = {} if plain else inspect.signature(made).parameters
+    if not any(each.kind is each.VAR_KEYWORD for each in known.values()):
+        for key in given:
+            if key not in known:
+                raise UnknownNameError(f"argument of the loss {name!r}", key, list(known))
+    try:
+        loss = made(**given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"loss {name!r} with {shown(given)}: {error}") from error
+    LOSSES.check_made(name, loss, "__call__")
+    own = getattr(loss, "takes", RESPONSE_MAPS)
+    if own != takes:
+        fits = ", ".join(
+            each
+            for each, item in LOSSES.loadable()
+            if getattr(getattr(item, "dense", None) or item, "takes", RESPONSE_MAPS) == takes
+        )
+        raise ValueError(
+            f"loss {name!r} takes {own}, and the head gives {takes}: give one of {fits}, or "
+            "another head"
+        )
+    return loss
 
 
 def zero(prediction: Tensor) -> Tensor:

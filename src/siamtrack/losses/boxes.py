@@ -21,6 +21,7 @@ class _BoxLoss(Loss):
     """
 
     name = ""
+    takes = "boxes"
 
     def __init__(self, order: BoxOrder = "ltrb") -> None:
         super().__init__()

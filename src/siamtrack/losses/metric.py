@@ -82,6 +82,8 @@ class ContrastiveLoss(Loss):
         tensor(0.1250)
     """
 
+    takes = "distances"
+
     def __init__(self, margin: float = 1.0) -> None:
         super().__init__()
         check_positive("contrastive loss", "margin", margin)
@@ -168,6 +170,8 @@ class TripletLoss(Loss):
         >>> TripletLoss(margin=1.0)(points, torch.tensor([7, 7, 8]))  # (0.5 + 1.5) / 2
         tensor(1.)
     """
+
+    takes = "embeddings"
 
     def __init__(self, margin: float = 0.2, mining: Mining = "hard") -> None:
         super().__init__()

@@ -147,6 +147,24 @@ def taught_map(score: Tensor) -> Tensor:
     return F.avg_pool2d(padded, 2, stride=1)[:, 0]
 
 
+def sampled_map(score: Tensor, cells: int, stride: int, patch: int, covered: int = 16) -> Tensor:
+    """Read a score map (B, s, s) at the cells of a response, (B, cells, cells), bilinearly.
+
+    Args:
+        score: Cell (j, i) covers `covered` pixels of the search patch from covered * i and
+            covered * j on.
+        cells: Cells along a side of the response, centered in the patch.
+        stride: Pixels between two of these.
+        patch: Side of the search patch in pixels.
+        covered: See `score`.
+    """
+    place = cell_centers(cells, stride, patch, score.device) / (covered * score.shape[-1]) * 2 - 1
+    y, x = torch.meshgrid(place, place, indexing="ij")
+    grid = torch.stack([x, y], -1)[None].expand(len(score), -1, -1, -1)
+    found = F.grid_sample(score[:, None], grid, padding_mode="border", align_corners=False)
+    return found[:, 0]
+
+
 def center_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Quality focal loss of a center map, shape ().
 

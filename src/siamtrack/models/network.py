@@ -21,7 +21,7 @@ from siamtrack.core.config import check_numbers
 from siamtrack.losses.metric import euclidean
 from siamtrack.models.backbones import BACKBONES, Backbone
 from siamtrack.models.heads import HEADS, Head
-from siamtrack.models.heads.head import Lesson, Objective, Pairs, Parts, Recipe
+from siamtrack.models.heads.head import Lesson, Objective, Pairs, Parts, Recipe, objective_of
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,18 @@ class Network(nn.Module):
     def objective(self, recipe: Recipe) -> Objective:
         """Return what the network is trained for: what its head learns, and the companion's.
 
+        It is the objective that the recipe names, or each head's own.
+
         Scalars of the companion have names that end in `_1`; `loss` is the sum of both.
 
         Raises:
-            UnknownNameError: If the recipe names a loss that there is not.
+            UnknownNameError: If the recipe names an objective, a loss or an argument of the loss
+                that there is not.
+            ValueError: If head, objective and loss do not fit each other.
         """
         heads = [self.own_head, *([] if self.companion is None else [self.companion])]
         stride, patch = self.backbone.stride, self.sides[1]
-        first, *others = (head.objective(recipe, stride, patch) for head in heads)
+        first, *others = (objective_of(head, recipe, stride, patch) for head in heads)
 
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None

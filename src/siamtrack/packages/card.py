@@ -17,6 +17,7 @@ from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.choose import shared
+from siamtrack.runtimes.engines import fastest
 from siamtrack.runtimes.onnx import int8_is_exact
 
 PACKAGED = Path(__file__).parents[1] / "pretrained"
@@ -302,6 +303,26 @@ def choose_precision(
     return precision
 
 
+def choose_engine(
+    card: Card, runtime: str, precision: Precision
+) -> tuple[str, Literal["float32", "int8"]]:
+    """Return the registered name of the runtime to load, and the precision.
+
+    `auto` is the fastest engine that answers as `onnx` does, of those that are installed and were
+    measured on this kind of processor: see `siamtrack.runtimes.engines`.
+
+    Raises:
+        UnknownNameError: If there is no such runtime.
+        WeightsError: If the model has no graph in this precision.
+    """
+    registered = choose_runtime(runtime)
+    chosen = choose_precision(card, precision, registered)
+    if runtime == AUTO:
+        graph = card.sha256.get(INT8 if chosen == "int8" else "search", "")
+        registered = fastest(card.name, graph, chosen)
+    return registered, chosen
+
+
 def load_model(
     name: str | Path = DEFAULT,
     *,
@@ -316,7 +337,7 @@ def load_model(
 
     Args:
         name: One of `model_names()`, or a folder that `siamtrack export` wrote.
-        runtime: Registered name of a runtime, or `auto`; see `choose_runtime`.
+        runtime: Registered name of a runtime, or `auto`; see `choose_engine`.
         threads: Threads of the runtime; 0 lets it choose.
         precision: Of the search graph, see `choose_precision`. Results differ a little between
             processors with `auto`; `float32` is the same network everywhere.
@@ -327,13 +348,13 @@ def load_model(
         ValueError: If `threads` is no number of threads, or the runtime's device is missing.
         WeightsError: If a file is missing, altered or damaged, or the model has no int8 graph.
     """
-    # What is asked for: a runtime, a folder, a precision
+    # What is asked for: a folder, a precision, an engine
     check_threads(threads)
-    runtime = choose_runtime(runtime)
+    choose_runtime(runtime)
     folder = model_folder(name)
     card = read_card(folder)
+    runtime, chosen = choose_engine(card, runtime, precision)
     make = RUNTIMES[runtime]
-    chosen = choose_precision(card, precision, runtime)
 
     # Its verified graphs, in a runtime of their own or in one that is in use
     graphs = read_graphs(folder, card, chosen)
@@ -368,11 +389,11 @@ def model_made(name: str | Path, runtime: str, precision: str = "auto") -> dict[
         UnknownNameError: If there is no such model or engine.
     """
     card = read_card(model_folder(name))
-    engine = choose_runtime(runtime)
+    engine, chosen = choose_engine(card, runtime, precision)  # type: ignore[arg-type]
     files = json.dumps(sorted(card.sha256.items()))
     return {
         "model": f"{card.name} {hashlib.sha256(files.encode()).hexdigest()[:12]}",
         "settings": to_dict(card.tracker),
         "runtime": engine,
-        "precision": choose_precision(card, precision, engine),  # type: ignore[arg-type]
+        "precision": chosen,
     }

@@ -218,7 +218,7 @@ def _compare(
         one, other = (runtime.respond(feed["kernel"], feed["search"]) for runtime in (plain, small))
         scores[0].append(one.score.ravel())
         scores[1].append(other.score.ravel())
-        away = np.abs(np.subtract(_peak(one.score[0]), _peak(other.score[0]))).max()
+        away = np.abs(np.subtract(_peak(one.map[0]), _peak(other.map[0]))).max()
         peaks.append(bool(away <= 1))
         if one.presence is not None and other.presence is not None:
             presences.append(float(np.abs(one.presence - other.presence).mean()))

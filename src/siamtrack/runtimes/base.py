@@ -22,19 +22,25 @@ class Response:
     """What the network says about B search patches.
 
     Attributes:
-        score: (B, H, W); in [0, 1] where the model has a box head, unbounded for SiamFC.
+        score: (B, H, W); in [0, 1] where the model has a box head, unbounded for SiamFC. Heads with
+            K boxes a cell, such as SiamRPN's anchors, give (B, K, H, W).
         distances: (B, 4, H, W) from each cell to left, top, right and bottom of the box in patch
-            pixels; None for models without a box head.
+            pixels, or (B, 4, K, H, W); None for models without a box head.
         presence: (B,) logits that the target is in the patch; None where the model has no such
             output.
-        features: (B, C, H, W) of the search patch, one cell for each of the response; None where
-            the model does not give them.
+        features: (B, C, H', W') of the search patch, whose cells are those of the response or lie
+            around these (SiamFC); None where the model does not give them.
     """
 
     score: Floats
     distances: Floats | None = None
     presence: Floats | None = None
     features: Floats | None = None
+
+    @property
+    def map(self) -> Floats:
+        """The best score of each cell (B, H, W)."""
+        return self.score if self.score.ndim == 3 else self.score.max(1)
 
     def part(self, first: int, count: int) -> Response:
         """Return what is said about `count` patches from `first` on."""
@@ -48,7 +54,11 @@ class Response:
 
 
 class Runtime(Protocol):
-    """A network in some engine. It holds no state of a target, so that many can share it."""
+    """A network in some engine. It holds no state of a target, so that many can share it.
+
+    One that also has a method `apart(rows)`, as `siamtrack.runtimes.graph.GraphRuntime` has, says
+    from how many rows on it is quicker called for each of them from several threads.
+    """
 
     def embed(self, template: Image, size: Floats) -> Floats:
         """Map template patches (B, T, T, 3), uint8 RGB, to kernels (B, ...).
@@ -75,7 +85,7 @@ class Graphs:
         template: ONNX; uint8 `template` (B, T, T, 3) and, with a box head, float32 `size` (B, 2)
             to float32 `kernel`.
         search: ONNX; float32 `kernel` and uint8 `search` (B, S, S, 3) to `score` and, with a box
-            head, `distances`, `presence` and `features`.
+            head, `distances` and `presence`; both may give `features`.
         folder: Where they were read, for messages.
         precision: In what `search` computes. Files in `more` are in float32 all the same.
         more: Returns another file that the model's card names, such as `search.xml`, verified; None

@@ -26,10 +26,9 @@ def runtime_names() -> list[str]:
 def choose_runtime(name: str = AUTO) -> str:
     """Return the registered name of a runtime for what was asked for.
 
-    `auto` is `onnx`, whatever else is installed and wherever it runs: it is in the core install and
-    loads soonest; `openvino` is no faster in float32, and those that are faster by computing with
-    fewer bits change results, which nothing but asking for them should. docs/runtimes.md has the
-    measurements. Nothing is measured or imported here.
+    `auto` is `onnx`, which is in the core install, loads soonest and runs every model. For a given
+    model, `siamtrack.packages.card.choose_engine` may know a faster one that answers alike. Nothing
+    is measured or imported here.
 
     Raises:
         UnknownNameError: If there is no such runtime.

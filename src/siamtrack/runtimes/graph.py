@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.images import Image
 from siamtrack.errors import WeightsError
-from siamtrack.runtimes.base import Floats, Response
+from siamtrack.runtimes.base import Floats, Response, Runtime
 
 Feed = dict[str, NDArray[Any]]
 
@@ -77,6 +77,18 @@ class GraphRuntime:
             presence=found.get("presence"),
             features=found.get("features"),
         )
+
+    def apart(self, rows: int) -> tuple[int, Runtime] | None:
+        """Return how many threads should share so many rows, and a runtime to call for each row.
+
+        It may be called from all these threads at once. None where one batch is quicker.
+        """
+        share = getattr(self._search, "apart", None)
+        found = None if share is None else share(rows)
+        if found is None:
+            return None
+        threads, graph = found
+        return threads, GraphRuntime(self._template, graph, self._where)
 
     def _check(self, which: str, graph: Graph, inputs: tuple[set[str], ...], expected: str) -> None:
         there = ", ".join(

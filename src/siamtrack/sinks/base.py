@@ -66,6 +66,11 @@ class Sink(ABC):
         self._replaces = False
         self._check(path)
 
+    @property
+    def colours(self) -> dict[int, tuple[int, int, int]]:
+        """As `colors`, by its name in version 0.1."""
+        return self.colors
+
     def write(self, frame: Frame, tracks: Iterable[TrackLike]) -> None:
         """Write the tracks of a frame.
 

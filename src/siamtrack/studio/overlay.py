@@ -72,7 +72,7 @@ def response_picture(
     windows = target.windows()
     middle = len(windows) // 2
     patch = target.patches(read(index), windows[middle : middle + 1])
-    score = model.runtime.respond(target.kernel, patch).score[0]
+    score = model.runtime.respond(target.kernel, patch).map[0]
     return _colored(patch[0], score, model.card.stride)
 
 

@@ -115,6 +115,10 @@ class Decoder(ABC):
             The best box; None if the response is not finite where it matters.
         """
 
+    def span(self, scores: Map) -> tuple[float, float]:
+        """Return where scores begin and how far they reach, to mix them with others in [0, 1]."""
+        return 0.0, 1.0
+
     def search_square(self, last: Array) -> tuple[float, float, float]:
         """Return center and side of the usual search window, in frame pixels."""
         left, top, width, height = last.tolist()
@@ -184,7 +188,7 @@ class BoxDecoder(Decoder):
         window, settings = windows[index], self.settings
         if response.distances is None:
             return None
-        score = response.score[index]
+        score = response.score[index]  # (H, W), or (K, H, W) with K boxes a cell
         distances = response.distances[index].astype(np.float64)
         with np.errstate(invalid="ignore"):  # infinities of both signs
             # one value that is not finite shows in the sum; of float32 it cannot overflow
@@ -197,17 +201,19 @@ class BoxDecoder(Decoder):
         width, height = window.to_patch(last)[2:].tolist()
         penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
         if expected is None:
-            places: Map | Array = cosine_window(*score.shape)
+            places: Map | Array = cosine_window(*score.shape[-2:], settings.rim)
             weight = settings.window
         else:
             step = self.card.stride * window.width / window.size
             length = math.sqrt(float(last[2] * last[3]))
-            places = expected.likelihood(length, len(score), step)
+            places = expected.likelihood(length, score.shape[-1], step)
             weight = settings.motion.weight
-        row, column = best_cell(score * penalty, places, weight)
+        cell = best_cell(score * penalty, places, weight)
         # Take the center of its box, and a share of its size.
-        box = window.to_frame(box_at(distances, row, column, self.card.stride, self.card.search))
-        chosen, likely = float(score[row, column]), float(penalty[row, column])
+        sides = distances[:, cell[0]] if len(cell) == 3 else distances
+        row, column = cell[-2:]
+        box = window.to_frame(box_at(sides, row, column, self.card.stride, self.card.search))
+        chosen, likely = float(score[cell]), float(penalty[cell])
         rate = settings.size_rate * max(chosen, self._size_floor) * likely
         size = (1 - rate) * last[2:] + rate * box[2:]
         presence = 0.0 if response.presence is None else float(response.presence[index])
@@ -221,6 +227,14 @@ class ResponseDecoder(Decoder):
     Bertinetto et al., "Fully-Convolutional Siamese Networks", 2016, section 3.3: the enlarged
     responses compete, other scales are penalised, the winner is mixed with the cosine window.
     """
+
+    learns = True
+
+    def span(self, scores: Map) -> tuple[float, float]:
+        """Return the least response to all scales, and how far the highest lies above it."""
+        low, high = float(scores.min()), float(scores.max())
+        spread = high - low
+        return (low, spread) if math.isfinite(spread) and spread > 0 else (0.0, 1.0)
 
     def windows(
         self, last: Array, shape: tuple[int, int], frames: int, lost_for: int
@@ -257,7 +271,7 @@ class ResponseDecoder(Decoder):
         best = int(peaks.argmax())
         # Choose a place in its response.
         spread = large[best] - lows[best]
-        window = cosine_window(*spread.shape)
+        window = cosine_window(*spread.shape, settings.rim)
         row, column = best_cell(
             spread / max(float(spread.sum()), 1e-12),
             window / max(float(window.sum()), 1e-12),
@@ -273,7 +287,8 @@ class ResponseDecoder(Decoder):
         rate = settings.size_rate
         size = last[2:] * ((1 - rate) + rate * factor)
         peak = float(maps[best].max())
-        return Detection(np.concatenate([center - size / 2, size]), peak, window=best)
+        score = settings.presence.score(peak)
+        return Detection(np.concatenate([center - size / 2, size]), peak, score, best)
 
 
 def _enlarged(response: Floats, up: int) -> Array:
@@ -281,11 +296,11 @@ def _enlarged(response: Floats, up: int) -> Array:
     return np.asarray(cv2.resize(response, size, interpolation=cv2.INTER_CUBIC), dtype=np.float64)
 
 
-def best_cell(scores: Map | Array, window: Map | Array, influence: float) -> tuple[int, int]:
-    """Row and column of the peak of scores (H, W) mixed with the cosine window.
+def best_cell(scores: Map | Array, window: Map | Array, influence: float) -> tuple[int, ...]:
+    """Row and column of the peak of scores (H, W) mixed with the cosine window (H, W).
 
     (1 - influence) * scores + influence * window, as in SiamFC and SiamRPN. A score that is not
-    finite never wins, unless there is no other.
+    finite never wins, unless there is no other. Of scores (K, H, W), the place among the K leads.
 
     Example:
         >>> best_cell(np.array([[-9.0, np.nan, -5.0]]), cosine_window(1, 3), 0.1)
@@ -297,19 +312,21 @@ def best_cell(scores: Map | Array, window: Map | Array, influence: float) -> tup
     else:
         mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
         mixed[~good] = -np.inf
-    row, column = divmod(int(mixed.argmax()), mixed.shape[1])
-    return row, column
+    rest, column = divmod(int(mixed.argmax()), mixed.shape[-1])
+    if mixed.ndim == 2:
+        return rest, column
+    return (*divmod(rest, mixed.shape[-2]), column)
 
 
 @lru_cache(maxsize=16)
-def cosine_window(rows: int, columns: int) -> Map:
-    """Hann window (rows, columns), 1 in the middle, falling to almost 0 beyond the edge; read-only.
+def cosine_window(rows: int, columns: int, rim: int = 1) -> Map:
+    """Hann window (rows, columns), 1 in the middle, 0 in the cell `rim` beyond the edge; read-only.
 
     Example:
         >>> cosine_window(3, 3)[1].round(2).tolist()
         [0.5, 1.0, 0.5]
     """
-    y, x = np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]
+    y, x = (np.hanning(cells + 2 * rim)[rim : rim + cells] for cells in (rows, columns))
     return _fixed(np.outer(y, x).astype(np.float32))
 
 

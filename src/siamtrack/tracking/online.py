@@ -52,6 +52,30 @@ def cells(features: Floats) -> Cells:
     return Cells(flat, factors, features.shape[1:], math.isfinite(squares.sum()))
 
 
+def aligned(features: Floats, shape: tuple[int, int]) -> Floats:
+    """Return the cells of features (B, C, H', W') on which those of a response (H, W) stand.
+
+    A response that comes from correlation has fewer cells, in the middle; where the difference is
+    odd they stand between four cells, whose mean is returned.
+
+    Example:
+        >>> aligned(np.arange(5.0).reshape(1, 1, 1, 5).repeat(5, 2), (2, 2))[0, 0, 0].tolist()
+        [1.5, 2.5]
+    """
+    extra = features.shape[2] - shape[0]
+    if extra <= 0:
+        return features
+    first = extra // 2
+    if extra % 2 == 0:
+        return features[..., first : first + shape[0], first : first + shape[1]]
+    corners = [
+        features[..., y : y + shape[0], x : x + shape[1]]
+        for y in (first, first + 1)
+        for x in (first, first + 1)
+    ]
+    return np.asarray(sum(corners) / 4, dtype=features.dtype)
+
+
 class OnlineClassifier:
     """Linear classifier of cells, one for each target.
 

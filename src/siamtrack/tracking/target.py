@@ -18,7 +18,7 @@ from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
 from siamtrack.tracking.decode import DECODERS, Detection, Expectation
-from siamtrack.tracking.online import Cells, OnlineClassifier, cells
+from siamtrack.tracking.online import Cells, OnlineClassifier, aligned, cells
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
 """Windows of the first frame from which the online classifier learns: shift and factor of side."""
@@ -85,19 +85,20 @@ class Target:
     def _first_lesson(self, frame: Image) -> OnlineClassifier:
         """Learn target against background from a few windows of the first frame."""
         card = self.model.card
-        usual = self.windows()[0]
-        windows = []
+        around = self.windows()
+        usual, windows = around[len(around) // 2], []
         for dx, dy, factor in FIRST_LOOKS:
             cx, cy = usual.cx + dx * usual.width, usual.cy + dy * usual.width
             windows.append(square_window(cx, cy, factor * usual.width, usual.size))
         kernels = np.repeat(self.kernel, len(windows), 0)
-        features = self.model.runtime.respond(kernels, self.patches(frame, windows)).features
-        if features is None:
+        response = self.model.runtime.respond(kernels, self.patches(frame, windows))
+        if response.features is None:
             raise WeightsError(
                 f"model {card.name} gives no features to learn from: export it again, or set "
                 "online.weight to 0 in its card"
             )
         online = OnlineClassifier(self.settings.online, card.stride, card.search)
+        features = aligned(response.features, response.score.shape[-2:])
         for count, (feature, window) in enumerate(zip(features, windows, strict=True), start=1):
             seen = cells(feature)
             if not seen.finite:
@@ -147,7 +148,9 @@ class Target:
         # Classifier: mix what it says into the scores of the network.
         seen = self._cells(response)
         if self.online is not None and seen:
-            response = replace(response, score=self.online.mix(response.score, seen))
+            low, span = self.decoder.span(response.score)
+            mixed = self.online.mix((response.score - low) / span, seen)
+            response = replace(response, score=low + span * mixed)
         # Decode: the best box, and how sure the network is that it shows the target.
         expected = self.motion.expected() if self._lost_for == 0 else None
         found = self.decoder.decode(self.box, windows, response, expected)
@@ -196,7 +199,8 @@ class Target:
         """
         if self.online is None or response.features is None:
             return []
-        seen = [cells(each) for each in response.features]
+        features = aligned(response.features, response.score.shape[-2:])
+        seen = [cells(each) for each in features]
         return seen if all(each.finite for each in seen) else []
 
     def _is_familiar(self, window: Window, seen: Cells) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from copy import deepcopy
 from numbers import Integral
@@ -16,7 +17,7 @@ from siamtrack.core.images import Image, as_rgb
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
-from siamtrack.runtimes.base import Floats
+from siamtrack.runtimes.rows import overlapped
 from siamtrack.tracking.decode import DECODERS
 from siamtrack.tracking.target import Target
 
@@ -131,7 +132,9 @@ class SiamTracker:
     def update_all(
         self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None
     ) -> list[Track]:
-        """Find all targets in the next frame, in one batch; `priors` has boxes of a detector by id.
+        """Find all targets in the next frame; `priors` has boxes of a detector by id.
+
+        The network runs once for all, or, where they are many, for each in the next free thread.
 
         Returns:
             One track for each target, in the order of `ids`.
@@ -150,22 +153,37 @@ class SiamTracker:
         moves = self._checked(priors, picture)
         for number, box in moves.items():
             self._targets[number].move(box)
-        # Crop the windows of all targets into one batch.
         windows = [target.windows() for target in targets]
         size, count = self.model.card.search, sum(map(len, windows))
+        firsts = [0, *itertools.accumulate(map(len, windows))]
         patches = np.empty((count, size, size, 3), np.uint8)
-        kernels: list[Floats] = []
-        for target, views in zip(targets, windows, strict=True):
-            target.patches(picture, views, out=patches[len(kernels) :][: len(views)])
-            kernels += [target.kernel] * len(views)
-        # Respond: the network runs once.
+        kernels = [np.repeat(t.kernel, len(w), 0) for t, w in zip(targets, windows, strict=True)]
+
+        def crop(number: int) -> None:
+            rows = patches[firsts[number] : firsts[number + 1]]
+            targets[number].patches(picture, windows[number], out=rows)
+
+        # Many targets: while these are cropped and decoded, the network runs in other threads.
+        apart = getattr(self.model.runtime, "apart", None)
+        shared = None if apart is None else apart(count)
+        if shared is not None:
+            threads, runtime = shared
+            return overlapped(
+                crop,
+                lambda k: runtime.respond(kernels[k], patches[firsts[k] : firsts[k + 1]]),
+                lambda k, response: targets[k].advance(windows[k], response),
+                len(targets),
+                threads,
+            )
+        # Few: crop the windows of all into one batch, for which the network runs once.
+        for number in range(len(targets)):
+            crop(number)
         response = self.model.runtime.respond(np.concatenate(kernels), patches)
         # Decode: each target takes its part of the response (`Target.advance`).
-        tracks, first = [], 0
-        for target, views in zip(targets, windows, strict=True):
-            tracks.append(target.advance(views, response.part(first, len(views))))
-            first += len(views)
-        return tracks
+        return [
+            target.advance(views, response.part(first, len(views)))
+            for target, views, first in zip(targets, windows, firsts, strict=False)
+        ]
 
     def _checked(self, priors: Mapping[int, ArrayLike] | None, picture: Image) -> dict[int, Array]:
         """Return the priors by id, each a box of the picture."""

@@ -1,12 +1,15 @@
-"""From pairs to batches: drawn in order by threads, and with what does not learn computed ahead."""
+"""From pairs to batches: drawn in order by threads or processes, or with much computed ahead."""
 
 from __future__ import annotations
 
+import multiprocessing
+from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -62,7 +65,7 @@ class Lesson(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """B pairs as tensors, float32, channels last in memory.
+    """B pairs as tensors, float32, channels last in memory; pictures are uint8 until `to`.
 
     Attributes:
         template: RGB in [0, 255] (B, 3, T, T), or what the first `stages` stages of the backbone
@@ -84,27 +87,47 @@ class Batch(NamedTuple):
     lesson: Lesson | None = None
 
     def to(self, device: str) -> Batch:
-        """Return the batch on a device."""
-        if device == "cpu":
-            return self
-        template, size, search, boxes, present = (part.to(device) for part in self[:5])
-        lesson = self.lesson and Lesson(*(part.to(device) for part in self.lesson))
+        """Return the batch on a device, all of it float32.
+
+        Pictures travel as bytes, a quarter of the size. To CUDA they go from pinned memory, while
+        the device computes.
+        """
+        pins = torch.device(device).type == "cuda"
+
+        def move(part: Tensor) -> Tensor:
+            part = part.pin_memory() if pins and part.device.type == "cpu" else part
+            return part.to(device, non_blocking=pins).float()
+
+        template, size, search, boxes, present = (move(part) for part in self[:5])
+        lesson = self.lesson and Lesson(*(move(part) for part in self.lesson))
         return Batch(template, size, search, boxes, present, self.stages, lesson)
 
 
-def collate(pairs: list[Pair]) -> Batch:
-    """Stack pairs into a batch."""
+Arrays = tuple[NDArray[Any], ...]
+"""Template, size, search, boxes and present of B pairs as in `Batch`, but pictures (B, S, S, 3)."""
 
-    def images(patches: list[NDArray[np.uint8]]) -> Tensor:
-        return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float()
 
-    return Batch(
-        images([pair.template for pair in pairs]),
-        torch.from_numpy(np.stack([pair.size for pair in pairs])).float(),
-        images([pair.search for pair in pairs]),
-        torch.from_numpy(np.stack([pair.box for pair in pairs])).float(),
-        torch.tensor([float(pair.present) for pair in pairs]),
+def stacked(pairs: list[Pair]) -> Arrays:
+    """Stack pairs into arrays, pictures (B, S, S, 3) as uint8 and the rest as float32."""
+    return (
+        np.stack([pair.template for pair in pairs]),
+        np.stack([pair.size for pair in pairs]).astype(np.float32),
+        np.stack([pair.search for pair in pairs]),
+        np.stack([pair.box for pair in pairs]).astype(np.float32),
+        np.array([pair.present for pair in pairs], np.float32),
     )
+
+
+def as_batch(arrays: Arrays) -> Batch:
+    """Return stacked pairs as tensors, without a copy."""
+    template, size, search, boxes, present = map(torch.from_numpy, arrays)
+    pictures = (each.permute(0, 3, 1, 2) for each in (template, search))
+    return Batch(next(pictures), size, next(pictures), boxes, present)
+
+
+def collate(pairs: list[Pair]) -> Batch:
+    """Stack pairs into a batch, pictures as uint8."""
+    return as_batch(stacked(pairs))
 
 
 def collate_prepared(pairs: list[Prepared]) -> Batch:
@@ -144,6 +167,7 @@ def batches(
     loaders: int,
     ranks: Ranks | None = None,
     *,
+    processes: bool = False,
     prepare: Callable[[Pair], Prepared] | None = None,
     block: int = 0,
     repeats: int = 1,
@@ -155,12 +179,14 @@ def batches(
     blocks. Of several processes, each yields its part: together they see what one alone would.
 
     Args:
-        sampler: Where pairs come from; drawn from several threads at once.
+        sampler: Where pairs come from; drawn from several threads or processes at once.
         size: Pairs in a batch.
         first: Batch to begin with.
         loaders: Threads that draw and prepare; 0: the caller's thread draws, when it asks.
         ranks: This process among those of the run; alone if None. Each prepares all pairs of a
             block if they are used more than once.
+        processes: Whether loaders are processes instead of threads; not with `prepare`. Each has a
+            copy of the sampler, and an equal part of its memory of images.
         prepare: What is done with each pair ahead; None: nothing.
         block: Prepared pairs among which the uses are shuffled, a multiple of `size`. As many are
             kept in memory, and twice as many while the next block is prepared.
@@ -171,6 +197,8 @@ def batches(
         ValueError: If the processes cannot share a batch evenly.
     """
     part = (ranks or Ranks()).part(size)
+    if prepare is None and processes and loaders:
+        return _from_processes(sampler, size, first, loaders, part)
     if prepare is None:
         return _ordered(sampler.draw, collate, size, first, loaders, part, size, 1, seed)
 
@@ -180,6 +208,44 @@ def batches(
     return _ordered(
         make, collate_prepared, size, first, max(1, loaders), part, block, repeats, seed
     )
+
+
+_sampler: Draws | None = None
+"""What this process draws from, where it is a loader of another."""
+
+
+def _begin(sampler: Draws, share: int) -> None:
+    global _sampler
+    cv2.setNumThreads(1)
+    cache = getattr(sampler, "cache", None)
+    if cache is not None:
+        cache.capacity //= share
+    _sampler = sampler
+
+
+def _drawn(indices: list[int]) -> Arrays:
+    assert _sampler is not None
+    return stacked([_sampler.draw(index) for index in indices])
+
+
+def _from_processes(
+    sampler: Draws, size: int, first: int, loaders: int, part: range
+) -> Generator[Batch, None, None]:
+    """Yield batches that processes draw, each a whole one: what travels is a few large arrays."""
+    workers = ProcessPoolExecutor(
+        loaders, multiprocessing.get_context("spawn"), _begin, (sampler, loaders)
+    )
+    jobs: deque[Future[Arrays]] = deque()
+    number = first
+    try:
+        while True:
+            while len(jobs) < loaders + AHEAD:
+                chosen = [number * size + place for place in part]
+                jobs.append(workers.submit(_drawn, chosen))
+                number += 1
+            yield as_batch(jobs.popleft().result())
+    finally:
+        workers.shutdown(wait=False, cancel_futures=True)
 
 
 def _ordered(

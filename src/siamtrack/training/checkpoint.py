@@ -26,6 +26,8 @@ from siamtrack.training.config import TrainConfig
 logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
+FREE = ("device", "frozen", "imagenet", "loaders", "loading", "precision", "save_every")
+"""Settings that may change when a run is resumed."""
 
 
 def data_fingerprint(entries: Iterable[Entry]) -> str:
@@ -131,14 +133,15 @@ def config_of(state: Mapping[str, Any]) -> TrainConfig:
 def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, data: str) -> None:
     """Refuse to resume a run with another config or other data.
 
-    How many threads load and how often it is saved may change, and with the schedule `flat` the
-    number of steps.
+    The device, what runs frozen stages, the precision, how many threads load and how often it is
+    saved may change, and with the schedule `flat` the number of steps. `imagenet` says only what
+    the first step started from.
 
     Raises:
         ValueError: If config or data differ; the message names the settings.
     """
     before = config_of(state)
-    free = replace(before, loaders=config.loaders, save_every=config.save_every)
+    free = replace(before, **{name: getattr(config, name) for name in FREE})
     if free.schedule == config.schedule == "flat":
         free = replace(free, steps=config.steps)
     if free != config:

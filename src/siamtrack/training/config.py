@@ -28,11 +28,15 @@ class TrainConfig:
         companion: Structure of a second head on the same backbone that learns beside the first,
             such as a small one beside a large one (box networks); None: none.
         pairs: How the sampler draws pairs; the sides of its patches are those of the model.
+        sampler: Registered name of what draws the pairs: `pairs`, or that of a plug-in.
         steps: Optimizer steps in total.
         batch: Pairs in a step, shared between the processes of the run.
+        objective: Registered name of what the head learns: `response`, `box`, `anchors`, or that
+            of a plug-in; empty: the head's own.
         loss: Loss of the response map (SiamFC): `logistic`, `contrastive` or `triplet`, all at
             every cell, or any loss of `LOSSES` that takes response maps. Box networks have a loss
             of their own.
+        loss_arguments: What the loss is built with, such as `{"margin": 2.0}`.
         radius: Cells at most this many pixels from the center of the target are the target
             (SiamFC).
         sides: Weight of the logarithms of width and height in the loss of boxes (box networks).
@@ -54,8 +58,8 @@ class TrainConfig:
         last_rate: Learning rate at the end, as a factor of `rate`; above 0 for `log`.
         warmup: Share of the steps in which the rate rises linearly, in [0, 1).
         cooldown: Share of the steps, at their end, in which the rate of `flat` falls, in [0, 1].
-        imagenet: Start a `mobile` backbone from ImageNet weights; other backbones do not, nor does
-            a run with `initial`.
+        imagenet: Start from ImageNet weights that come with a package, which `mobile` backbones of
+            width 1 have; None: where there are such. A run with `initial` or `pretrained` does not.
         pretrained: File of ResNet-50 weights (a state dict in the names of torchvision or timm)
             that start a CIResNet of width 1; empty: none.
         initial: Checkpoint of an earlier run whose averaged weights start this one; empty: none.
@@ -76,9 +80,12 @@ class TrainConfig:
         precision: `bfloat16` computes features in half the bits (autocast), and heads where a
             prepared teacher is given; losses, weights and optimizer stay in float32.
         frozen: What runs the stages that do not train, where they are not computed ahead: `torch`,
-            or `onnx`, ONNX Runtime, which is faster on a CPU.
+            or `onnx`, ONNX Runtime, which is faster on a CPU; on other devices torch runs them.
         device: Where torch computes, such as `cpu` or `cuda`.
         loaders: Threads that draw and prepare pairs; 0: the training thread draws.
+        loading: Whether loaders are `threads` or `processes`. Processes fill a GPU from many cores;
+            they need a main module that can be imported, and share the memory for images between
+            them. Pairs that are prepared come from threads.
         save_every: Seconds between two checkpoints.
         seed: Seed of the initial weights, of the order of prepared pairs, and, as the command line
             makes it, of the sampler.
@@ -88,10 +95,13 @@ class TrainConfig:
     model: BoxTrackerConfig | SiamFCConfig = field(default_factory=BoxTrackerConfig)
     companion: BoxTrackerConfig | None = None
     pairs: PairConfig = field(default_factory=PairConfig)
+    sampler: str = "pairs"
     steps: int = 3000
     batch: int = 32
     # The loss
+    objective: str = ""
     loss: str = "logistic"
+    loss_arguments: dict[str, Any] = field(default_factory=dict)
     radius: float = 16.0
     sides: float = 0.0
     focus: float = 0.0
@@ -110,7 +120,7 @@ class TrainConfig:
     warmup: float = 1 / 30
     cooldown: float = 0.2
     # The weights to start from
-    imagenet: bool = True
+    imagenet: bool | None = None
     pretrained: str = ""
     initial: str = ""
     backbone_only: bool = False
@@ -128,6 +138,7 @@ class TrainConfig:
     frozen: Literal["torch", "onnx"] = "torch"
     device: str = "cpu"
     loaders: int = 2
+    loading: Literal["threads", "processes"] = "threads"
     save_every: float = 120.0
     seed: int = 0
 
@@ -254,18 +265,31 @@ def paper() -> TrainConfig:
 
     Zhang and Peng, CVPR 2019, section 5.1, and the released settings: SGD with momentum 0.9, weight
     decay 1e-4, gradients clipped at 10, rates 1e-2 to 1e-5 in log space, batches of 32, gradual
-    unfreezing, shifts of 4 pixels and scale changes of 5 %, frames at most 100 apart, no other
-    augmentation than color. It starts from ImageNet weights: set `pretrained`. The released code
-    lowers the rate once an epoch and averages no weights; here the rate falls in every step.
+    unfreezing. Frames are at most 100 apart; both patches are shifted by up to 4 pixels either way,
+    their width and height changed apart by up to 5 %, and their color by up to 5 %: nothing else is
+    changed. It starts from ImageNet weights: set `pretrained`. The released code lowers the rate
+    once an epoch and averages no weights; here the rate falls in every step.
     """
     plain = PairConfig(
         template=127,
         search=255,
         video=1.0,
         gap=100,
-        shift=4 / 127,
+        shift=4 / 127.5,
+        near=0.0,
         scale=0.05,
         stretch=0.0,
+        separate=True,
+        template_shift=4 / 127,
+        template_scale=0.05,
+        color=1.0,
+        color_range=0.05,
+        template_color=1.0,
+        template_color_range=0.05,
+        gray=0.0,
+        blur=0.0,
+        low_resolution=0.0,
+        noise=0.0,
         negative=0.0,
         distractors=0,
         swap=0.0,

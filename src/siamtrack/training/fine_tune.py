@@ -18,7 +18,7 @@ from siamtrack.core.images import Image
 from siamtrack.core.writing import write_text
 from siamtrack.data.cache import image_size, read_image
 from siamtrack.data.manifest import Entry, Pool
-from siamtrack.data.pairs import PairSampler
+from siamtrack.data.pairs import build_sampler
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import DatasetError
 from siamtrack.packages.card import Model
@@ -216,7 +216,8 @@ def fine_tune(
     network = config.network()
     network.load_state_dict(state["average"])
     before = _scores(live_model(network), ends)
-    path = train(config, PairSampler(Pool(rest), config.pairs, config.seed), out, watch=watch)
+    sampler = build_sampler(config.sampler, Pool(rest), config.pairs, config.seed)
+    path = train(config, sampler, out, watch=watch)
     network.load_state_dict(checkpoints.read(path)["average"])
     after = _scores(live_model(network), ends)
     helped = Helped(

@@ -85,7 +85,7 @@ class Log:
         file = out / "metrics.jsonl"
         _forget_after(file, first)
         self._path, self._file = file, file.open("ab", buffering=0)
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, Any] = {}
         self._count, self._waited, self._began = 0, 0.0, time.monotonic()
         self._sequences = (
             excerpt(watch.validate, watch.sequences, watch.frames) if watch.validate else []
@@ -114,7 +114,8 @@ class Log:
         `waited` are the seconds that it waited for its batch; `facts` go to the line as they are.
         """
         for name, value in parts.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
+            # a sum on the device: to read a number is to wait for all that computes it
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double()
         self._count += 1
         self._waited += waited
         self._bar.update(self.config.batch)
@@ -123,7 +124,7 @@ class Log:
         # The means since the last line, and how fast these steps were
         now, count = time.monotonic(), self._count
         seconds = max(now - self._began, 1e-9)
-        means = {name: round(value / count, 4) for name, value in self._sums.items()}
+        means = {name: round(float(value) / count, 4) for name, value in self._sums.items()}
         speed = count * self.config.batch / seconds
         share = self._waited / seconds
         left = (self.config.steps - done) * seconds / count

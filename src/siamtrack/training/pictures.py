@@ -62,7 +62,7 @@ def answers(model: Model, batch: Batch, count: int = 6) -> Image:
         if found is not None:
             _draw(picture[:, -side:], found, FOUND)
         rows.append(
-            np.concatenate([picture, heat(searches[index], response.score[index], stride)], axis=1)
+            np.concatenate([picture, heat(searches[index], response.map[index], stride)], axis=1)
         )
     return grid(rows, 1)
 

@@ -7,6 +7,7 @@ or both ahead, in the threads that draw pairs, and then be used several times (`
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import threading
 from collections.abc import Callable
@@ -184,19 +185,23 @@ class Preparation:
     ) -> None:
         self._frozen, self._teacher, self._fronts = frozen, teacher, list[Engine]()
         with tempfile.TemporaryDirectory() as folder:
-            for side in network.sides:
+            for side in network.sides if frozen else ():
                 file = Path(folder) / f"front{side}.onnx"
                 picture = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-                front = Front(network, frozen).eval()
+                # engines run on the CPU, wherever the network trains
+                front = copy.deepcopy(Front(network, frozen)).cpu().eval()
                 write_graph(front, (picture,), file, inputs=["images"], outputs=["features"])
                 self._fronts.append(Engine(file, threads))
 
     def __call__(self, pair: Pair) -> Prepared:
         """Prepare one pair."""
-        arrays = [
-            front(picture[None])[0][0]
-            for front, picture in zip(self._fronts, (pair.template, pair.search), strict=True)
-        ]
+        pictures = (pair.template, pair.search)
+        arrays: list[NDArray[Any]] = [picture.transpose(2, 0, 1) for picture in pictures]
+        if self._frozen:  # half precision holds bytes exactly, and so the pictures themselves
+            arrays = [
+                front(picture[None])[0][0]
+                for front, picture in zip(self._fronts, pictures, strict=True)
+            ]
         if self._teacher is not None:
             arrays += self._teacher(pair)
         bare = Pair(NO_PICTURE, NO_PICTURE, pair.size, pair.box, pair.present)

@@ -24,6 +24,8 @@ from siamtrack.training.speed import Engine, Floats, onnx_session
 MEAN, STD = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
 TAUGHT_CHANNELS = 96
 """Channels of a tracking teacher's features."""
+TAUGHT_STRIDE = 16
+"""Pixels between two cells of them."""
 
 
 class TrackingTeacher:
@@ -89,15 +91,36 @@ def _normalized(image: NDArray[np.uint8]) -> Floats:
 
 
 class Learned(nn.Module):
-    """The learned map from a student's features to its teacher's."""
+    """The learned map from a student's features to its teacher's.
 
-    def __init__(self, channels: int, taught: int) -> None:
+    Args:
+        channels: Channels of the student's features.
+        taught: Channels of the teacher's.
+        stride: Stride of a student whose cells lie in the middle of the patch and elsewhere than
+            the teacher's, which stand 16 pixels apart from the first pixel on; 0: they agree.
+    """
+
+    def __init__(self, channels: int, taught: int, stride: int = 0) -> None:
         super().__init__()
         self.project = nn.Conv2d(channels, taught, 1)
+        self.stride = stride
 
     def forward(self, ours: Tensor, theirs: Tensor) -> Tensor:
-        """Return one minus the mean cosine of features (B, C, h, w) and (B, D, t, t), t <= h."""
+        """Return one minus the mean cosine of features (B, C, h, w) and (B, D, t, t).
+
+        Where cells agree, the teacher has at most as many. Otherwise the teacher's features are
+        read at the student's cells, which must lie within the patch.
+        """
         rows, columns = theirs.shape[2:]
+        if self.stride:
+            reach = (ours.shape[-1] - 1) * self.stride / (columns * TAUGHT_STRIDE)
+            place = torch.linspace(-reach, reach, ours.shape[-1], device=ours.device)
+            # cell i of the teacher stands at the pixel 16 i, half a cell before its middle
+            place = (place + 1 / columns) * columns / max(columns - 1, 1)
+            y, x = torch.meshgrid(place, place, indexing="ij")
+            grid = torch.stack([x, y], -1)[None].expand(len(ours), -1, -1, -1)
+            theirs = F.grid_sample(theirs, grid, padding_mode="border", align_corners=True)
+            rows, columns = theirs.shape[2:]
         mapped = self.project(ours[..., :rows, :columns].float())
         return 1 - F.cosine_similarity(mapped, theirs, dim=1).mean()
 
@@ -155,4 +178,5 @@ class Teacher(Learned):
         """
         rows, columns = (side - side % 2 for side in images.shape[2:])
         plain = (images[..., :rows, :columns] - self.mean) / self.std
-        return super().forward(ours, torch.from_numpy(self._run(plain.contiguous().numpy())))
+        seen = torch.from_numpy(self._run(plain.contiguous().cpu().numpy()))
+        return super().forward(ours, seen.to(ours.device))

@@ -14,7 +14,6 @@ from siamtrack.core.boundary import surface
 from siamtrack.core.config import shown
 from siamtrack.core.images import IMAGE_SUFFIXES, image_files
 from siamtrack.errors import VideoError
-from siamtrack.video.files import FileReader
 from siamtrack.video.images import ImageReader, IterableReader
 from siamtrack.video.source import Frame, Reader, Span, VideoSource
 from siamtrack.video.streams import CaptureReader
@@ -130,6 +129,8 @@ def _path_reader(path: Path) -> Reader:
             raise VideoError(f"{name} is no ordinary file: cameras go by their number")
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return ImageReader([path], name)
+        from siamtrack.video.files import FileReader  # FFmpeg: a third of the time of a first box
+
         return FileReader(path)
     if any(letter in name for letter in "*?["):
         files = image_files(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207

@@ -172,7 +172,7 @@ def test_registered_heads_serve_a_siamese_network(name):
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("classes", [1, 2])
 @torch.no_grad()
-def test_what_a_tracker_reads_is_the_box_of_the_best_anchor_of_each_cell(kind, classes):
+def test_what_a_tracker_reads_are_the_boxes_of_all_anchors(kind, classes):
     head = build(kind, classes)
     template, search = features()
     kernel = head.kernel(template)
@@ -191,15 +191,15 @@ def test_what_a_tracker_reads_is_the_box_of_the_best_anchor_of_each_cell(kind, c
                     else scores[b, 1, k, row, column] - scores[b, 0, k, row, column]
                     for k in range(3)
                 ]
-                k = int(torch.stack(logits).argmax())
-                best = max(best, float(logits[k]))
-                cx, cy, width, height = boxes[b, :, k, row, column]
-                x, y = middle[column], middle[row]
-                sides = [x - cx + width / 2, y - cy + height / 2]
-                sides += [cx + width / 2 - x, cy + height / 2 - y]
-                found = distances[b, :, row, column]
-                torch.testing.assert_close(found, torch.stack(sides), rtol=1e-4, atol=1e-3)
-                torch.testing.assert_close(score[b, row, column], torch.sigmoid(logits[k]))
+                best = max(best, *map(float, logits))
+                for k, logit in enumerate(logits):
+                    cx, cy, width, height = boxes[b, :, k, row, column]
+                    x, y = middle[column], middle[row]
+                    sides = [x - cx + width / 2, y - cy + height / 2]
+                    sides += [cx + width / 2 - x, cy + height / 2 - y]
+                    found = distances[b, :, k, row, column]
+                    torch.testing.assert_close(found, torch.stack(sides), rtol=1e-4, atol=1e-3)
+                    torch.testing.assert_close(score[b, k, row, column], torch.sigmoid(logit))
         assert float(presence[b]) == pytest.approx(best)
 
 

@@ -4,8 +4,8 @@ The stem, the three units at stride 4 and the four that follow have the shapes o
 layers; the paper starts from them, too (Zhang and Peng, CVPR 2019, section 5.1,
 https://arxiv.org/abs/1901.01660). torchvision and timm give these layers the same names.
 
-Those weights were trained on RGB pictures in [0, 1] less a mean, divided by a deviation: with raw
-pixels of [0, 255] the first norm has to learn the difference.
+Those weights were trained on RGB pictures in [0, 1] less a mean, divided by a deviation;
+`fold_pixels` makes the stem take other pixels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.ciresnet import CIResNet
 
@@ -62,6 +65,28 @@ def load_resnet50(backbone: CIResNet, checkpoint: str | Path | Mapping[str, Any]
         )
     backbone.load_state_dict({**backbone.state_dict(), **found})
     return report
+
+
+def fold_pixels(backbone: CIResNet, mean: float = 127.0, deviation: float = 128.0) -> None:
+    """Let a stem that expects (x / 255 - mean) / deviation of ImageNet take (x - mean) / deviation.
+
+    The scale of each channel goes into the first convolution, the shift into the mean of the norm
+    after it. Features stay what they were, up to rounding; where the stem pads, only away from the
+    border, since a zero stands for another color then.
+
+    Args:
+        backbone: Filled by `load_resnet50`; changed in place.
+        mean: What the network subtracts from pixels in [0, 255].
+        deviation: What it divides the rest by.
+    """
+    stem = backbone.stem
+    weight = stem.conv1.weight
+    with torch.no_grad():
+        mu, sigma = weight.new_tensor(IMAGENET_MEAN), weight.new_tensor(IMAGENET_STD)
+        scale, shift = deviation / sigma, (mean - mu) / sigma
+        assert stem.bn1.running_mean is not None
+        stem.bn1.running_mean -= (weight.sum((2, 3)) * shift).sum(1)
+        weight *= scale[:, None, None]
 
 
 def _rename(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from siamtrack.core.registry import Registry
+from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import WeightsError
 from siamtrack.models.convert.read import read_tensors, state_of
 from siamtrack.models.network import Network
@@ -48,6 +49,10 @@ class Layout:
     def rename(self, name: str) -> str | None:
         """Give our name for a tensor, None if we have none."""
         raise NotImplementedError
+
+    def tracker(self, network: Network) -> TrackerSettings:
+        """Return the settings with which the project's own tracker runs the network."""
+        return network.own_head.settings
 
 
 LAYOUTS: Registry[Layout] = Registry("checkpoint layout")
@@ -101,6 +106,7 @@ def convert(
     if kind.bgr:
         found[kind.first] = found[kind.first].flip(1)
     model.load_state_dict({**model.state_dict(), **found})
+    model.own_head.settings = kind.tracker(model)
     return model.eval(), report
 
 

@@ -7,7 +7,9 @@ that numbers them in five groups. Pictures are BGR. Anchors are the five of ever
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from siamtrack.core.settings import SIAMRPN, TrackerSettings
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.backbones.mobilenetv2 import MobileNetV2
 from siamtrack.models.convert.layout import LAYOUTS, Layout, State
@@ -45,7 +47,8 @@ class AlexNetLayout(Layout):
             raise KeyError("backbone.features.0.weight")
         backbone = AlexNet(state[first].shape[0] / 96, groups=1, last_norm=True, eps=1e-5)
         hidden = state["rpn_head.cls.conv_kernel.0.weight"].shape[0]
-        return Network(backbone, DepthwiseRPNHead(backbone.channels, 6, 8, hidden=hidden))
+        head = DepthwiseRPNHead(backbone.channels, 6, 8, hidden=hidden)
+        return Network(backbone, head, sides=(127, 287))
 
     def rename(self, name: str) -> str | None:
         """Give our names for the layers of AlexNet and the head."""
@@ -55,6 +58,10 @@ class AlexNetLayout(Layout):
         if found := re.fullmatch(r"backbone\.layer(\d)\.(.+)", name):
             return f"backbone.conv{found[1]}.{found[2]}"
         return _head(name)
+
+    def tracker(self, network: Network) -> TrackerSettings:
+        """Return the settings of the experiment `siamrpn_alex_dwxcorr`."""
+        return replace(SIAMRPN, rim=0, smallest=10.0)
 
     @staticmethod
     def _first(state: State) -> str | None:
@@ -88,6 +95,10 @@ class MobileLayout(Layout):
         if found := NECK.fullmatch(name):
             return f"head.necks.{int(found[1]) - 2}.{found[2]}"
         return _head(name)
+
+    def tracker(self, network: Network) -> TrackerSettings:
+        """Return the settings of the experiment `siamrpn_mobilev2_l234_dwxcorr`."""
+        return TrackerSettings(window=0.4, penalty=0.04, size_rate=0.5, rim=0, smallest=10.0)
 
 
 def _head(name: str) -> str | None:

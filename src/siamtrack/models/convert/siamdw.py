@@ -7,6 +7,9 @@ BGR. SiamFC+ scales its response by 0.1.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from siamtrack.core.settings import SIAMFC, TrackerSettings
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones import Backbone
 from siamtrack.models.backbones.ciresnet import CIResIncep, CIResNet, CIResNeXt
@@ -88,6 +91,12 @@ class SiamDW(Layout):
             return None
         unit = int(index) - (1 if part == "layer2" and int(index) > 0 else 0)
         return f"backbone.{part}.{unit}.{PARTS.get(layer, layer)}.{field}"
+
+    def tracker(self, network: Network) -> TrackerSettings:
+        """Return the defaults of its two trackers, before any tuning."""
+        if network.own_head.kind == "response":
+            return replace(SIAMFC, rim=0, smallest=10.0)
+        return TrackerSettings(window=0.42, penalty=0.055, size_rate=0.295, rim=0, smallest=10.0)
 
 
 def _backbone(state: State) -> Backbone:

@@ -6,6 +6,7 @@ The response is scaled by 0.001.
 
 from __future__ import annotations
 
+from siamtrack.core.settings import TrackerSettings
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads.siamfc import SiamFCHead
@@ -35,6 +36,10 @@ class SiamFCPytorch(Layout):
     def rename(self, name: str) -> str | None:
         """Keep the name."""
         return name
+
+    def tracker(self, network: Network) -> TrackerSettings:
+        """Return the defaults of its tracker."""
+        return TrackerSettings(window=0.176, penalty=0.9745, size_rate=0.59, rim=0)
 
 
 LAYOUTS.register("siamfc-pytorch")(SiamFCPytorch())

@@ -5,7 +5,7 @@
 """
 
 from siamtrack.models.heads.box import BoxHead, CenterHead, RegionHead
-from siamtrack.models.heads.head import HEADS, Head
+from siamtrack.models.heads.head import HEADS, OBJECTIVES, Head
 from siamtrack.models.heads.siamfc import ResponseHead, SiamFCHead
 from siamtrack.models.heads.siamrpn import DepthwiseRPNHead, MultiRPNHead, UpChannelRPNHead
 
@@ -14,6 +14,7 @@ CentreHead = CenterHead
 
 __all__ = [
     "HEADS",
+    "OBJECTIVES",
     "BoxHead",
     "CenterHead",
     "CentreHead",

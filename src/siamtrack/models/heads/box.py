@@ -17,6 +17,8 @@ from torch.nn import functional as F
 from siamtrack.losses.tracking import center_loss, center_map, overlap, taught_map, tracking_loss
 from siamtrack.models.heads.head import (
     HEADS,
+    OBJECTIVES,
+    TAUGHT_FROM,
     Head,
     Lesson,
     Objective,
@@ -24,13 +26,13 @@ from siamtrack.models.heads.head import (
     Parts,
     Recipe,
     check_feature,
+    check_head,
+    refuse_loss,
 )
 from siamtrack.models.units import is_traced
 
 MASK_EDGE = 1.0
 """Width of the soft edge of the template's mask, in cells."""
-TAUGHT_FROM = 0.5
-"""IoU of a teacher's box with the true one from which on its score map is learned."""
 
 
 class Separable(nn.Module):
@@ -145,7 +147,12 @@ class BoxHead(Head):
         return score, outputs[1], outputs[2][:, 0], features
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
-        """Return what learns score, box and presence; see `tracking_loss`."""
+        """Return what learns score, box and presence; see `tracking_loss`.
+
+        Raises:
+            ValueError: If the recipe names a loss.
+        """
+        refuse_loss(self, recipe)
 
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
@@ -188,6 +195,13 @@ class BoxHead(Head):
         first = logits if self.score.out_channels == 1 else logits[:, :1]
         pooled = [scored.amax((2, 3)), scored.mean((2, 3)), first.amax((2, 3))]
         return logits, factors, self.presence(torch.cat(pooled, dim=1))
+
+
+@OBJECTIVES.register("box")
+def box(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
+    """Train score, box and presence; see `BoxHead.objective`."""
+    check_head("box", head, BoxHead)
+    return BoxHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class CenterHead(BoxHead):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from siamtrack.core.registry import Registry
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.models.units import is_traced
+
+TAUGHT_FROM = 0.5
+"""IoU of a teacher's box with the true one from which on its score map is learned."""
 
 Parts = dict[str, Tensor]
 """Named scalars: `loss`, with gradient, and others to watch."""
@@ -54,7 +57,11 @@ class Recipe(Protocol):
     """The settings of a run that objectives read; see `siamtrack.training.TrainConfig`."""
 
     @property
+    def objective(self) -> str: ...  # noqa: D102
+    @property
     def loss(self) -> str: ...  # noqa: D102
+    @property
+    def loss_arguments(self) -> Mapping[str, Any]: ...  # noqa: D102
     @property
     def radius(self) -> float: ...  # noqa: D102
     @property
@@ -75,13 +82,13 @@ class Head(nn.Module):
 
     Attributes:
         kind: How trackers read the answer: `box` or `response`; empty where none here does.
-        settings: What a tracker starts from.
+        settings: What a tracker starts from; a converted network has that of its project.
         outputs: Names of what `answer` returns, as in `siamtrack.runtimes.Graphs`.
         sized: Whether `kernel` needs the size of the target.
     """
 
     kind: ClassVar[Literal["box", "response", ""]] = ""
-    settings: ClassVar[TrackerSettings] = TrackerSettings()
+    settings: TrackerSettings = TrackerSettings()
     outputs: ClassVar[tuple[str, ...]] = ("score",)
     sized: ClassVar[bool] = False
 
@@ -111,9 +118,13 @@ class Head(nn.Module):
             patch: Side of the search patch in pixels.
 
         Raises:
-            UnknownNameError: If the recipe names a loss that there is not.
+            UnknownNameError: If the recipe names a loss that there is not, or an argument that the
+                loss does not have.
+            ValueError: If the head learns by no such loss.
         """
-        raise NotImplementedError(f"{type(self).__name__} cannot be trained here")
+        raise ValueError(
+            f"{type(self).__name__} has no objective of its own: name one in `objective`"
+        )
 
 
 def check_feature(feature: Tensor, channels: int, smallest: int = 1) -> None:
@@ -134,6 +145,54 @@ def check_feature(feature: Tensor, channels: int, smallest: int = 1) -> None:
         least = f" with H and W of at least {smallest}" if smallest > 1 else ""
         raise ValueError(f"expected features (B, {channels}, H, W){least}, got shape {shape}")
 
+
+def objective_of(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
+    """Return what a head is trained for: the objective that the recipe names, or the head's own.
+
+    Raises:
+        UnknownNameError: If there is no such objective, loss or argument of the loss.
+        ValueError: If head, objective and loss do not fit each other.
+    """
+    if not recipe.objective:
+        return head.objective(recipe, stride, patch)
+    return OBJECTIVES[recipe.objective](head, recipe, stride, patch)
+
+
+def check_head(name: str, head: Head, *kinds: type[Head]) -> None:
+    """Refuse a head that an objective cannot train.
+
+    Args:
+        name: The objective's.
+        head: What it was given.
+        kinds: What it trains.
+
+    Raises:
+        ValueError: If the head is none of these.
+    """
+    if not isinstance(head, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(
+            f"objective {name!r} trains a {wanted}, and the head is a {type(head).__name__}: give "
+            "another head, or leave `objective` empty for the head's own"
+        )
+
+
+def refuse_loss(head: Head, recipe: Recipe) -> None:
+    """Refuse a loss for a head that has a loss of its own.
+
+    Raises:
+        ValueError: If the recipe names one.
+    """
+    if recipe.loss not in ("", "logistic") or recipe.loss_arguments:
+        raise ValueError(
+            f"loss {recipe.loss!r} for a {type(head).__name__}: this head has a loss of its own; "
+            "leave out `loss` and `loss_arguments`, or give a head that answers with response maps"
+        )
+
+
+OBJECTIVES: Registry[Callable[..., Objective]] = Registry("objective", "siamtrack.objectives")
+"""Objectives, called as `OBJECTIVES[name](head, recipe, stride, patch)`, with the settings of the
+run, the stride of the backbone and the side of the search patch, both in pixels."""
 
 HEADS: Registry[Callable[..., Head]] = Registry("head", "siamtrack.heads")
 """Heads, built as `HEADS[name](channels, template_cells, stride)`: the channels of the backbone's

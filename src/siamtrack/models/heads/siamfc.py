@@ -10,11 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.core.settings import SIAMFC
-from siamtrack.losses import LOSSES, Loss
-from siamtrack.losses.base import shared_count
+from siamtrack.losses import Loss
+from siamtrack.losses.base import build_loss, shared_count
 from siamtrack.losses.response import response_labels
+from siamtrack.losses.tracking import center_loss, center_map, overlap, sampled_map
 from siamtrack.models.correlation import cross_correlation
-from siamtrack.models.heads.head import HEADS, Head, Lesson, Objective, Pairs, Parts, Recipe
+from siamtrack.models.heads.head import (
+    HEADS,
+    OBJECTIVES,
+    TAUGHT_FROM,
+    Head,
+    Lesson,
+    Objective,
+    Pairs,
+    Parts,
+    Recipe,
+    check_head,
+)
 
 
 class ResponseHead(Head):
@@ -26,17 +38,20 @@ class ResponseHead(Head):
 
     kind = "response"
     settings = SIAMFC
+    outputs = ("score", "features")
 
     def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
-        """Return the response (B, H, W)."""
-        return (self(kernel, search)[:, 0],)
+        """Return the response (B, H, W), and the search feature (B, C, H', W') as it is."""
+        return self(kernel, search)[:, 0], search
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
         """Return what learns maps that are high within `radius` of the target's center.
 
         Parts are `loss` and `hit`, the share of the maps with a target whose highest cell is on it.
+        With a teacher the maps also learn its score maps, or where its box is wrong a Gaussian
+        around the target's center, by quality focal loss: `taught_map`, of weight `centers`.
         """
-        loss = response_loss(recipe.loss)
+        loss = build_loss(recipe.loss, recipe.loss_arguments)
 
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
@@ -45,9 +60,25 @@ class ResponseHead(Head):
             labels = response_labels(
                 pairs.boxes, pairs.present, found.shape[-1], stride, patch, recipe.radius
             )
-            return {"loss": loss(found, labels), "hit": hits(found, labels)}
+            parts = {"loss": loss(found, labels), "hit": hits(found, labels)}
+            if lesson is not None:
+                cells = found.shape[-1]
+                plain = center_map(pairs.boxes, pairs.present, cells, stride, patch)
+                theirs = sampled_map(lesson.score, cells, stride, patch)
+                right = (overlap(lesson.box, pairs.boxes) > TAUGHT_FROM) & (pairs.present > 0)
+                target = torch.where(right[:, None, None], theirs, plain)
+                parts["taught_map"] = center_loss(found, target)
+                parts["loss"] = parts["loss"] + recipe.centers * parts["taught_map"]
+            return parts
 
         return learn
+
+
+@OBJECTIVES.register("response")
+def response(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
+    """Train a response map by `loss`; see `ResponseHead.objective`."""
+    check_head("response", head, ResponseHead)
+    return ResponseHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class SiamFCHead(ResponseHead):
@@ -95,10 +126,7 @@ def response_loss(name: str) -> Loss:
     Raises:
         UnknownNameError: If there is no such loss.
     """
-    made = LOSSES[name]
-    loss = (getattr(made, "dense", None) or made)()
-    LOSSES.check_made(name, loss, "__call__")
-    return loss
+    return build_loss(name)
 
 
 def hits(response: Tensor, labels: Tensor) -> Tensor:

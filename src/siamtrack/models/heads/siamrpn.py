@@ -23,6 +23,7 @@ from siamtrack.models.correlation import depthwise_correlation, up_channel_corre
 from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes, assign
 from siamtrack.models.heads.head import (
     HEADS,
+    OBJECTIVES,
     Head,
     Lesson,
     Objective,
@@ -30,6 +31,8 @@ from siamtrack.models.heads.head import (
     Parts,
     Recipe,
     check_feature,
+    check_head,
+    refuse_loss,
 )
 
 MOST = 4.0
@@ -39,8 +42,8 @@ MOST = 4.0
 class RPNHead(Head):
     """What both heads share: their anchors.
 
-    Trackers read the box of the anchor that scores best at each cell; as the presence of the target
-    they get the logit of the best anchor of all.
+    Trackers read the boxes of all anchors; as the presence of the target they get the logit of the
+    best one.
 
     Calls return scores (B, classes, K, H', W') and offsets (B, 4, K, H', W') for K anchors, see
     `anchors.decode`. With two classes the scores are logits of background and target for a softmax,
@@ -75,19 +78,16 @@ class RPNHead(Head):
         return anchor_boxes(self.shapes, count, self.stride, patch)
 
     def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
-        """Return score (B, H, W) in [0, 1], distances (B, 4, H, W) in pixels, presence (B,)."""
+        """Return score (B, K, H, W) in [0, 1], distances (B, 4, K, H, W), pixels, presence (B,)."""
         scores, offsets = self(kernel, search)
         logits = scores[:, -1] if self.classes == 1 else scores[:, 1] - scores[:, 0]
-        best, which = logits.max(1, keepdim=True)  # (B, 1, H, W)
         # Boxes of all anchors, seen from the middle of their cells
         width, height = (self.shapes[None, :, side, None, None] for side in (0, 1))  # (1, K, 1, 1)
         x, y = offsets[:, 0] * width, offsets[:, 1] * height
         right = torch.exp(offsets[:, 2].clamp(-MOST, MOST)) * width / 2
         below = torch.exp(offsets[:, 3].clamp(-MOST, MOST)) * height / 2
-        # ... and the one of the best anchor of each cell
-        sides = [right - x, below - y, right + x, below + y]
-        distances = torch.cat([side.gather(1, which) for side in sides], 1)
-        return torch.sigmoid(best[:, 0]), distances, best.amax((1, 2, 3))
+        distances = torch.stack([right - x, below - y, right + x, below + y], 1)
+        return torch.sigmoid(logits), distances, logits.amax((1, 2, 3))
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
         """Return what learns scores and offsets of the anchors; see `rpn_loss`.
@@ -96,7 +96,11 @@ class RPNHead(Head):
         paper draws 16 target and 48 background anchors of each image; here all count, and the two
         classes one half each, which is the mean of such draws. Pairs without the target have
         background alone.
+
+        Raises:
+            ValueError: If the recipe names a loss.
         """
+        refuse_loss(self, recipe)
 
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
@@ -124,6 +128,13 @@ class RPNHead(Head):
             scores.reshape(-1, self.classes, count, *size),
             offsets.reshape(-1, 4, count, *size),
         )
+
+
+@OBJECTIVES.register("anchors")
+def anchors(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
+    """Train scores and offsets of anchors; see `RPNHead.objective`."""
+    check_head("anchors", head, RPNHead)
+    return RPNHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class UpChannelRPNHead(RPNHead):
