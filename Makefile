@@ -16,7 +16,8 @@
 # make sbom       what the environment of `make test` holds, as CycloneDX, in dist/sbom.json
 # make licenses   the licenses of that, in docs/licenses.md
 # make audit      known vulnerabilities of that; says so if the advisory database of PyPI is not reached
-# make bench      measure speed, memory and cold start beside the peers (siamtrack bench)
+# make bench      measure speed, memory, cold start, engines and the way from file to file beside the
+#                 peers; fills the table at the head of docs/performance.md; on a quiet machine
 PYTHON ?= python3
 DEV := .venv
 DEMO := .venv-demo
@@ -87,10 +88,15 @@ benchmark: $(BENCH)/.done
 	$(BENCH)/bin/python benchmarks/readme_table.py
 
 bench: $(BENCH)/.done
-	$(BENCH)/bin/siamtrack bench --tracker siamtrack-lite=lite --tracker opencv:kcf \
+	$(BENCH)/bin/siamtrack bench --engines --rounds 9 --overwrite \
+		--report src/siamtrack/runtimes/engines.json
+	$(BENCH)/bin/siamtrack bench --tracker siamtrack-lite=lite \
+		$(if $(wildcard src/siamtrack/pretrained/base),--tracker siamtrack-base=base) --tracker opencv:kcf \
 		--tracker opencv:csrt --tracker opencv:mil $(if $(wildcard $(PEERS)),--peers $(PEERS)) \
 		--rounds 9 --targets 1 4 16 64 --accuracy benchmarks/results/dev20/report.json \
 		--report benchmarks/results/speed.json --picture benchmarks/results/speed.png --overwrite
+	$(BENCH)/bin/python benchmarks/roofline.py --runs 300 --write
+	$(BENCH)/bin/python benchmarks/targets.py --write
 
 $(TOOLS)/.done:
 	$(PYTHON) -m venv $(TOOLS)
@@ -143,7 +149,7 @@ $(DEMO)/.done: pyproject.toml requirements-demo.lock
 # OpenCV with its contrib modules takes the place of the plain one: KCF and CSRT are in there
 $(BENCH)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet -c constraints.txt -e '.[peers,plots]'
+	$(BENCH)/bin/python -m pip install --quiet -c constraints.txt -e '.[peers,plots,demo,openvino]'
 	$(BENCH)/bin/python -m pip uninstall --quiet --yes opencv-python-headless
 	$(BENCH)/bin/python -m pip install --quiet opencv-contrib-python-headless
 	touch $@

@@ -133,3 +133,15 @@ def test_site_builds_without_warnings(tmp_path):
         assert f'id="siamtrack.{name}"' in page
     for name in model_names():
         assert (tmp_path / "html" / "cards" / f"{name}.html").is_file()
+
+
+def test_the_readers_tour_leads_through_files_and_functions_that_are_there():
+    tour = (DOCS / "how-it-works.md").read_text().split("## The reader's tour")[1]
+    for part in tour.split("A training sample, "):
+        rows = re.findall(r"^\| `([\w/]+\.py)` \| (.*) \|$", part, re.MULTILINE)
+        assert 0 < len(rows) <= 12
+        for file, words in rows:
+            source = (ROOT / "src" / "siamtrack" / file).read_text()
+            for name in re.findall(r"`([\w.]+)`", words):
+                for each in name.split(".") if name != "lite" else ():
+                    assert re.search(rf"(def|class) {each}\b", source), f"{file}: {name}"

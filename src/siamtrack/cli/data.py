@@ -151,7 +151,7 @@ class Pack:
 
         with noting_files() as read:
             entries = read_all(self.data)
-        check_outputs(self.out.glob("train-*.tar"), read)
+        check_outputs([*self.out.glob("train-*.tar")], read)
         done = pack(
             entries,
             self.out,
