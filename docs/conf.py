@@ -45,5 +45,7 @@ html_theme = "furo"
 html_title = f"siamtrack {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
 html_show_sphinx = False
 html_copy_source = False

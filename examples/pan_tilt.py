@@ -1,4 +1,4 @@
-"""Turn a camera so that the target stays in the middle: error from the box, PI control.
+"""Turn a camera so that the target stays in the middle: PI control with a dead zone.
 
 The camera is a small window that moves over a wide clip, as a pan-tilt head moves a real one.
 
@@ -15,6 +15,9 @@ from siamtrack.core.boxes import centers
 GAIN, LEARN = 0.4, 0.15
 """Shares of the error that go into the speed at once, and into what it keeps: without the second,
 a target that moves on is followed at a distance."""
+DEAD = 0.02
+"""Share of the picture in which an error is noise of the box: a motor that answers to it never
+rests."""
 FASTEST = np.array([40.0, 20.0])
 """Pixels per frame that pan and tilt can do."""
 
@@ -50,9 +53,11 @@ def main(source: str, *numbers: str) -> None:
             else:
                 track = tracker.update(camera.look(frame.image))
             error = centers(track.box) - camera.size / 2  # right and down are positive
+            dead = DEAD * camera.size
+            ask = error - np.clip(error, -dead, dead)  # from the edge of the zone, without a jump
             lost = track.state is siamtrack.TrackState.LOST
-            kept = np.zeros(2) if lost else kept + LEARN * error  # stand still rather than guess
-            camera.turn(kept + GAIN * error * (not lost), frame.image)
+            kept = np.zeros(2) if lost else kept + LEARN * ask  # stand still rather than guess
+            camera.turn(kept + GAIN * ask * (not lost), frame.image)
             print(f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px {track.state.value}")
 
 

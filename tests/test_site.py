@@ -118,7 +118,7 @@ def test_cards_become_pages(tmp_path):
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda path: path.stem)
 def test_figures_are_small_and_shown(figure):
     assert figure.stat().st_size < 100_000
-    assert any(f"](figures/{figure.name})" in page.read_text() for page in DOCS.glob("*.md"))
+    assert any(f"figures/{figure.name})" in page.read_text() for page in DOCS.rglob("*.md"))
     assert figure.with_suffix(".py").is_file()
 
 

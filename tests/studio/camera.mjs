@@ -1,6 +1,7 @@
 // The server's camera on the page: pictures, a box, a stall, and the return.
 // node camera.mjs ADDRESS STREAM
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { Hand, launch, watch } from "./browser.mjs";
 
 const [, , address, stream] = process.argv;
@@ -31,6 +32,8 @@ const at = await hand.place([80, 70]);
 for (let k = 0; k < 100 && !(await drawn()); k++) await page.waitForTimeout(50);
 assert.ok(await drawn(), "no box is drawn");
 
+assert.match(await page.textContent("#camera-targets"), /Target 1(tracked|uncertain|lost) \d\.\d\d/);
+
 await fetch(`${stream}stall`);
 await page.waitForSelector("#stall:not([hidden])");
 assert.match(await page.textContent("#stall"), /sent nothing for \d+ s/);
@@ -39,7 +42,7 @@ await page.waitForSelector("#stall", { state: "hidden" });
 assert.ok(await drawn(), "the target is forgotten");
 
 // A second box by keyboard.
-await page.getByRole("button", { name: "Forget all boxes" }).click();
+await page.getByRole("button", { name: "Clear all boxes" }).click();
 for (let k = 0; k < 100 && (await drawn()); k++) await page.waitForTimeout(50);
 await page.locator("#camera-stage").focus();
 await page.keyboard.press("n");
@@ -53,6 +56,22 @@ const edge = await hand.place([left + side / 2, top - 1]);
 at.splice(0, 2, ...edge);
 for (let k = 0; k < 100 && !(await drawn()); k++) await page.waitForTimeout(50);
 assert.ok(await drawn(), "no box by keyboard");
+// Record to a file; remove the target by the list.
+await page.click("#record");
+await page.waitForTimeout(1500);
+const saving = page.waitForEvent("download");
+await page.click("#record");
+const saved = await saving;
+assert.match(saved.suggestedFilename(), /^siamtrack-camera-.*\.(mp4|webm)$/);
+assert.ok(fs.statSync(await saved.path()).size > 1000, "the recording is empty");
+await page.locator("#camera-targets button").click();
+await page.waitForFunction(() => !document.querySelector("#camera-targets li"));
+// The whole picture is seen.
+const shape = await page.evaluate(() => {
+  const bounds = document.querySelector("#camera-stage").getBoundingClientRect();
+  return [bounds.bottom <= window.innerHeight + 1, bounds.right <= window.innerWidth + 1];
+});
+assert.deepEqual(shape, [true, true]);
 await page.getByRole("button", { name: "Stop" }).click();
 
 assert.deepEqual(complaints, []);

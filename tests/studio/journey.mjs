@@ -85,7 +85,7 @@ await boxIsDrawn(FIRST, 0, colour);
 await page.click("#track-on");
 await page.waitForFunction((first) => Number(document.querySelector("#stage").dataset.frame) > first + 2, FIRST);
 await page.click("#pause");
-await page.waitForFunction(() => document.querySelector("#pause").textContent === "Go on");
+await page.waitForFunction(() => document.querySelector("#pause").textContent === "Continue");
 const paused = await page.textContent("#job");
 assert.match(paused, /Paused/);
 await page.click("#pause");
@@ -232,6 +232,8 @@ watch(other, complaints, asked);
 await other.goto(page.url());
 await other.waitForFunction(() => document.querySelectorAll("#targets li").length === 2);
 await goto(FIRST);
+await page.locator("#stage").focus();
+await page.keyboard.press("n");
 await draw(SIGN.map((value, k) => value + (k === 1 ? 100 : k < 1 ? -200 : 0)));
 await other.waitForFunction(() => document.querySelectorAll("#targets li").length === 3);
 const both = (tab, first) => tab.evaluate(async (first) => {

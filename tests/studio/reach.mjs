@@ -19,11 +19,14 @@ await first.evaluate(async () => {
   const post = (to, value) => fetch(path + to, {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(value),
   });
-  await post("/edits", { do: "draw", frame: 0, box: [265, 90, 58, 48], name: "A sign with a rather long name" });
-  await post("/edits", { do: "draw", frame: 0, box: [398, 52, 118, 218], name: "Cyclist" });
-  await post("/job", { do: "start", direction: "forward", frame: 0, count: 60 });
+  await post("/edits", { do: "draw", frame: 76, box: [398, 52, 118, 218], name: "Cyclist", class: "person" });
+  await post("/edits", { do: "draw", frame: 76, box: [265, 90, 58, 48], name: "A sign with a rather long name" });
+  await post("/edits", { do: "class", name: "traffic sign" });
+  await post("/job", { do: "start", direction: "forward", frame: 76, count: 60 });
 });
 await first.waitForFunction(() => /frames,/.test(document.querySelector("#job").textContent));
+await first.click("#check");
+await first.waitForFunction(() => /checked/.test(document.querySelector("#job").textContent));
 await first.close();
 
 for (const phone of [false, true]) {
@@ -46,10 +49,18 @@ for (const phone of [false, true]) {
     await page.click("#clips button");
     await page.waitForFunction(() => document.querySelector("#stage").dataset.frame === "0");
     await page.waitForSelector("#targets li");
+    await page.fill("#frame", "90");
+    await page.press("#frame", "Enter");
+    await page.waitForFunction(() => document.querySelector("#stage").dataset.frame === "90");
     await look("work");
-    await page.locator("#targets li").first().click();
+    await page.locator("#targets li").first().click({ position: { x: 3, y: 3 } });
     await page.locator("#look summary").click();
     await look("selected");
+    if (!phone) {
+      await page.click("#compare");
+      await look("compare");
+      await page.click("#compare");
+    }
     await page.locator("#export").click();
     await look("export");
     await page.getByRole("button", { name: "Close" }).click();
@@ -60,6 +71,13 @@ for (const phone of [false, true]) {
     } else await page.click("#help");
     await look("help");
     await page.getByRole("button", { name: "Close" }).click();
+    await page.goto(`${address}#/p/0000000000000000`);
+    await page.waitForSelector("#notice");
+    await look("nowhere");
+    await page.hover("#clips .card");
+    await page.locator("#clips .card-tools button").last().click();
+    await look("delete");
+    await page.getByRole("button", { name: "Keep it" }).click();
     await page.goto(`${address}#/camera`);
     await page.waitForSelector("#camera-stage");
     await look("camera");
@@ -73,9 +91,12 @@ watch(page, complaints, asked);
 await page.goto(`${address}#/clips`);
 await page.click("#clips button");
 await page.waitForFunction(() => document.querySelector("#stage").dataset.frame === "0");
+await page.fill("#frame", "80");
+await page.press("#frame", "Enter");
+await page.waitForFunction(() => document.querySelector("#stage").dataset.frame === "80");
 await page.evaluate(() => document.activeElement.blur());
 const reached = new Set();
-for (let k = 0; k < 80; k++) {
+for (let k = 0; k < 120; k++) {
   await page.keyboard.press("Tab");
   const [id, ring] = await page.evaluate(() => {
     const at = document.activeElement;
@@ -85,12 +106,12 @@ for (let k = 0; k < 80; k++) {
   reached.add(id);
   if (id !== "BODY" && ring === "none") faults.push(`${id}: no ring when it has the focus`);
 }
-for (const id of ["to-home", "compare", "to-camera", "theme", "help", "stage", "play", "frame", "track-back", "track-both", "track-on", "timeline", "new"]) {
+for (const id of ["to-home", "compare", "to-camera", "theme", "help", "stage", "play", "frame", "track-back", "track-both", "track-on", "timeline", "new", "confirm", "doubt", "check", "new-class"]) {
   if (!reached.has(id)) faults.push(`${id}: Tab does not come there`);
 }
 await page.locator("#timeline").focus();
 await page.keyboard.press("ArrowRight");
-await page.waitForFunction(() => document.querySelector("#timeline").getAttribute("aria-valuenow") === "1");
+await page.waitForFunction(() => document.querySelector("#timeline").getAttribute("aria-valuenow") === "81");
 
 assert.deepEqual(faults, []);
 assert.deepEqual(complaints, []);

@@ -64,6 +64,31 @@ def test_pictures_and_tracks_come(page):
     assert iou(np.array(told["tracks"][0]["box"]), box) > 0.6
 
 
+def test_one_of_two_targets_is_removed(page):
+    for shift in (0, 60):
+        box = clip(1)[1][0] + [shift, 0, 0, 0]
+        page.send_json({"box": box.tolist()})
+    told, _ = until(page, lambda told: len(told.get("tracks", ())) == 2)
+    assert {track["state"] for track in told["tracks"]} <= {"tracked", "uncertain", "lost"}
+    page.send_json({"remove": 0})
+    page.send_json({"remove": 7})  # another page's, or removed already
+    told, _ = until(page, lambda told: len(told.get("tracks", ())) == 1)
+    assert told["tracks"][0]["id"] == 1
+
+
+def test_a_page_that_is_slow_is_not_flooded(serve, movie, stream):
+    client = serve(movie[0], cameras=[stream.address], stall=0.3, first_wait=0.2)
+    with client.websocket_connect(SOCKETS + "/api/camera") as page:
+        page.send_json({"model": "lite", "source": 0, "paced": True})
+        until(page, lambda told: "tracks" in told)
+        time.sleep(0.5)
+        page.send_json({"box": clip(1)[1][0].tolist()})
+        time.sleep(0.5)  # pictures come and are tracked meanwhile
+        page.send_json({"next": True})
+        told, picture = hear(page)  # nothing was queued before the box
+        assert (len(told["tracks"]), picture is not None) == (1, True)
+
+
 def test_a_stall_is_told_and_so_is_the_return(page, stream):
     page.send_json({"box": clip(1)[1][0].tolist()})
     until(page, lambda told: told.get("tracks"))

@@ -27,7 +27,7 @@ def again(events):
 
 
 def same(one, other):
-    assert one.targets == other.targets
+    assert (one.targets, one.classes) == (other.targets, other.classes)
     assert (one.can_undo, one.can_redo, one.revision) == (
         other.can_undo, other.can_redo, other.revision,
     )  # fmt: skip

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import urllib.request
+import xml.etree.ElementTree as ET
 import zipfile
 
 import av
@@ -347,3 +348,102 @@ def test_every_format_of_the_page_is_one(client):
     for format in FORMATS:
         assert f'["{format}",' in text or format == "otb"
     assert isinstance(result(3), Snapshot)
+
+
+# classes and key frames
+
+
+@pytest.fixture
+def classed(client, drawn):
+    """The tracked target is a dog; the project knows a cat, too, of which there is none."""
+    for change in (
+        {"do": "class", "name": "cat", "colour": "#112233"},
+        {"do": "classify", "target": 0, "class": "dog"},
+    ):
+        assert client.post(drawn + "/edits", json=change).status_code == 200
+    return drawn
+
+
+def test_every_format_carries_the_class(client, classed, movie, tmp_path):
+    row = next(csv.DictReader(io.StringIO(exported(client, classed, "csv").text)))
+    assert (row["name"], row["class"]) == (NAME, "dog")
+    assert json.loads(exported(client, classed, "jsonl").text.splitlines()[0])["class"] == "dog"
+    found = exported(client, classed, "coco").json()
+    assert [each["name"] for each in found["categories"]] == ["cat", "dog"]
+    assert {each["category_id"] for each in found["annotations"]} == {found["categories"][1]["id"]}
+    document = exported(client, classed, "json").json()
+    assert (document["classes"], document["targets"][0]["class"]) == (["cat", "dog"], "dog")
+    with zipfile.ZipFile(io.BytesIO(exported(client, classed, "yolo").content)) as file:
+        assert '0: "cat"\n  1: "dog"' in file.read("data.yaml").decode()
+        labels = [name for name in file.namelist() if name.startswith("labels/")]
+        assert {file.read(name).split()[0] for name in labels if file.read(name)} == {b"1"}
+    (tmp_path / "annotations.xml").write_bytes(exported(client, classed, "cvat").content)
+    done = import_annotations("cvat", tmp_path, tmp_path / "out", movie[0] / "clip.mp4")
+    assert {entry.label for entry in read_manifest(done.manifest)} == {"dog"}
+
+
+def test_mot_with_classes_is_a_zip_that_names_them(client, classed):
+    answer = exported(client, classed, "mot")
+    assert answer.headers["content-disposition"].endswith('_mot.zip"')
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        assert file.read("gt/labels.txt").decode().split() == ["cat", "dog"]
+        rows = file.read("gt/gt.txt").decode().splitlines()
+    assert len(rows) == FRAMES - 2
+    assert {row.split(",")[7] for row in rows} == {"2"}
+
+
+def boxes_of(text):
+    sides = ("xtl", "ytl", "xbr", "ybr")
+    return {
+        int(box.get("frame")): [float(box.get(side)) for side in sides]
+        for box in ET.fromstring(text).iter("box")
+        if box.get("outside") == "0" and box.get("keyframe") == "1"
+    }
+
+
+def cvat_export(client, project, **options):
+    with client.websocket_connect(SOCKETS + project + "/exports") as page:
+        page.send_json({"format": "cvat", **options})
+        while (told := page.receive_json())["state"] == "working":
+            pass
+        if told["state"] == "failed":
+            return told["error"]
+        return client.get(f"{project}/exports/{told['id']}").text
+
+
+def test_cvat_gets_few_key_frames_within_the_pixels_asked_for(client, project, movie, wait):
+    box = movie[1][0].tolist()
+    client.post(project + "/edits", json={"do": "draw", "frame": 0, "box": box})
+    client.post(project + "/job", json={"do": "start", "frame": 0})
+    wait(client, project)
+    change = {"do": "key", "target": 0, "frame": 5, "box": movie[1][5].tolist()}
+    client.post(project + "/edits", json={**change, "follow": {"frame": 5}})
+    wait(client, project)
+    full = boxes_of(cvat_export(client, project))
+    thin = boxes_of(cvat_export(client, project, keyframes=2.0))
+    assert sorted(full) == list(range(FRAMES))
+    assert {0, 5, FRAMES - 1} <= set(thin)
+    assert len(thin) < len(full)
+    keys = sorted(thin)
+    for frame, want in full.items():
+        got = [np.interp(frame, keys, [thin[key][side] for key in keys]) for side in range(4)]
+        np.testing.assert_allclose(got, want, atol=2.01)
+    for wrong in ("1", True, -1, [1]):
+        assert "pixels" in cvat_export(client, project, keyframes=wrong)
+
+
+def test_a_video_in_the_colors_of_classes(client, classed):
+    """Red boxes around the dog, and not otherwise."""
+    client.post(classed + "/edits", json={"do": "class", "class": "dog", "colour": "#ff0000"})
+
+    def redness(**options):
+        with client.websocket_connect(SOCKETS + classed + "/exports") as page:
+            page.send_json({"format": "mp4", **options})
+            while (told := page.receive_json())["state"] == "working":
+                pass
+            data = client.get(f"{classed}/exports/{told['id']}").content
+        with av.open(io.BytesIO(data)) as video:
+            frame = next(video.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+        return int((frame[..., 0] - frame[..., 1:].max(axis=-1) > 120).sum())
+
+    assert redness(by_class=True) > redness() + 50

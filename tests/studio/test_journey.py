@@ -1,18 +1,21 @@
-"""What a person does and sees in a real browser: journey, opened, camera, reach.
+"""What a person does and sees in a real browser: journey, annotate, opened, camera, reach.
 
 Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to
 its node_modules).
 """
 
+import importlib.util
 import json
 import os
 import queue
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from siamtrack.cli.demo import demo_clip
@@ -77,6 +80,15 @@ class TestInBrowser:
             server.wait(10)
         read_back(tmp_path)
 
+    def test_annotate(self, tmp_path, port):
+        server = start(tmp_path, port)
+        try:
+            assert script("annotate.mjs", page_of(port), tmp_path) == {"ok": True}
+        finally:
+            end(tmp_path)
+            server.wait(10)
+        read_key_frames(tmp_path)
+
     def test_the_file_that_is_opened_leads_to_the_page(self, tmp_path, port):
         server, pages = start(tmp_path, port), queue.Queue()
         try:
@@ -106,6 +118,38 @@ class TestInBrowser:
         finally:
             end(tmp_path)
             server.wait(10)
+
+
+def read_key_frames(folder):
+    """Read the CVAT file with few key frames: with our own reader, and Datumaro where it is."""
+    file = ET.parse(folder / "annotations.xml")
+    tracks = {each.get("label"): each for each in file.iter("track")}
+    assert set(tracks) == {"person", "traffic sign"}
+    done = import_annotations("cvat", folder, folder / "frames", demo_clip())
+    entries = list(read_manifest(done.manifest))
+    thinned = {}
+    for label, track in tracks.items():
+        frames = [int(box.get("frame")) for box in track.iter("box")]
+        assert frames == sorted(set(frames))
+        assert frames[0] == 76
+        sides = ("xtl", "ytl", "xbr", "ybr")
+        there = [box for box in track.iter("box") if box.get("outside") == "0"]
+        seen = {int(box.get("frame")): [float(box.get(side)) for side in sides] for box in there}
+        keys = [int(box.get("frame")) for box in there if box.get("keyframe") == "1"]
+        thinned[label] = len(keys) / len(seen)
+        for frame, box in seen.items():
+            assert box[0] < box[2]
+            assert box[1] < box[3]
+            drawn = [np.interp(frame, keys, [seen[key][k] for key in keys]) for k in range(4)]
+            assert np.abs(np.subtract(drawn, box)).max() < 2.02
+        assert [entry.frame for entry in entries if entry.label == label] == sorted(seen)
+    assert max(thinned.values()) < 0.9, "nothing was thinned"
+    assert min(thinned.values()) < 0.5
+    if importlib.util.find_spec("datumaro"):
+        import datumaro
+
+        items = list(datumaro.Dataset.import_from(str(folder / "annotations.xml"), "cvat"))
+        assert {int(item.attributes["frame"]) for item in items} >= {76}
 
 
 def read_back(folder):

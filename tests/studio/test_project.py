@@ -241,7 +241,7 @@ def test_frames_of_several_targets_go_together(project):
 ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(["draw", "key", "absent", "unkey", "remove", "forward", "backward",
-                         "undo", "redo", "rename"]),
+                         "undo", "redo", "rename", "classify", "class", "unclass"]),
         st.integers(0, 2), st.integers(0, TOTAL - 1), st.integers(1, 12),
     ),
     max_size=25,
@@ -264,6 +264,12 @@ def play(project, actions):
                 project.remove(target)
             elif kind == "rename":
                 project.rename(target, name=f"name {extra}")
+            elif kind == "classify":
+                project.classify(target, f"class {extra % 3}")
+            elif kind == "class":
+                project.set_class(f"class {extra % 3}" if frame % 2 else None, f"class {target}")
+            elif kind == "unclass":
+                project.remove_class(f"class {target}")
             elif kind in ("undo", "redo"):
                 getattr(project, kind)()
             elif target in project.targets:
@@ -282,7 +288,7 @@ def test_events_played_again_give_the_same_project(actions):
     again = Project(TOTAL, (100, 80))
     for event in events:
         again.apply(event)
-    assert again.targets == project.targets
+    assert (again.targets, again.classes) == (project.targets, project.classes)
     assert (again.can_undo, again.can_redo) == (project.can_undo, project.can_redo)
     for number in project.targets:
         mine, theirs = project.known(number, MODEL), again.known(number, MODEL)

@@ -1,11 +1,11 @@
 // What goes wrong for people: each is a sentence, and the page goes on.
-// node faults.mjs BUILT CLIP FOLDER
+// node faults.mjs BUILT CLIP FOLDER WEBM
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { blank, Hand, ISOLATED, launch, modulePage, serve, Visit } from "./browser.mjs";
 
-const [, , built, clip, folder] = process.argv;
+const [, , built, clip, folder, webm] = process.argv;
 const site = path.join(built, "site");
 const flipped = (bytes) => {
   const bad = Buffer.from(bytes);
@@ -46,6 +46,11 @@ for (const [name, content] of Object.entries(files)) {
 }
 await visit.open(clip);
 assert.ok(await visit.page.isHidden("#fault"));
+
+// A WebM file does not tell its frames: a few are watched.
+await visit.page.click("#to-home");
+await visit.open(webm);
+assert.match(await visit.text("#clock"), /^of 50 · 0\.00 s$/);
 
 // A camera that is not there.
 await visit.page.click("#to-home");

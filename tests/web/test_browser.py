@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -94,7 +95,17 @@ def test_journey(built, tmp_path):
 
 
 def test_faults_are_sentences_and_the_page_goes_on(built, tmp_path):
-    assert script("faults.mjs", built, demo_clip(), tmp_path, seconds=1200) == {"ok": True}
+    webm = tmp_path / "short.webm"
+    with av.open(str(webm), "w") as container:
+        stream = container.add_stream("libvpx", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 136, "yuv420p"
+        stream.options = {"deadline": "realtime", "cpu-used": "8"}
+        for image in frames_of("bikes.mp4", 0, 50):
+            frame = av.VideoFrame.from_ndarray(cv2.resize(image, (320, 136)), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    told = script("faults.mjs", built, demo_clip(), tmp_path, webm, seconds=1200)
+    assert told == {"ok": True}
 
 
 def test_camera(built):

@@ -41,7 +41,7 @@ self.addEventListener("message", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event as Fetching;
   const own = request.url.startsWith(scope.registration.scope);
-  if (request.method === "GET" && own) (event as Fetching).respondWith(answer(request));
+  if (request.method === "GET" && own) (event as Fetching).respondWith(answer(event as Fetching));
 });
 
 async function keepAll(): Promise<void> {
@@ -52,13 +52,14 @@ async function keepAll(): Promise<void> {
   }
 }
 
-async function answer(request: Request): Promise<Response> {
+async function answer(event: Fetching): Promise<Response> {
+  const { request } = event;
   const cache = await caches.open(NAME);
   const url = request.url.split(/[?#]/)[0];
   const kept = await cache.match(url);
   if (kept) return kept;
   const found = isolated(await fetched(request));
-  if (found.ok) await cache.put(url, found.clone());
+  if (found.ok) event.waitUntil(cache.put(url, found.clone())); // the page does not wait for that
   return found;
 }
 

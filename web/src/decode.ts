@@ -127,7 +127,7 @@ export class BoxDecoder {
     const weight = expected ? settings.motion.weight : settings.window;
     const likely = expected
       ? likelihood(expected, Math.sqrt(last[2] * last[3]), rows, step).map((value) => weight * value)
-      : cosineWindow(rows, columns).map((value) => weight * value);
+      : cosineWindow(rows, columns, settings.rim).map((value) => weight * value);
     let [best, most] = [0, -Infinity];
     for (let n = 0; n < places; n++) {
       const mixed = (1 - weight) * (score[n] * penalty(n)) + likely[n];
@@ -157,15 +157,15 @@ export function scoreOf(presence: { slope: number; offset: number }, logit: numb
 
 const cosines = new Map<string, Float32Array>();
 
-/** Hann window, 1 in the middle, falling to almost 0 beyond the edge. */
-function cosineWindow(rows: number, columns: number): Float32Array {
-  const key = `${rows},${columns}`;
+/** Hann window, 1 in the middle, 0 in the cell `rim` beyond the edge. */
+function cosineWindow(rows: number, columns: number, rim: number): Float32Array {
+  const key = `${rows},${columns},${rim}`;
   const known = cosines.get(key);
   if (known) return known;
   const along = (count: number): number[] =>
     Array.from({ length: count }, (_, k) => {
-      const place = 2 * (k + 1) - (count + 1);
-      return 0.5 + 0.5 * Math.cos((Math.PI * place) / (count + 1));
+      const last = count + 2 * rim - 1;
+      return 0.5 + 0.5 * Math.cos((Math.PI * (2 * (k + rim) - last)) / last);
     });
   const [y, x] = [along(rows), along(columns)];
   const found = new Float32Array(rows * columns);

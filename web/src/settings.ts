@@ -31,6 +31,7 @@ export interface TrackerSettings {
   context: number;
   area: number;
   window: number;
+  rim: number;
   penalty: number;
   size_rate: number;
   size_floor: number;

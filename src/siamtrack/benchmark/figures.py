@@ -142,13 +142,9 @@ class Many:
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for.
+    """What was asked for; the first of `trackers` is the reference.
 
-    Attributes:
-        source: Where the frames come from; empty for generated ones.
-        trackers: As `siamtrack eval --tracker` takes them; the first is the reference.
-        frames: Frames of a pass, with the first.
-        targets: Numbers of targets to follow at once.
+    `source` is empty for generated frames; `targets` are numbers of targets to follow at once.
     """
 
     source: str

@@ -20,6 +20,7 @@ from siamtrack.core.writing import naming, refuse_existing, write_whole
 from siamtrack.packages.card import Precision
 from siamtrack.runtimes import AUTO, cores
 from siamtrack.sinks.draw import ruled
+from siamtrack.tracking.detections import Detections
 from siamtrack.tracking.follow import Starts, follow
 from siamtrack.video import VideoSource
 
@@ -34,6 +35,7 @@ def run_track(
     precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
+    detections: Detections | None = None,
     overwrite: bool = False,
     quiet: bool = False,
     style: Style | None = None,
@@ -52,6 +54,7 @@ def run_track(
         precision: Precision of the network.
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
+        detections: What a detector sees in each frame; None: there is no detector.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
         style: How outputs show what is tracked.
@@ -67,7 +70,7 @@ def run_track(
         tracker = load(
             model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
         )
-        results = follow(video, starts, tracker)
+        results = follow(video, starts, tracker, detections=detections)
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
         begun = time.perf_counter()
         with Outputs(files, overwrite=overwrite, fps=fps, style=style, table=table) as outputs:

@@ -24,6 +24,7 @@ from siamtrack.core.writing import check_outputs, refuse_existing
 from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
 from siamtrack.sinks.text import labels_file, numbered
+from siamtrack.tracking.detections import read_detections
 from siamtrack.tracking.follow import read_boxes
 from siamtrack.video import AHEAD, VideoSource, open_video, source_files
 
@@ -93,6 +94,13 @@ class Track:
     """Name and class of each box, from its `name=` and `class=`; empty where it has none."""
     boxes: Path | None = None
     """File with one target a line: `left top width height` or `frame id left top width height`."""
+    detections: Annotated[
+        Path | None,
+        arg(
+            help="What a detector sees in each frame, .jsonl or MOT text: corrects the targets, "
+            "finds them again, and keeps other objects from taking their place."
+        ),
+    ] = None
     ruler: Annotated[
         Path | None,
         arg(
@@ -198,6 +206,7 @@ class Track:
                 precision=self.precision,
                 threads=self.threads,
                 redetect=self.redetect,
+                detections=None if self.detections is None else read_detections(self.detections),
                 overwrite=self.overwrite,
                 quiet=self.quiet,
                 style=style,
@@ -232,8 +241,8 @@ class Track:
                 refuse_existing(path, self.overwrite)
 
     def _inputs(self) -> list[Path]:
-        boxes = [] if self.boxes is None else [self.boxes]
-        return [*source_files(self.source), *boxes, *model_paths(self.model)]
+        given = [path for path in (self.boxes, self.detections) if path is not None]
+        return [*source_files(self.source), *given, *model_paths(self.model)]
 
     def _open(self) -> VideoSource:
         source = int(self.source) if self.source.isdecimal() else self.source

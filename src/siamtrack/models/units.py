@@ -79,13 +79,8 @@ def initialize(network: nn.Module) -> None:
 class Stem(nn.Module):
     """7x7 convolution of stride 2 and max-pool of stride 2: (B, 3, H, W) to stride 4.
 
-    Args:
-        channels: Output channels.
-        pool: Side of the pooling window, 2 or 3.
-        border: Image pixels cut off each side. The paper's CIResNet pads 3 pixels and crops 2 of
-            the cells, which is the same as cutting 1 pixel here.
-        padding: Zero padding of the convolution in pixels.
-        bias: Whether the convolution has a bias.
+    `border` image pixels are cut off each side: the paper's CIResNet pads 3 pixels and crops 2 of
+    the cells, which is the same as cutting 1 pixel here. `padding` is that of the convolution.
     """
 
     def __init__(

@@ -54,7 +54,6 @@ class Agreement:
     """How near int8 comes to float32 on pairs that it was not calibrated on.
 
     Attributes:
-        pairs: Pairs compared.
         correlation: Correlation of all scores, from -1 to 1.
         same_peak: Share of the responses whose peak lies within one cell of the other.
         presence: Mean absolute difference of the presence logits; 0 where there are none.

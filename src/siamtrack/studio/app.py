@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
@@ -22,6 +22,7 @@ from siamtrack import __version__
 from siamtrack.core.config import shown
 from siamtrack.core.writing import FULL
 from siamtrack.errors import SiamtrackError, VideoError
+from siamtrack.studio import overview
 from siamtrack.studio.camera import camera, camera_name
 from siamtrack.studio.export_files import FORMATS
 from siamtrack.studio.export_jobs import export, fetch
@@ -49,6 +50,12 @@ from siamtrack.studio.security import Guard, Shield, public_message
 from siamtrack.studio.session import Session, Sessions
 
 STATIC = Path(__file__).parent / "static"
+NOWHERE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>siamtrack studio</title>'
+    '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/base.css">'
+    '<main class="nowhere"><h1>There is no page at this address</h1>'
+    '<p><a class="button primary" href="/">To the clips</a></p></main>'
+)
 WIDTHS = (0, 320, 640, 960, 1280, 1920)
 
 
@@ -76,7 +83,14 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             Route("/api/open", _open, methods=["POST"]),
             Route("/api/uploads", _upload, methods=["POST"]),
             Route(project, _summary),
+            Route(project, overview.delete, methods=["DELETE"]),
+            Route(project + "/name", overview.rename, methods=["POST"]),
+            Route(project + "/card", overview.card),
+            Route(project + "/thumbnail", overview.thumbnail),
+            Route("/api/clips/{clip}/card", overview.card),
+            Route("/api/clips/{clip}/thumbnail", overview.thumbnail),
             Route(project + "/tracks", _tracks),
+            Route(project + "/doubts", _doubts),
             Route(project + "/frames/{frame:int}", _frame),
             Route(project + "/edits", _edit, methods=["POST"]),
             Route(project + "/job", _job, methods=["POST"]),
@@ -89,6 +103,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
         ],
         middleware=[Middleware(Guard, access=settings.access), Middleware(Shield)],
         exception_handlers={
+            404: _nowhere,
             LookupError: _failed(404),
             ArithmeticError: _failed(400),
             ValueError: _failed(400),
@@ -116,6 +131,13 @@ async def _full(request: Request, error: Exception) -> Response:
     if isinstance(error, OSError) and error.errno in FULL:
         return JSONResponse({"error": public_message(error)}, 507)
     raise error
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    """Say that there is nothing at an address, and lead a person back."""
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(NOWHERE, 404)
+    return JSONResponse({"error": f"nothing is called {shown(request.url.path)} here"}, 404)
 
 
 def _page(request: Request) -> Response:
@@ -161,6 +183,11 @@ def _tracks(request: Request) -> Response:
     return JSONResponse(session.tracks(model_of(request, session)))
 
 
+def _doubts(request: Request) -> Response:
+    session = session_of(request)
+    return JSONResponse(session.doubts(model_of(request, session)))
+
+
 def _frame(request: Request) -> Response:
     """Give a frame as JPEG; `w` is the width that it will be shown at."""
     session = session_of(request)
@@ -187,13 +214,13 @@ async def _job(request: Request) -> Response:
     values = await json_of(request)
     session = await run_in_threadpool(session_of, request)
     action = values.get("do")
-    if action == "start":
+    if action in ("start", "check"):
         order = order_of(values, session.models)
         await run_in_threadpool(session.jobs.start, order)
     elif action in ("pause", "resume", "stop"):
         await run_in_threadpool(getattr(session.jobs, action))
     else:
-        raise ValueError(f"do {action!r}: expected start, pause, resume or stop")
+        raise ValueError(f"do {action!r}: expected start, check, pause, resume or stop")
     return JSONResponse(session.jobs.status)
 
 

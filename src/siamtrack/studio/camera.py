@@ -51,9 +51,11 @@ async def camera(socket: WebSocket) -> None:
 
     The page sends JSON: `{"model": ..., "source": ...}` once, the source null or the place of one
     of the server's cameras, then `{"box": [l, t, w, h]}` to start a target on the next picture and
-    `{"clear": true}` to forget all. With its own camera it sends a JPEG for each answer that it
-    got, so that no queue builds up. Answers are JSON with the tracks; with the server's camera a
-    JPEG comes before each, and `{"stalled": seconds}` while no picture comes.
+    `{"remove": id}` or `{"clear": true}` to forget one or all. With its own camera it sends a JPEG
+    for each answer that it got, so that no queue builds up. Answers are JSON with the tracks; with
+    the server's camera a JPEG comes before each, and `{"stalled": seconds}` while no picture comes.
+    A page that says `"paced": true` in its first message gets the next of these when it has sent
+    `{"next": true}`: all pictures are tracked, and a page that is slow is not sent all of them.
     """
     await socket.accept()
     try:
@@ -67,7 +69,8 @@ async def camera(socket: WebSocket) -> None:
             await _from_page(socket, tracker)
         elif type(source) is int and 0 <= source < len(cameras):
             with _discreet(cameras[source]):
-                await _from_server(socket, LiveTracker(tracker), cameras[source])
+                state = LiveTracker(tracker, paced=hello.get("paced") is True)
+                await _from_server(socket, state, cameras[source])
         else:
             raise ValueError(f"source {source!r}: expected null or the place of a camera")
     except (*FORESEEN, AttributeError, ArithmeticError) as error:
@@ -79,11 +82,23 @@ async def camera(socket: WebSocket) -> None:
 
 
 class LiveTracker:
-    """A tracker and the boxes that wait for the next picture."""
+    """A tracker and the boxes that wait for the next picture.
 
-    def __init__(self, tracker: SiamTracker) -> None:
-        self._tracker = tracker
+    Args:
+        tracker: The tracker.
+        paced: Whether the page asks for each answer.
+
+    Attributes:
+        paced: Whether the page asks for each answer.
+        waiting: Boxes for the next picture.
+        wanted: Whether the page is ready for an answer.
+    """
+
+    def __init__(self, tracker: SiamTracker, paced: bool = False) -> None:
+        self._tracker, self.paced = tracker, paced
+        self.wanted = True
         self.waiting: list[list[float]] = []
+        self._leaving: list[int] = []
 
     def order(self, text: str) -> None:
         """Take a message of the page.
@@ -95,12 +110,19 @@ class LiveTracker:
         if message.get("clear"):
             self._tracker.clear()
             self.waiting.clear()
+        elif message.get("next"):
+            self.wanted = True
+        elif "remove" in message:
+            self._leaving.append(int(message["remove"]))
         elif "box" in message:
             self.waiting = [*self.waiting, [float(value) for value in message["box"]]][-16:]
 
     def step(self, picture: Image) -> dict[str, Any]:
         """Track one picture and return the answer; a box that does not fit is named in it."""
         tracks: list[Track] = []
+        while self._leaving:
+            if (number := self._leaving.pop()) in self._tracker.ids:
+                self._tracker.remove(number)
         try:
             tracks = self._tracker.update_all(picture) if self._tracker.ids else []
         except ValueError:  # the camera was turned: other frames
@@ -170,6 +192,9 @@ async def _from_server(socket: WebSocket, state: LiveTracker, target: int | str)
             if frame is None:
                 raise ValueError("the camera gives no more pictures")
             answer = await run_in_threadpool(state.step, frame.image)
+            if not state.wanted and "error" not in answer:
+                continue
+            state.wanted = not state.paced
             data = await run_in_threadpool(encode, frame.image, 1280)
             await send(socket, data)
             await send(socket, answer)

@@ -19,7 +19,8 @@ Turn = tuple[list[Event], list[Event]]
 """A step of undo: its events, and those that take it back."""
 MOST_STEPS = 200
 """Steps that can be taken back; older ones stay done."""
-EDITS = frozenset({"target", "gone", "rename", "key", "unkey"})
+EDITS = frozenset({"target", "gone", "rename", "class", "key", "unkey"})
+"""Parts of an edit that are about one target; `classes` is about all."""
 RUN = ("run", "target", "model", "origin", "stamp", "first", "step")
 
 
@@ -43,6 +44,7 @@ class State:
 
     Attributes:
         targets: Number to target, removed ones as well.
+        classes: Class that targets may belong to, in order, to its color as #rrggbb.
         runs: Number to run.
         revision: Counts the edits.
         lock: Held while anything changes.
@@ -50,6 +52,7 @@ class State:
 
     def __init__(self) -> None:
         self.targets: dict[int, DrawnTarget] = {}
+        self.classes: dict[str, str] = {}
         self.runs: dict[int, Run] = {}
         self.revision = 0
         self.lock = threading.RLock()
@@ -96,6 +99,7 @@ class State:
                 "target": target.id,
                 "name": target.name,
                 "colour": target.colour,
+                "class": target.label,
                 "gone": target.gone,
                 "keys": [_key_event(target.id, *place) for place in target.keys.items()],
             }
@@ -103,7 +107,8 @@ class State:
         ]
         counts = {"revision": self.revision, "stamp": self._stamp, "runs": self._next_run}
         turns = {"done": self._done, "undone": self._undone}
-        yield make_event("state", **counts, **turns, targets=targets)
+        classes = _pairs(self.classes)
+        yield make_event("state", **counts, **turns, classes=classes, targets=targets)
         for run in _needed(self.runs.values(), self._stamps()):
             yield run_event(run)
             if run.length:
@@ -121,7 +126,7 @@ class State:
         steps = [
             event for turn in (*self._done, *self._undone) for events in turn for event in events
         ]
-        named = {event["target"] for event in steps}
+        named = {event["target"] for event in steps if event["do"] != "classes"}
         stamps = {event["stamp"] for event in steps if event["do"] == "key"}
         for target in self.targets.values():
             if not target.gone or target.id in named:
@@ -133,9 +138,11 @@ class State:
             raise LookupError("a state after other events")
         for each in event["targets"]:
             target = DrawnTarget(each["target"], each["name"], each["colour"], gone=each["gone"])
+            target.label = each.get("class", "")
             for key in each["keys"]:
                 target.keys[key["frame"]] = _key_of(key)
             self.targets[target.id] = target
+        self.classes = dict(event.get("classes", []))
         self.revision, self._stamp = int(event["revision"]), int(event["stamp"])
         self._next_run = int(event["runs"])
         self._done = [self._checked(turn) for turn in event["done"]]
@@ -144,6 +151,8 @@ class State:
     def _checked(self, turn: Turn) -> Turn:
         events, inverse = turn
         for each in (*events, *inverse):
+            if each["do"] == "classes":
+                continue
             if each["do"] not in EDITS or each["target"] not in self.targets:
                 raise LookupError(f"a step of undo that cannot be taken: {each['do']!r}")
         return events, inverse
@@ -173,7 +182,12 @@ class State:
 
     def _apply_one(self, event: Event) -> Event:
         """Apply a part of an edit and return its inverse."""
-        kind, number = event["do"], event["target"]
+        kind = event["do"]
+        if kind == "classes":
+            old = make_event("classes", classes=_pairs(self.classes))
+            self.classes = dict(event["classes"])
+            return old
+        number = event["target"]
         for place in [place for place in self._tables if place[0] == number]:
             del self._tables[place]
         if kind == "target":
@@ -189,6 +203,9 @@ class State:
         elif kind == "rename":
             old = make_event("rename", target=number, name=target.name, colour=target.colour)
             target.name, target.colour = event["name"], event["colour"]
+        elif kind == "class":
+            old = make_event("class", target=number, **{"class": target.label})
+            target.label = event["class"]
         elif kind in ("key", "unkey"):
             old = _key_event(number, event["frame"], target.keys.get(event["frame"]))
             if kind == "unkey":
@@ -218,6 +235,10 @@ def _needed(runs: Iterable[Run], stamps: set[int]) -> list[Run]:
             found.append(run)
             covers += [(first, last)] if run.length else []
     return found[::-1]
+
+
+def _pairs(classes: dict[str, str]) -> list[list[str]]:
+    return [[name, colour] for name, colour in classes.items()]
 
 
 def _row(row: Any) -> list[float]:

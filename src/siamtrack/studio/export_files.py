@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track, TrackState
-from siamtrack.sinks import open_sink
+from siamtrack.sinks import CvatSink, open_sink
+from siamtrack.sinks.text import labels_file
 from siamtrack.sinks.yolo import data_yaml, label_lines
 from siamtrack.studio.clip import encode
 from siamtrack.studio.project import Project
@@ -55,6 +56,7 @@ class Snapshot:
         size: Width and height of the frames.
         fps: Frames per second.
         name: How people call the clip.
+        classes: The project's classes, in order, to their colors.
     """
 
     model: str
@@ -64,6 +66,29 @@ class Snapshot:
     size: tuple[int, int]
     fps: float
     name: str
+    classes: dict[str, str] = field(default_factory=dict)
+
+    def color(self, target: DrawnTarget, by_class: bool) -> tuple[int, int, int]:
+        """Return the RGB color of a target: its class's if that is wanted, or its own."""
+        own = target.colour
+        red, green, blue = bytes.fromhex(
+            (self.classes.get(target.label, own) if by_class else own)[1:]
+        )
+        return red, green, blue
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person chooses about an export.
+
+    Attributes:
+        keyframes: Pixels that a side of a box may be off between the key frames of CVAT XML, of
+            which there are only as many as that takes; None: all frames are key frames.
+        by_class: Whether a video shows targets in the colors of their classes.
+    """
+
+    keyframes: float | None = None
+    by_class: bool = False
 
 
 def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> Snapshot:
@@ -78,10 +103,24 @@ def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> S
             raise ValueError("there is nothing to export yet: draw a box first")
         copies = [replace(target, keys={**target.keys}) for target in targets]
         tables = {target.id: project.known(target.id, model) for target in targets}
-        return Snapshot(model, copies, tables, project.total, project.size, fps, name)
+        classes = {**project.classes}
+        return Snapshot(model, copies, tables, project.total, project.size, fps, name, classes)
 
 
-def write_export(format: str, path: Path, result: Snapshot, read: Read, tick: Tick) -> None:
+def suffix_of(format: str, result: Snapshot) -> str:
+    """Return the suffix of an export: MOT with classes is two files, and so a zip."""
+    zipped = format == "mot" and any(target.label for target in result.targets)
+    return ".zip" if zipped else FORMATS[format][1]
+
+
+def write_export(
+    format: str,
+    path: Path,
+    result: Snapshot,
+    read: Read,
+    tick: Tick,
+    options: Options = Options(),
+) -> None:
     """Write what is known of all targets.
 
     Args:
@@ -91,8 +130,10 @@ def write_export(format: str, path: Path, result: Snapshot, read: Read, tick: Ti
         read: Gives frames; only called where the format shows them.
         tick: Called after each frame with the number of frames done and of all; what it raises
             ends the export.
+        options: What a person chose.
 
     Raises:
+        ValueError: If an option is none.
         VideoError: If a frame cannot be read, or FFmpeg cannot encode.
     """
     if format == "json":
@@ -100,15 +141,28 @@ def write_export(format: str, path: Path, result: Snapshot, read: Read, tick: Ti
         return
     width, height = result.size
     blank = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
-    with open_sink(path, format=FORMATS[format][0], fps=result.fps) as sink:
+    zipped = suffix_of(format, result) != FORMATS[format][1]
+    plain = path.with_suffix(FORMATS[format][1]) if zipped else path
+    keyframes = options.keyframes if format == "cvat" else None
+    with open_sink(plain, format=FORMATS[format][0], fps=result.fps, keyframes=keyframes) as sink:
+        sink.title = Path(result.name).stem or sink.title
+        sink.categories.extend(result.classes)
         for target in result.targets:
-            red, green, blue = bytes.fromhex(target.colour[1:])
-            sink.labels[target.id], sink.colors[target.id] = target.name, (red, green, blue)
+            sink.labels[target.id] = target.name
+            sink.colors[target.id] = result.color(target, options.by_class)
+            if target.label:
+                sink.classes[target.id] = target.label
+            if isinstance(sink, CvatSink):
+                sink.keys[target.id] = {*target.keys}
         for index in range(result.total):
             image = read(index, False) if format == "mp4" else blank
             frame = Frame(index, index / result.fps, image)
             sink.write(frame, list(tracks_at(result.tables, index)))
             tick(index + 1, result.total)
+    if zipped:  # as CVAT and Datumaro import MOT
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            file.write(plain, "gt/gt.txt")
+            file.write(labels_file(plain), "gt/labels.txt")
 
 
 def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
@@ -126,6 +180,7 @@ def _document(result: Snapshot) -> dict[str, Any]:
             "id": target.id,
             "name": target.name,
             "colour": target.colour,
+            "class": target.label or None,
             "keys": [
                 {"frame": key.frame, "box": None if key.box is None else list(key.box)}
                 for key in target.ordered()
@@ -146,7 +201,7 @@ def _document(result: Snapshot) -> dict[str, Any]:
     clip = {"name": result.name, "frames": result.total, "fps": result.fps}
     clip |= {"width": width, "height": height}
     facts = {"siamtrack": 1, "clip": clip, "model": result.model, "boxes": "ltwh, 0-based"}
-    return {**facts, "targets": targets}
+    return {**facts, "classes": list(result.classes), "targets": targets}
 
 
 def split(result: Snapshot) -> dict[int, str]:
@@ -187,8 +242,11 @@ def zip_pieces(result: Snapshot, read: Read, tick: Tick) -> Iterator[bytes]:
         VideoError: If a frame cannot be read.
     """
     parts = split(result)
-    classes: dict[str, int] = {}
-    kinds = {each.id: classes.setdefault(each.name, len(classes)) for each in result.targets}
+    classes = {name: number for number, name in enumerate(result.classes)}
+    kinds = {
+        each.id: classes.setdefault(each.label or each.name, len(classes))
+        for each in result.targets
+    }
     out = _Pipe()
     with zipfile.ZipFile(out, "w") as file:
         val = "images/val" if "val" in parts.values() else "images/train"

@@ -1,8 +1,10 @@
 """Exports under way: with progress, cancelled when the page wants or goes away.
 
-A page opens a WebSocket and sends `{"format": ..., "model": ...}`. It hears the state "working"
-with `done` and `total`, then "ready" with an `id`, fetches the file under that, and hears "sent". A
-data set with pictures is made while it is fetched: it is ready at once, and hears "working" then.
+A page opens a WebSocket and sends `{"format": ..., "model": ...}`, for CVAT with `"keyframes":
+PIXELS` to have only as many key frames as that takes, for a video with `"by_class": true` to have
+the colors of classes. It hears the state "working" with `done` and `total`, then "ready" with an
+`id`, fetches the file under that, and hears "sent". A data set with pictures is made while it is
+fetched: it is ready at once, and hears "working" then.
 An export lives as long as its socket: closing it, which the end of a page does as well, cancels it,
 and no file stays.
 """
@@ -27,12 +29,15 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from siamtrack.core.boundary import log, sentence
-from siamtrack.core.config import parse_json
+from siamtrack.core.config import parse_json, shown
 from siamtrack.errors import SiamtrackError
+from siamtrack.sinks.keyframes import check_error
 from siamtrack.studio.export_files import (
     FORMATS,
     PIECE,
+    Options,
     split,
+    suffix_of,
     take_snapshot,
     write_export,
     zip_pieces,
@@ -59,6 +64,7 @@ class Export:
         session: Of what.
         format: One of `FORMATS`.
         model: Whose tracks; None: the first model's.
+        options: What a person chose.
 
     Raises:
         ValueError: If there is no such format or model, or nothing to export.
@@ -68,16 +74,18 @@ class Export:
         state: working, ready, sent or failed.
     """
 
-    def __init__(self, session: Session, format: str, model: str | None) -> None:
+    def __init__(self, session: Session, format: str, model: str | None, options: Options) -> None:
         if format not in FORMATS:
             raise ValueError(f"format {format!r}: expected one of {', '.join(FORMATS)}")
         model = choose(model, session.models.names)
         session.settle()
         self.id, self.state, self.error = secrets.token_hex(16), "working", ""
         self.done = self.total = 0
-        self._format = format
-        _, self._suffix, self.kind = FORMATS[format]
+        self._format, self._options = format, options
         self._result = take_snapshot(session.project, model, session.clip.fps, session.name)
+        self._suffix, self.kind = suffix_of(format, self._result), FORMATS[format][2]
+        if self._suffix == ".zip":
+            self.kind = "application/zip"
         if format == "yolo":
             split(self._result)  # says so now if there is no frame for it
         self._read = session.clip.reader()
@@ -110,7 +118,9 @@ class Export:
             return
         try:
             self._path.parent.mkdir(parents=True)
-            write_export(self._format, self._path, self._result, self._read, self._tick)
+            write_export(
+                self._format, self._path, self._result, self._read, self._tick, self._options
+            )
             self._check()
             self.state = "ready"
         except BaseException as error:
@@ -179,7 +189,8 @@ async def export(socket: WebSocket) -> None:
     try:
         hello = parse_json(await socket.receive_text())
         format, model = str(hello.get("format")), hello.get("model")
-        made = await run_in_threadpool(Export, session, format, model)
+        options = _options(hello)
+        made = await run_in_threadpool(Export, session, format, model, options)
     except (SiamtrackError, ValueError, TypeError, AttributeError) as error:
         with contextlib.suppress(*GONE):
             await send(socket, {"state": "failed", "error": public_message(error)})
@@ -198,6 +209,20 @@ async def export(socket: WebSocket) -> None:
         with contextlib.suppress(Exception):
             await work
         made.cancel()  # it may have become ready in the same moment
+
+
+def _options(hello: dict[str, Any]) -> Options:
+    """Return the options that a page gives.
+
+    Raises:
+        ValueError: If one is of another type.
+    """
+    pixels = hello.get("keyframes")
+    if pixels is not None and type(pixels) not in (int, float):
+        raise ValueError(f"keyframes {shown(pixels)}: expected pixels, or null for all frames")
+    if pixels is not None:
+        check_error(pixels)
+    return Options(pixels, hello.get("by_class") is True)
 
 
 async def _report(socket: WebSocket, made: Export, gone: asyncio.Task[None]) -> None:

@@ -14,6 +14,7 @@ from siamtrack.core.images import Image
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import Model
 from siamtrack.studio.clip import SeekableClip
+from siamtrack.studio.doubts import check_name, check_segments
 from siamtrack.studio.project import Project
 from siamtrack.studio.security import public_message
 from siamtrack.studio.timeline import STATES, Box, Row, Run, Segment, Step, by_frame, segments
@@ -37,6 +38,7 @@ class Order:
         targets: Ids; None: all.
         bounds: Direction to first and last frame to touch; a direction without: all frames.
         redetect: Search more of the frame while a target is lost.
+        check: Whether to track what is known once more, backwards, to see where it disagrees.
     """
 
     steps: tuple[Step, ...]
@@ -45,6 +47,12 @@ class Order:
     targets: tuple[int, ...] | None = None
     bounds: Mapping[Step, tuple[int, int]] | None = None
     redetect: bool = True
+    check: bool = False
+
+    @property
+    def keeper(self) -> str:
+        """The name under which what is found is kept: the model's, or that of its checks."""
+        return check_name(self.model) if self.check else self.model
 
     def limits(self, step: Step) -> tuple[int, int] | None:
         """Return the first and last frame to touch in a direction; None: all."""
@@ -131,7 +139,10 @@ class Jobs:
             self._end()
             self._control, self._order = Control(), order
             self._status = {"type": "job"}
-            self._set(state="running", model=order.model, frame=order.frame, done=0, total=0, fps=0)
+            self._set(
+                state="running", model=order.model, check=order.check, frame=order.frame,
+                done=0, total=0, fps=0,
+            )  # fmt: skip
             self._thread = threading.Thread(
                 target=self._run, args=(order, self._control), name="siamtrack-job", daemon=True
             )
@@ -167,7 +178,7 @@ class Jobs:
             self._publish(self.status)
 
     def _report(self, rows: list[list[Any]], **status: Any) -> None:
-        if rows:
+        if rows and not self._status["check"]:
             self._publish({"type": "rows", "model": self._status["model"], "rows": rows})
         self._set(**status)
 
@@ -233,7 +244,10 @@ class Pass:
             for target in self._project.shown():
                 if order.targets is None or target.id in order.targets:
                     known = self._project.known(target.id, order.model)
-                    parts += segments(target, known, step, order.frame, order.limits(step))
+                    if order.check:
+                        parts += check_segments(target, known)
+                    else:
+                        parts += segments(target, known, step, order.frame, order.limits(step))
         return by_frame(parts, step)
 
     def _direction(self, step: Step, frames: list[tuple[int, Mapping[int, Segment]]]) -> None:
@@ -276,12 +290,13 @@ class Pass:
             if number in tracker.ids:
                 continue
             assert part.key.box is not None
-            tracker.add(self._image(part.key.frame, part.step < 0), part.key.box, number)
-            if index != part.key.frame + part.step:
+            seen, box = part.seed or (part.key.frame, part.key.box)
+            tracker.add(self._image(seen, part.step < 0), box, number)
+            if index != seen + part.step:
                 priors[number] = part.prior
             if self._found:
                 self._tell()  # rows so far belong to the run before
-            run = self._project.start_run(replace(part, first=index), self._order.model)
+            run = self._project.start_run(replace(part, first=index), self._order.keeper)
             self._active[number] = (part, run)
         return priors
 

@@ -24,9 +24,9 @@ from siamtrack.core.config import parse_json
 from siamtrack.core.writing import append, naming
 from siamtrack.errors import SiamtrackError
 
-FORMAT = 2
-READ = (1, FORMAT)
-"""Formats that are read; 1 was never compacted."""
+FORMAT = 3
+READ = (1, 2, FORMAT)
+"""Formats that are read; 1 was never compacted, 2 knew no classes."""
 NAME = "project.jsonl"
 LARGE = 4 << 20
 """Bytes from which a journal is compacted, by default."""
@@ -106,8 +106,8 @@ class Journal:
         with self._lock:
             return self._file.tell() > max(self._large, 2 * int(self._head.get("bytes", 0)))
 
-    def compact(self, events: Iterable[dict[str, Any]]) -> None:
-        """Put these events in place of all that were written so far.
+    def compact(self, events: Iterable[dict[str, Any]], **changes: Any) -> None:
+        """Put these events in place of all that were written so far, and change the head.
 
         The caller sees to it that nothing is written meanwhile. A full disk leaves the old file.
 
@@ -117,7 +117,8 @@ class Journal:
         with self._lock:
             lines = [_line(event) for event in events]
             size = sum(map(len, lines))
-            head = {**self._head, "studio": FORMAT, "lines": len(lines) + 1, "bytes": size}
+            head = {**self._head, **changes, "studio": FORMAT}
+            head |= {"lines": len(lines) + 1, "bytes": size}
             old = self._file
             self._file = _put(self.path, [_line(head), *lines], old)
             old.close()
@@ -138,6 +139,12 @@ class Journal:
             if not self._file.closed:
                 os.fsync(self._file.fileno())
                 self._file.close()
+
+
+def refuse_open(folder: Path) -> None:
+    """Raise ProjectError if another studio has a project open."""
+    with contextlib.suppress(OSError):
+        _open_locked(folder / NAME).close()
 
 
 def read_head(folder: Path) -> dict[str, Any] | None:

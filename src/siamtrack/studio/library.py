@@ -22,7 +22,7 @@ from siamtrack.core.images import image_files
 from siamtrack.errors import VideoError
 from siamtrack.packages.card import DEFAULT, Model, load_model
 from siamtrack.runtimes import AUTO
-from siamtrack.studio.journal import NAME, lock, read_head
+from siamtrack.studio.journal import NAME, lock, read_head, refuse_open
 from siamtrack.video.decode import video_stream
 from siamtrack.video.files import FileReader, is_video
 
@@ -32,6 +32,8 @@ MOST_PIXELS = 8192 * 8192
 MOST_CLIPS = 2000
 ID = re.compile("[0-9a-f]{16}")
 """The generated names of projects."""
+DELETED = "deleted."
+"""How the name of a folder begins that is being deleted."""
 LOCK = "upload.lock"
 PARTS = frozenset({LOCK, "upload.part", "upload", NAME + ".part"})
 OLD = 3600.0
@@ -71,6 +73,8 @@ class Library:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home.resolve()
         clear_uploads(self.home)
+        for left in self.home.glob(DELETED + "*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def clips(self) -> list[ClipEntry]:
         """Return the clips in the opened folders and in the folders right below them."""
@@ -133,6 +137,18 @@ class Library:
         if not ID.fullmatch(project) or not (self.home / project).is_dir():
             raise LookupError("no such project")
         return self.home / project
+
+    def delete(self, project: str) -> None:
+        """Delete the folder of a project that nobody has open.
+
+        Raises:
+            LookupError: If there is none.
+            ProjectError: If another studio has it open.
+        """
+        folder = self.folder(project)
+        refuse_open(folder)
+        gone = folder.rename(folder.with_name(DELETED + project))  # all of it at once
+        shutil.rmtree(gone, ignore_errors=True)
 
     def room(self) -> int:
         """Return the free bytes where uploads go."""

@@ -6,11 +6,15 @@ import math
 import re
 from collections.abc import Callable
 
-from siamtrack.sinks.draw import color
 from siamtrack.studio.events import Event, State, make_event, run_event
 from siamtrack.studio.timeline import Box, DrawnTarget, Row, Run, Segment, Table, table
 
-NAME_LENGTH, MOST_TARGETS = 80, 200
+NAME_LENGTH, MOST_TARGETS, MOST_CLASSES = 80, 200, 200
+PALETTE = (
+    "#2fc274", "#ff8a3d", "#8a7bff", "#f5c431", "#2bb5e8", "#ff5d8f", "#a3d13c", "#d28bff",
+    "#ff7059", "#3fd0c4",
+)  # fmt: skip
+"""Colors of targets and classes: bright enough for dark pictures, apart for neighbors."""
 
 
 class Project(State):
@@ -65,8 +69,8 @@ class Project(State):
 
     # what people do: each is one step of undo
 
-    def draw(self, frame: int, box: Box, name: str | None = None) -> int:
-        """Add a target with its first key and return its number.
+    def draw(self, frame: int, box: Box, name: str | None = None, label: str | None = None) -> int:
+        """Add a target with its first key and return its number; `label` is its class.
 
         Raises:
             ValueError: If the frame or the box is none of the clip, or there are too many targets.
@@ -75,10 +79,11 @@ class Project(State):
             if len(self.shown()) >= MOST_TARGETS:
                 raise ValueError(f"{MOST_TARGETS} targets are enough: remove one first")
             number = max(self.targets, default=-1) + 1
-            red, green, blue = color(number)
-            clean, paint = _name(name or f"Target {number + 1}"), f"#{red:02x}{green:02x}{blue:02x}"
+            clean = clean_name(name or f"Target {number + 1}")
+            paint = PALETTE[number % len(PALETTE)]
             add = make_event("target", target=number, name=clean, colour=paint)
-            self._edit(add, self._key(number, frame, self._box(box)))
+            key = self._key(number, frame, self._box(box))
+            self._edit(add, key, *(self._labelled(number, label) if label else ()))
             return number
 
     def set_key(self, number: int, frame: int, box: Box | None) -> None:
@@ -114,10 +119,9 @@ class Project(State):
         """
         with self.lock:
             target = self.target(number)
-            if colour is not None and not re.fullmatch(r"#[0-9a-f]{6}", colour.lower()):
-                raise ValueError(f"colour {colour!r}: expected #rrggbb")
-            new, paint = target.name if name is None else _name(name), colour or target.colour
-            self._edit(make_event("rename", target=number, name=new, colour=paint.lower()))
+            new = target.name if name is None else clean_name(name)
+            paint = target.colour if colour is None else _colour(colour)
+            self._edit(make_event("rename", target=number, name=new, colour=paint))
 
     def remove(self, number: int) -> None:
         """Remove a target.
@@ -128,6 +132,47 @@ class Project(State):
         with self.lock:
             self.target(number)
             self._edit(make_event("gone", target=number, gone=True))
+
+    def classify(self, number: int, label: str | None) -> None:
+        """Say which class a target belongs to, a new one if need be; None or empty: none.
+
+        Raises:
+            ValueError: If there is no such target, or there are too many classes.
+        """
+        with self.lock:
+            self.target(number)
+            self._edit(*self._labelled(number, label or ""))
+
+    def set_class(self, old: str | None, name: str | None, colour: str | None = None) -> None:
+        """Rename a class or give it another color; without `old` add one. Targets follow the name.
+
+        Raises:
+            ValueError: If there is no class `old`, there is one called `name` already, there are
+                too many, or the color is not written #rrggbb.
+        """
+        with self.lock:
+            new = clean_name(name if name is not None else old or "")
+            paint = None if colour is None else _colour(colour)
+            if new != old and new in self.classes:
+                raise ValueError(f"there is a class {new!r} already: choose another name")
+            if old is None:
+                self._edit(self._with_class(new, paint))
+                return
+            kept = self._class(old)
+            after = {new if each == old else each: now for each, now in self.classes.items()}
+            pairs = [*{**after, new: paint or kept}.items()]
+            self._edit(make_event("classes", classes=[*map(list, pairs)]), *self._moved(old, new))
+
+    def remove_class(self, name: str) -> None:
+        """Remove a class; its targets belong to none then.
+
+        Raises:
+            ValueError: If there is no such class.
+        """
+        with self.lock:
+            self._class(name or "")
+            pairs = [[each, now] for each, now in self.classes.items() if each != name]
+            self._edit(make_event("classes", classes=pairs), *self._moved(name, ""))
 
     def undo(self) -> bool:
         """Take back the last step; return whether there was one."""
@@ -170,6 +215,34 @@ class Project(State):
     def _edit(self, *events: Event) -> None:
         self._do(make_event("edit", events=list(events)))
 
+    def _class(self, name: str) -> str:
+        """Return the color of a class."""
+        if name not in self.classes:
+            raise ValueError(f"no class {name!r}: it was renamed or removed")
+        return self.classes[name]
+
+    def _moved(self, old: str, new: str) -> list[Event]:
+        """Return the events that move the targets of a class to another."""
+        those = [target.id for target in self.targets.values() if target.label == old != new]
+        return [make_event("class", target=number, **{"class": new}) for number in those]
+
+    def _labelled(self, number: int, label: str) -> list[Event]:
+        """Return the events that put a target into a class, which is added if it is new."""
+        clean = clean_name(label) if label else ""
+        event = make_event("class", target=number, **{"class": clean})
+        new = clean and clean not in self.classes
+        return [self._with_class(clean), event] if new else [event]
+
+    def _with_class(self, name: str, paint: str | None = None) -> Event:
+        """Return the event that adds a class to the list."""
+        if len(self.classes) >= MOST_CLASSES:
+            raise ValueError(f"{MOST_CLASSES} classes are enough: remove one first")
+        taken = set(self.classes.values())
+        free = [each for each in PALETTE if each not in taken] or PALETTE
+        colour = paint or free[0]
+        pairs = [[name, colour] for name, colour in {**self.classes, name: colour}.items()]
+        return make_event("classes", classes=pairs)
+
     def _turn(self, which: str) -> bool:
         with self.lock:
             if not (self._done if which == "undo" else self._undone):
@@ -197,8 +270,19 @@ class Project(State):
         return [round(value, 3) for value in (left, top, right - left, bottom - top)]
 
 
-def _name(text: str) -> str:
+def _colour(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-f]{6}", text.lower()):
+        raise ValueError(f"colour {text!r}: expected #rrggbb")
+    return text.lower()
+
+
+def clean_name(text: str) -> str:
+    """Return a name as it is kept: one line of what can be shown.
+
+    Raises:
+        ValueError: If nothing is left.
+    """
     clean = " ".join("".join(c for c in text if c.isprintable()).split())[:NAME_LENGTH]
     if not clean:
-        raise ValueError("a target needs a name")
+        raise ValueError("a name needs at least one letter that can be shown")
     return clean

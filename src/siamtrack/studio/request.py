@@ -211,6 +211,8 @@ def order_of(values: Mapping[str, Any], models: Models) -> Order:
         many = _whole(values, "count")
         bounds = {1: (frame + 1, frame + many), -1: (frame - many, frame - 1)}
     redetect = values.get("redetect", True) is True
+    if values.get("do") == "check":
+        return Order((-1,), frame, model, chosen, None, redetect, check=True)
     return Order(DIRECTIONS[direction], frame, model, chosen, bounds, redetect)
 
 
@@ -247,12 +249,17 @@ def _is_side(value: Any) -> bool:
 EDITS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "undo": (Project.undo, ()),
     "redo": (Project.redo, ()),
-    "draw": (Project.draw, ("frame", "box", "name")),
+    "draw": (Project.draw, ("frame", "box", "name", "class")),
     "remove": (Project.remove, ("target",)),
     "rename": (Project.rename, ("target", "name", "colour")),
+    "classify": (Project.classify, ("target", "class")),
+    "class": (Project.set_class, ("class", "name", "colour")),
+    "unclass": (Project.remove_class, ("class",)),
     "key": (Project.set_key, ("target", "frame", "box")),
     "absent": (partial(Project.set_key, box=None), ("target", "frame")),
     "unkey": (Project.remove_key, ("target", "frame")),
 }
 """What pages call an edit: what does it, and the values that they send with it."""
-READERS = {"target": _whole, "frame": _whole, "box": _box, "name": _text, "colour": _text}
+READERS = {
+    "target": _whole, "frame": _whole, "box": _box, "name": _text, "colour": _text, "class": _text,
+}  # fmt: skip

@@ -14,11 +14,12 @@ import numpy as np
 
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.clip import SeekableClip, open_clip
+from siamtrack.studio.doubts import check_name, doubts
 from siamtrack.studio.jobs import Jobs, Order
 from siamtrack.studio.journal import LARGE, Journal, ProjectError
 from siamtrack.studio.library import Library, Models, clip_id
 from siamtrack.studio.news import Hub
-from siamtrack.studio.project import Project
+from siamtrack.studio.project import Project, clean_name
 from siamtrack.studio.timeline import ABSENT, KEY, DrawnTarget, Step, Table, stale, unbroken
 
 
@@ -117,6 +118,21 @@ class Session:
                 self.journal.compact(events)
                 self.project.forget(event["run"] for event in events if event["do"] == "run")
 
+    def rename(self, name: str) -> str:
+        """Call the project something else, and tell the pages; return the name as it is kept.
+
+        Raises:
+            ValueError: If nothing of the name can be shown.
+        """
+        clean = clean_name(name)
+        with self.project.lock:
+            events = list(self.project.compact())
+            self.journal.compact(events, name=clean)
+            self.project.forget(event["run"] for event in events if event["do"] == "run")
+            self.name = clean
+        self.hub.publish({"type": "project", **self.summary()})
+        return clean
+
     def settle(self) -> None:
         """Take over the number of frames, once it is known.
 
@@ -145,6 +161,7 @@ class Session:
                 "undo": project.can_undo,
                 "redo": project.can_redo,
                 "targets": [_target(target) for target in project.shown()],
+                "classes": list(project.classes.items()),
                 "job": self.jobs.status,
             }
 
@@ -159,6 +176,23 @@ class Session:
             "tracks": [[number, _stretches(found)] for number, found in tables.items()],
         }
 
+    def doubts(self, model: str) -> dict[str, Any]:
+        """Return where to look, target by target: first and last frame, and why, for JSON."""
+        project = self.project
+        with project.lock:
+            tables = {
+                target.id: (
+                    project.known(target.id, model), project.known(target.id, check_name(model))
+                )
+                for target in project.shown()
+            }  # fmt: skip
+            revision = project.revision
+        found = {
+            number: [[each.first, each.last, each.why] for each in doubts(known, check)]
+            for number, (known, check) in tables.items()
+        }
+        return {"model": model, "revision": revision, "doubts": list(found.items())}
+
     def close(self) -> None:
         """End the job and give back the files."""
         self.jobs.stop()
@@ -171,6 +205,7 @@ def _target(target: DrawnTarget) -> dict[str, Any]:
         "id": target.id,
         "name": target.name,
         "colour": target.colour,
+        "class": target.label,
         "keys": [[key.frame, None if key.box is None else [*key.box]] for key in target.ordered()],
     }
 
@@ -258,6 +293,32 @@ class Sessions:
         """
         path = folder / "upload"
         return self._create(folder, path, name, {"clip": clip_id(path), "upload": True})
+
+    def rename(self, project: str, name: str) -> str:
+        """Call a project something else; return the name as it is kept.
+
+        Raises:
+            LookupError: If there is no such project.
+            ValueError: If nothing of the name can be shown.
+        """
+        return self.get(project).rename(name)
+
+    def delete(self, project: str) -> None:
+        """Delete a project with everything in its folder; pages that show it hear so.
+
+        Raises:
+            LookupError: If there is none.
+            ProjectError: If another studio has it open.
+        """
+        with self._lock:
+            session = self._open.pop(project, None)
+            if session is not None:
+                for made in list(session.exports.values()):
+                    made.cancel()
+                session.close()
+            self.library.delete(project)
+        if session is not None:
+            session.hub.publish({"type": "gone"})
 
     def close(self) -> None:
         """Close all projects."""

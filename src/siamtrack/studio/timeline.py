@@ -50,6 +50,7 @@ class DrawnTarget:
         colour: As #rrggbb.
         keys: Frame to key.
         gone: Whether it was removed; undo brings it back.
+        label: The class that it belongs to; empty: none.
     """
 
     id: int
@@ -57,6 +58,7 @@ class DrawnTarget:
     colour: str
     keys: dict[int, Key] = field(default_factory=dict)
     gone: bool = False
+    label: str = ""
 
     def ordered(self) -> list[Key]:
         """Return its keys in the order of their frames."""
@@ -186,6 +188,7 @@ class Segment:
         first: First frame to find it in.
         stop: Frame before which to stop.
         prior: Its box one frame before `first`.
+        seed: Frame and box to learn its looks from, in place of the key's; None: the key's.
     """
 
     target: int
@@ -194,6 +197,7 @@ class Segment:
     first: int
     stop: int
     prior: Box
+    seed: tuple[int, Box] | None = None
 
     @property
     def frames(self) -> range:

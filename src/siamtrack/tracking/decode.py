@@ -39,13 +39,9 @@ OVERLAP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Where the target was found.
+    """Where the target was found: ltwh (4,) in frame pixels, in one of the windows searched.
 
-    Attributes:
-        box: ltwh (4,) in frame pixels.
-        presence: Logit that it is there.
-        score: Score of the cell that was chosen.
-        window: Index of the window in which it was found.
+    `presence` is the logit that it is there, `score` that of the cell that was chosen.
     """
 
     box: Array

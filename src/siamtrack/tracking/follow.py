@@ -12,6 +12,7 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.files import read_rows
 from siamtrack.core.tracks import Track
 from siamtrack.errors import DatasetError, VideoError
+from siamtrack.tracking.identities import Identities
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, Source, VideoSource, open_video
 from siamtrack.video.source import Span
@@ -28,6 +29,7 @@ def follow(
     start: int = 0,
     end: int | None = None,
     stride: int = 1,
+    detections: Mapping[int, ArrayLike] | None = None,
 ) -> Iterator[tuple[Frame, list[Track]]]:
     """Follow any number of targets through a video.
 
@@ -38,6 +40,8 @@ def follow(
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every n-th frame.
+        detections: Index of a frame to what a detector sees in it, boxes (N, 4): targets are
+            checked against them, see `siamtrack.tracking.identities`.
 
     Returns:
         Iterator over every frame taken, with the tracks of all targets in it.
@@ -54,11 +58,16 @@ def follow(
                 f"a target starts in frame {index}, which is not taken (start {span.start}, end "
                 f"{span.end}, stride {span.stride}): choose another frame or span"
             )
-    return _follow(open_video(source, start=start, end=end, stride=stride), starts, tracker)
+    follower = tracker if detections is None else Identities(tracker)
+    video = open_video(source, start=start, end=end, stride=stride)
+    return _follow(video, starts, follower, detections or {})
 
 
 def _follow(
-    video: VideoSource, starts: Starts, tracker: SiamTracker
+    video: VideoSource,
+    starts: Starts,
+    tracker: SiamTracker | Identities,
+    detections: Mapping[int, ArrayLike],
 ) -> Iterator[tuple[Frame, list[Track]]]:
     before: tuple[int, int] | None = None
     with video:
@@ -71,7 +80,12 @@ def _follow(
                 raise _resized(video, frame, before)
             before = size
             # Find the targets that are there, then start those that begin here.
-            tracks = tracker.update_all(frame.image) if tracker.ids and not changed else []
+            tracks: list[Track] = []
+            if tracker.ids and not changed:
+                if isinstance(tracker, Identities):
+                    tracks = tracker.update(frame.image, detections.get(frame.index))
+                else:
+                    tracks = tracker.update_all(frame.image)
             found = {track.id: track for track in tracks}
             for number, box in given.items():
                 found[number] = tracker.add(frame.image, box, number)

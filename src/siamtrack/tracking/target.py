@@ -127,6 +127,14 @@ class Target:
         self.motion = Motion(self.settings.motion)
         self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
 
+    def correct(self, box: ArrayLike) -> None:
+        """Take place and size of a target that is followed from `box`; its motion goes on.
+
+        Raises:
+            ValueError: If the box is no box of the frame.
+        """
+        self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
+
     def windows(self) -> list[Window]:
         """Return the windows to search next; see `Decoder.windows`."""
         return self.decoder.windows(self.box, self.shape, self._frames, self._lost_for)

@@ -128,6 +128,19 @@ class SiamTracker:
         """
         del self._targets[self._known(id)]
 
+    def target(self, id: int) -> Target:
+        """Return the state of a target, which goes on with every update.
+
+        Raises:
+            ValueError: If there is none with this id.
+        """
+        return self._targets[self._known(id)]
+
+    def put(self, target: Target) -> None:
+        """Follow a target that was taken out, or a copy of one, under its own id."""
+        self._targets[target.id] = target
+        self._next = max(self._next, target.id + 1)
+
     @surface
     def update_all(
         self, frame: ArrayLike, priors: Mapping[int, ArrayLike] | None = None

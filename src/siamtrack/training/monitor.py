@@ -69,11 +69,7 @@ class Watch:
 class Log:
     """The metrics of one run: `metrics.jsonl` and, if asked for, a bar and TensorBoard.
 
-    Args:
-        out: Folder of the run.
-        config: The run.
-        first: Step to begin with; lines of later steps, from before a kill, are taken out.
-        watch: What to show.
+    Lines of steps after `first`, from before a kill, are taken out.
 
     Raises:
         MissingExtraError: If TensorBoard is asked for and not installed.

@@ -167,13 +167,9 @@ class Engine:
 
 
 class Preparation:
-    """Computes for pairs what does not learn.
+    """Computes for pairs what does not learn: the `frozen` first stages, and a teacher's `Lesson`.
 
-    Args:
-        network: The network; its first stages do not train.
-        frozen: How many these are.
-        teacher: From a pair to the parts of its `Lesson`; None without one.
-        threads: How many pairs at once.
+    So many `threads` work on a pair each.
     """
 
     def __init__(

@@ -35,10 +35,6 @@ class TrackingTeacher:
     size map and an offset map as center-based trackers have them; the tensor `xf` inside holds its
     search features. Patches are the student's without their last row and column.
 
-    Args:
-        folder: Where the files are.
-        threads: How many pairs are asked about at once.
-
     Raises:
         WeightsError: If the files are no such network.
     """

@@ -89,12 +89,7 @@ def run_overlaps(run: SupervisedRun, sequence: Sequence) -> Array:
 
 
 def accuracy(runs: Items[tuple[SupervisedRun, Sequence]], burn_in: int = BURN_IN) -> float:
-    """Return the mean overlap over all tracked frames, without those right after a start.
-
-    Args:
-        runs: Runs and their sequences.
-        burn_in: Frames from each start on that do not count, the start included.
-    """
+    """Return the mean overlap over tracked frames, without the `burn_in` from each start on."""
     values = []
     for run, sequence in runs:
         overlap = run_overlaps(run, sequence)

@@ -50,16 +50,10 @@ def anchor_shapes(
 
 
 def anchor_boxes(shapes: Tensor, count: int, stride: int, patch: int) -> Tensor:
-    """Place anchors on a response map that is centered in the search patch.
-
-    Args:
-        shapes: Width and height (K, 2) in pixels.
-        count: Cells along a side of the response.
-        stride: Distance of two cells in pixels.
-        patch: Side of the search patch in pixels.
+    """Place anchors (K, 2), width and height in pixels, on a response centered in the search patch.
 
     Returns:
-        Boxes cxcywh (4, K, count, count) in patch pixels.
+        Boxes cxcywh (4, K, count, count) in patch pixels, `stride` apart.
     """
     center = cell_centers(count, stride, patch, shapes.device)
     cy, cx = torch.meshgrid(center, center, indexing="ij")
@@ -71,9 +65,7 @@ def anchor_boxes(shapes: Tensor, count: int, stride: int, patch: int) -> Tensor:
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     """Describe boxes against anchors: shift in anchor sizes, and logarithm of the size ratio.
 
-    Args:
-        boxes: cxcywh (..., 4, K, H, W) or broadcast to it, with an area.
-        anchors: cxcywh (4, K, H, W).
+    Both are cxcywh, (..., 4, K, H, W) or broadcast to it; boxes have an area.
 
     Returns:
         Offsets dx, dy, dw, dh (..., 4, K, H, W).

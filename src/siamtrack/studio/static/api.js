@@ -3,8 +3,8 @@
 async function answer(response) {
   const type = response.headers.get("content-type") || "";
   const value = type.includes("json") ? await response.json() : { error: await response.text() };
-  if (!response.ok) throw new Error(value.error || `the server says ${response.status}`);
-  return value;
+  if (response.ok) return value;
+  throw Object.assign(new Error(value.error || `the server says ${response.status}`), { status: response.status });
 }
 
 export const get = async (path) => answer(await fetch(path));
@@ -17,6 +17,8 @@ export const post = async (path, value) =>
       body: JSON.stringify(value),
     }),
   );
+
+export const remove = async (path) => answer(await fetch(path, { method: "DELETE" }));
 
 // fetch tells nothing about how far an upload is; this does.
 export function upload(file, progress, signal) {

@@ -1,9 +1,12 @@
 // Tracking live: this browser's camera, or one of the server's.
 import { socketAddress } from "./api.js";
-import { $, announce, fit, h, toast } from "./dom.js";
+import { $, announce, fit, h, icon, toast } from "./dom.js";
 import { between, clamp, drag, grow } from "./geometry.js";
+import { paintBox } from "./paint.js";
+import { Recorder } from "./record.js";
 
 const COLOURS = ["#33d17a", "#ff8a3d", "#8f7bff", "#ffd23d", "#3dc8ff", "#ff5d8f"];
+const colourOf = (id) => COLOURS[id % COLOURS.length];
 
 export class Camera {
   constructor() {
@@ -16,18 +19,83 @@ export class Camera {
     this.source = h("select", { "aria-label": "Camera" },
       h("option", { value: "" }, "This browser's camera"),
       ...cameras.map((name, k) => h("option", { value: k }, name)));
-    this.rate = h("span", { className: "muted", role: "status" });
+    this.rate = h("span", { className: "muted", id: "rate", role: "status" });
     this.stall = h("p", { className: "hint", id: "stall", role: "status", hidden: true });
+    this.hint = h("p", { className: "hint", id: "camera-hint" });
+    this.list = h("ul", { id: "camera-targets" });
+    this.clear = h("button", { id: "clear", onclick: () => this.send({ clear: true }) }, "Clear all boxes");
+    this.startButton = h("button", { className: "primary", onclick: () => this.start() }, "Start");
+    this.stopButton = h("button", { onclick: () => this.stop() }, "Stop");
+    this.record = h("button", { id: "record", onclick: () => this.recordOrSave() }, "Record");
+    this.recorder = new Recorder();
     this.view.replaceChildren(
-      h("div", { className: "camera-bar" }, this.source, this.model,
-        h("button", { className: "primary", onclick: () => this.start() }, "Start"),
-        h("button", { onclick: () => this.stop() }, "Stop"),
-        h("button", { onclick: () => this.send({ clear: true }) }, "Forget all boxes"), this.rate),
-      h("div", { className: "camera-stage" }, this.canvas, this.stall));
+      h("div", { className: "camera-bar" }, this.source, this.model, this.startButton, this.stopButton, this.record, this.rate),
+      h("div", { className: "camera-main" },
+        h("div", { className: "camera-stage" }, this.canvas, this.hint, this.stall),
+        h("aside", { className: "camera-side" }, h("div", { className: "row" }, h("h2", {}, "Targets"), this.clear), this.list,
+          h("p", { className: "empty", id: "no-camera-targets" }, "None yet: drag a box in the picture."))));
     this.listen();
     this.tracks = [];
     this.picture = null;
-    this.rate.textContent = "Start, then drag a box around what to follow, or press N.";
+    this.rows = new Map();
+    new ResizeObserver(() => this.paint()).observe(this.canvas);
+    this.showState();
+  }
+
+  // Buttons that can do something, and what to do next.
+  showState() {
+    if (!this.view.firstChild) return;
+    const going = Boolean(this.socket);
+    this.startButton.disabled = going;
+    this.stopButton.disabled = !going;
+    this.record.disabled = !this.picture && !this.recorder.going;
+    this.record.textContent = this.recorder.going ? "Save the recording" : "Record";
+    this.record.classList.toggle("danger", this.recorder.going);
+    this.clear.disabled = !this.tracks.length;
+    $("no-camera-targets").hidden = this.tracks.length > 0;
+    this.hint.textContent = !going ? "Press Start" : !this.picture ? "Waiting for the camera …"
+      : this.tracks.length ? "" : "Drag a box around what to follow, or press N";
+  }
+
+  async recordOrSave() {
+    try {
+      if (this.recorder.going) toast(`${await this.recorder.save()} is saved.`);
+      else {
+        this.recorder.start(...this.size);
+        this.keep();
+      }
+    } catch (error) {
+      toast(error.message);
+    }
+    this.showState();
+  }
+
+  // A row for each target: its number, its state and score, and a way to remove it.
+  showTargets() {
+    const ids = new Set(this.tracks.map((track) => track.id));
+    for (const [id, row] of this.rows) {
+      if (ids.has(id)) continue;
+      row.item.remove();
+      this.rows.delete(id);
+    }
+    for (const track of this.tracks) {
+      let row = this.rows.get(track.id);
+      if (!row) {
+        const swatch = h("span", { className: "swatch" });
+        swatch.style.background = colourOf(track.id);
+        const state = h("span", { className: "state" });
+        const remove = h("button", {
+          className: "quiet", title: "Remove this target", "aria-label": `Remove target ${track.id + 1}`,
+          onclick: () => this.send({ remove: track.id }),
+        }, icon("cross"));
+        row = { item: h("li", {}, swatch, h("span", {}, `Target ${track.id + 1}`), state, remove), state };
+        row.item.dataset.target = track.id;
+        this.rows.set(track.id, row);
+        this.list.append(row.item);
+      }
+      row.state.className = `state ${track.state}`;
+      row.state.textContent = `${track.state} ${track.score.toFixed(2)}`;
+    }
   }
 
   async start() {
@@ -40,16 +108,18 @@ export class Camera {
         : "Browsers give the camera only to pages of this machine or with https: use the server's.");
     }
     const socket = new WebSocket(socketAddress("/api/camera"));
+    this.rate.textContent = "";
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.count = 0;
     this.since = performance.now();
     socket.onopen = () => {
-      socket.send(JSON.stringify({ model: this.model.value, source }));
+      socket.send(JSON.stringify({ model: this.model.value, source, paced: true }));
       if (source === null) this.sendPicture();
     };
     socket.onmessage = (event) => this.hear(event.data, source);
     socket.onclose = () => this.socket === socket && this.stop();
+    this.showState();
   }
 
   async openCamera() {
@@ -91,6 +161,7 @@ export class Camera {
       this.sendPicture();
     } else if (this.next) {
       const next = await this.next;
+      if (!this.socket) return next.close();
       this.picture?.close();
       this.picture = next;
     }
@@ -101,7 +172,21 @@ export class Camera {
       this.count = 0;
       this.since = performance.now();
     }
+    this.showTargets();
+    this.showState();
     this.paint();
+    if (this.recorder.going) this.keep();
+    if (source !== null) requestAnimationFrame(() => this.send({ next: true })); // when this one is seen
+  }
+
+  // Put the picture, with its boxes, into the recording.
+  keep() {
+    if (!this.picture || !this.size) return;
+    const [width, height] = this.size;
+    this.recorder.frame((context) => {
+      context.drawImage(this.picture, 0, 0, width, height);
+      this.paintTracks(context, { scale: 1, left: 0, top: 0 });
+    });
   }
 
   send(message) {
@@ -114,7 +199,16 @@ export class Camera {
     socket?.close();
     this.stream?.getTracks().forEach((track) => track.stop());
     this.stream = this.video = null;
-    if (this.stall) this.stall.hidden = true;
+    if (!this.stall) return;
+    this.stall.hidden = true;
+    if (this.recorder.going) this.recordOrSave();
+    this.tracks = [];
+    this.picture?.close();
+    this.picture = null;
+    this.rate.textContent = "";
+    this.showTargets();
+    this.showState();
+    this.paint();
   }
 
   frame() {
@@ -180,16 +274,17 @@ export class Camera {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
     if (this.picture) context.drawImage(this.picture, left, top, width * scale, height * scale);
-    const boxes = this.tracks.map((track) => [track.box, COLOURS[track.id % COLOURS.length], track.state === "lost", `${track.id + 1}  ${track.score.toFixed(2)}`]);
-    if (this.draft) boxes.push([this.draft, "#ffffff", false, ""]);
-    for (const [box, colour, lost, label] of boxes) {
-      context.setLineDash(lost ? [6, 5] : []);
-      context.strokeStyle = colour;
-      context.lineWidth = 2.5;
-      context.strokeRect(left + box[0] * scale, top + box[1] * scale, box[2] * scale, box[3] * scale);
-      context.fillStyle = colour;
-      context.font = "600 13px system-ui, sans-serif";
-      context.fillText(lost ? `${label} lost` : label, left + box[0] * scale + 2, top + box[1] * scale - 6);
+    if (!this.picture) return;
+    this.paintTracks(context, { scale, left, top });
+    if (this.draft) paintBox(context, this.draft, "#ffffff", { scale, left, top }, { selected: true, label: "New target" });
+  }
+
+  paintTracks(context, view) {
+    for (const { id, box, state, score } of this.tracks) {
+      const words = state === "tracked" ? score.toFixed(2) : state;
+      paintBox(context, box, colourOf(id), view, {
+        bold: true, dashed: state !== "tracked", faint: state === "lost", label: `Target ${id + 1} · ${words}`,
+      });
     }
   }
 }

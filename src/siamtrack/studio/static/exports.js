@@ -1,23 +1,32 @@
-// Taking the result home. An export lives as long as its socket: closing it cancels, and so does
-// leaving the page.
+// Exports. One lives as long as its socket: closing it cancels, and so does leaving the page.
 import { socketAddress } from "./api.js";
 import { $, announce, h, toast } from "./dom.js";
 
 const FORMATS = [
-  ["csv", "CSV", "A line for each target and frame; opens in spreadsheets"],
-  ["json", "JSON", "Everything: targets, key frames, boxes, scores"],
-  ["mp4", "Video", "The clip with boxes drawn in"],
-  ["yolo", "YOLO", "A data set: pictures and labels, to train and to validate"],
-  ["coco", "COCO video", "COCO JSON with videos and tracks"],
-  ["cvat", "CVAT XML", "CVAT for video 1.1, to go on annotating there"],
-  ["mot", "MOT", "MOTChallenge text"],
-  ["jsonl", "JSON Lines", "One object for each target and frame"],
+  ["Go on annotating", [
+    ["cvat", "CVAT", ".xml", "CVAT for video 1.1: tracks to correct in CVAT"],
+    ["coco", "COCO", ".json", "Videos, tracks and categories for Label Studio and many tools"],
+  ]],
+  ["Train a detector", [
+    ["yolo", "YOLO", ".zip", "Pictures and labels, split into train and val"],
+  ]],
+  ["Count and evaluate", [
+    ["csv", "CSV", ".csv", "A line for each target and frame, for spreadsheets"],
+    ["mot", "MOT", ".txt", "MOTChallenge text for tracking metrics; a zip if there are classes"],
+    ["jsonl", "JSON Lines", ".jsonl", "An object for each target and frame, for scripts"],
+  ]],
+  ["Keep or show", [
+    ["json", "Project", ".json", "All of it: targets, classes, key frames, boxes, scores"],
+    ["mp4", "Video", ".mp4", "The clip with the boxes drawn in"],
+  ]],
 ];
 
 export class Exports {
   constructor(store) {
     this.store = store;
     this.dialog = $("export-dialog");
+    this.thin = true;
+    this.pixels = 1;
     this.going = null; // {socket, name, done, total}
     this.bar = h("progress", { max: 1, "aria-label": "Export" });
     this.words = h("p", { className: "muted", id: "export-words" });
@@ -33,12 +42,17 @@ export class Exports {
     const empty = !this.store.targets.length;
     const body = going ? h("div", { className: "going" }, this.bar, this.words)
       : empty ? h("p", { className: "muted" }, "There is nothing to export yet: draw a box first.")
-        : h("div", { className: "formats" }, ...FORMATS.map(([format, name, words]) =>
-          h("button", { id: `export-${format}`, onclick: () => this.start(format, name) },
-            h("b", {}, name), h("span", { className: "muted" }, words))));
+        : h("div", { className: "formats" }, ...FORMATS.map(([purpose, formats]) => h("section", {},
+          h("h3", {}, purpose),
+          ...formats.flatMap(([format, name, suffix, words]) => [
+            h("button", { id: `export-${format}`, onclick: () => this.start(format, name) },
+              h("span", { className: "format" }, h("b", {}, name), h("span", { className: "muted" }, suffix)),
+              h("span", { className: "muted" }, words)),
+            ...(format === "cvat" ? [this.thinning()] : []),
+          ]))));
     const foot = going ? [
       h("button", { id: "export-cancel", onclick: () => this.cancel() }, "Cancel"),
-      h("button", { onclick: () => dialog.close() }, "Go on working"),
+      h("button", { onclick: () => dialog.close() }, "Continue working"),
     ] : [h("button", { onclick: () => dialog.close() }, "Close")];
     dialog.replaceChildren(
       h("h2", { id: "export-title", tabIndex: -1, autofocus: true }, going ? `Export: ${going.name}` : "Export"),
@@ -46,12 +60,26 @@ export class Exports {
     this.tell();
   }
 
+  // Few key frames can be moved by hand in CVAT; it interpolates in between.
+  thinning() {
+    const check = h("input", { type: "checkbox", id: "thin", checked: this.thin, onchange: () => (this.thin = check.checked) });
+    const pixels = h("input", {
+      type: "number", id: "thin-pixels", min: 0, max: 100, step: 0.5, value: this.pixels, "aria-label": "Pixels",
+      onchange: () => (this.pixels = Math.max(0, Number(pixels.value) || 0)),
+    });
+    return h("p", { className: "check" }, check,
+      h("label", { htmlFor: "thin" }, "Few key frames: boxes within"), pixels, "px");
+  }
+
   start(format, name) {
     const { store } = this;
     const path = `${store.path}/exports`;
     const socket = new WebSocket(socketAddress(path));
     this.going = { socket, name, done: 0, total: 0 };
-    socket.onopen = () => socket.send(JSON.stringify({ format, model: store.model }));
+    const order = { format, model: store.model };
+    if (format === "cvat") order.keyframes = this.thin ? this.pixels : null;
+    if (format === "mp4") order.by_class = store.byClass;
+    socket.onopen = () => socket.send(JSON.stringify(order));
     socket.onmessage = (event) => this.going?.socket === socket && this.hear(JSON.parse(event.data), path);
     socket.onclose = () => this.going?.socket === socket && this.end("The export broke off: the server is away.");
     this.fill();

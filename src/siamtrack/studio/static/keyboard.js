@@ -8,15 +8,18 @@ export function shortcuts(actions) {
     ["← →", "A frame back or on; with Shift ten", null],
     ["Home End", "First or last frame", null],
     [", .", "Key frame before or after", null],
-    ["L", "Next doubtful stretch: lost or uncertain", "l", actions.doubt],
+    ["L", "Next doubtful stretch", "l", actions.doubt],
     ["Drawing"],
-    ["N", "New target, in the middle; then arrows and Enter", "n", actions.draw],
+    ["Drag", "Correct the selected target: its new box is a key frame", null],
+    ["N", "New target: drag its box, or place it with the arrows and Enter", "n", actions.draw],
     ["E", "Change the box of the selected target", "e", actions.change],
+    ["K", "The box is right: keep it as a key frame", "k", actions.confirm],
     ["Arrows", "Move the box; with Shift by ten pixels", null],
     ["Ctrl + arrows", "Width and height of the box", null],
     ["+ −", "Grow or shrink the box", null],
     ["Enter Esc", "Keep or drop the box", null],
-    ["1 … 9", "Select a target", null],
+    ["1 … 9", "Class of the target", null],
+    ["⇧ 1 … 9", "Select a target; a click does as well", null],
     ["A", "Absent from here on", "a", actions.absent],
     ["Delete", "Remove the key frame", "Delete", actions.unkey],
     ["Ctrl Z", "Undo; with Shift redo", null],
@@ -24,8 +27,9 @@ export function shortcuts(actions) {
     ["F", "Track forwards", "f", actions.forward],
     ["B", "Track backwards", "b", actions.backward],
     ["G", "Track both ways", "g", actions.both],
-    ["P", "Pause or go on", "p", actions.pause],
+    ["P", "Pause or continue", "p", actions.pause],
     ["S", "Stop", "s", actions.stop],
+    ["V", "Check backwards", "v", actions.check],
     ["The page"],
     ["C", "Compare two models", "c", actions.compare],
     ["T", "What the network sees", "t", actions.look],
@@ -51,7 +55,7 @@ export function showHelp(table) {
 }
 
 const caps = (keys) =>
-  keys.split(" ").flatMap((key) =>
+  keys === "Drag" ? ["Drag"] : keys.split(" ").flatMap((key) =>
     /^[…+]$/.test(key) && keys !== "+ −" ? [` ${key} `] : [h("kbd", {}, key), " "]);
 
 export function listen(table, store, stage, actions) {
@@ -66,6 +70,11 @@ export function listen(table, store, stage, actions) {
   function handle(event) {
     const { key } = event;
     const control = event.ctrlKey || event.metaKey;
+    if (stage.adding && !stage.draft) {
+      if (key === "Escape") return stage.cancel(), true;
+      if (key === "Enter" && event.target === stage.canvas) return stage.beginDraft(null), true;
+      if (key.startsWith("Arrow") || key === "+" || key === "=" || key === "-") stage.beginDraft(null);
+    }
     if (stage.draft) {
       if (key.startsWith("Arrow")) return stage.nudge(event), true;
       if (key === "+" || key === "=") return stage.scaleDraft(1.05), true;
@@ -88,7 +97,12 @@ export function listen(table, store, stage, actions) {
     if (key === "End") return actions.goto(store.project.total - 1), true;
     if (key === "," || key === ".") return actions.key(key === "," ? -1 : 1), true;
     if (key === "Escape") return store.select(null), true;
-    if (/^[1-9]$/.test(key) && store.targets[key - 1]) return store.select(store.targets[key - 1].id), true;
+    const digit = event.code?.match(/^(?:Digit|Numpad)([1-9])$/)?.[1];
+    if (digit && event.shiftKey) {
+      if (store.targets[digit - 1]) store.select(store.targets[digit - 1].id);
+      return true;
+    }
+    if (/^[1-9]$/.test(key)) return actions.classify(key - 1), true;
     if ((key === " " || key === "Enter") && event.target.closest("button, a, summary, input")) return false;
     if (key === "Backspace") return actions.unkey(), true;
     const action = simple.get(key) || (key.length === 1 && simple.get(key.toLowerCase()));

@@ -1,11 +1,13 @@
 // Puts the parts together.
 import { $, announce, h, icon, toast } from "./dom.js";
-import { Store, LOST, NONE, UNCERTAIN } from "./store.js";
+import { Store, WHY } from "./store.js";
 import { Frames } from "./frames.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { Player } from "./player.js";
 import { TargetList } from "./targets.js";
+import { ClassList } from "./classes.js";
+import { Second } from "./second.js";
 import { Overlay } from "./overlay.js";
 import { Camera } from "./camera.js";
 import { Exports } from "./exports.js";
@@ -16,6 +18,8 @@ import { nextTheme } from "./theme.js";
 const store = new Store();
 let studio = null;
 let following = true;
+let note = ""; // what a drag has just done
+let noteTimer = 0;
 
 const frames = new Frames((frame, error) => {
   if (error && frame === store.frame) toast(error.message);
@@ -24,8 +28,12 @@ const frames = new Frames((frame, error) => {
 const stage = new Stage($("stage"), store, frames, {
   onBox: async (id, frame, box) => {
     const again = id !== null && $("again").checked;
-    if (id !== null) return store.edit({ do: "key", target: id, frame, box }, again);
-    const made = await store.edit({ do: "draw", frame, box });
+    if (id !== null) {
+      const done = await store.edit({ do: "key", target: id, frame, box }, again);
+      if (done !== undefined) say(`${store.target(id)?.name} corrected · N for a new target`);
+      return;
+    }
+    const made = await store.edit({ do: "draw", frame, box, class: store.nextClass || null });
     if (made !== undefined) store.select(made);
   },
   onDraft: (draft) => hint(draft),
@@ -34,10 +42,12 @@ const second = new Stage($("stage-b"), store, frames, { model: () => store.model
 const stages = [stage, second];
 const timeline = new Timeline($("timeline"), store);
 const player = new Player(store, frames);
-const list = new TargetList(store);
+const classes = new ClassList(store);
+const list = new TargetList(store, (target) => classes.ask(target));
 const overlay = new Overlay(store);
 const camera = new Camera();
 const exports = new Exports(store);
+const asks = new Second(store, () => studio?.models || []);
 
 const busy = () => store.job.state === "running" || store.job.state === "paused";
 
@@ -56,21 +66,40 @@ const actions = {
     const beyond = all.filter((frame) => (frame - store.frame) * direction > 0);
     if (beyond.length) actions.goto(direction > 0 ? Math.min(...beyond) : Math.max(...beyond));
   },
-  doubt: () => {
-    const targets = store.current ? [store.current] : store.targets;
-    const doubtful = (frame) => targets.some((target) => {
-      const state = store.tracks(target.id)?.state[frame] ?? NONE;
-      return state === LOST || state === UNCERTAIN;
-    });
-    let frame = store.frame;
-    while (frame < store.project.total && doubtful(frame)) frame++;
-    while (frame < store.project.total && !doubtful(frame)) frame++;
-    if (frame < store.project.total) actions.goto(frame);
-    else toast("No doubtful stretch after this frame.");
+  doubt: async () => {
+    await store.fetchDoubts().catch((error) => toast(error.message));
+    timeline.draw();
+    const order = new Map(store.targets.map((target, k) => [target.id, k]));
+    const all = [...store.doubts].filter(([id]) => order.has(id))
+      .flatMap(([id, found]) => found.map(([first, , why]) => ({ id, first, why, row: order.get(id) })))
+      .sort((a, b) => a.first - b.first || a.row - b.row);
+    if (!all.length) return toast("Nothing doubtful. Check backwards (V) tracks once more from the end and marks where the two disagree.");
+    const row = order.get(store.selected) ?? -1;
+    const beyond = all.find((each) => each.first > store.frame || (each.first === store.frame && each.row > row));
+    const next = beyond || all[0];
+    store.select(next.id);
+    actions.goto(next.first);
+    announce(`${beyond ? "" : "From the beginning. "}${store.current.name} ${WHY[next.why]}`);
+    if (!beyond) say("From the beginning", 1500);
   },
-  draw: () => {
-    store.select(null);
-    stage.beginDraft(null);
+  check: () => {
+    if (![...store.tables.values()].some((table) => table.tracked)) return toast("Nothing to check yet: press Track first.");
+    following = false;
+    next = null;
+    store.check();
+  },
+  draw: () => stage.add(),
+  confirm: () => {
+    const box = store.current && store.box(store.selected, store.frame);
+    if (!box) return toast("There is no box to keep in this frame: select a target that has one.");
+    store.edit({ do: "key", target: store.selected, frame: store.frame, box }, $("again").checked);
+  },
+  classify: (k) => {
+    const name = store.classes[k]?.[0];
+    if (!name) return toast(`There is no class ${k + 1} yet: add one under Classes.`);
+    store.nextClass = name;
+    if (stage.adding || !store.current) return stage.draw(), hint();
+    store.edit({ do: "classify", target: store.selected, class: name });
   },
   change: () => stage.beginDraft(store.selected),
   absent: () => store.current && store.edit({ do: "absent", target: store.selected, frame: store.frame }, false),
@@ -89,7 +118,6 @@ const actions = {
     store.comparing = !store.comparing;
     $("second").hidden = $("model-b-row").hidden = $("caption-a").hidden = !store.comparing;
     $("compare").setAttribute("aria-pressed", store.comparing);
-    if (store.comparing && studio.models.length < 2) toast("Offer a second model with --model to compare two.");
     store.refresh();
     update("selected");
   },
@@ -112,16 +140,35 @@ function track(direction) {
   store.track(direction);
 }
 
+// Say for a while what has just happened, where the hints are.
+function say(words, milliseconds = 4000) {
+  note = words;
+  clearTimeout(noteTimer);
+  noteTimer = setTimeout(() => {
+    note = "";
+    hint();
+  }, milliseconds);
+  announce(words);
+  hint();
+}
+
 function hint(draft = stage.draft) {
   const box = $("hint");
   const current = store.current;
+  const doubt = current && store.doubtAt(current.id, store.frame);
   if (draft && !stage.hand) {
     box.textContent = `Arrows move, Ctrl + arrows size, Enter keeps, Esc drops · ${draft.box.map(Math.round).join(", ")}`;
     announce(`Box ${draft.box.map(Math.round).join(", ")}`);
   } else if (!store.project) box.textContent = "";
   else if (!store.project.exact) box.textContent = "Reading the video …";
+  else if (stage.adding && !draft) {
+    const kind = store.nextClass ? ` (${store.nextClass})` : "";
+    box.textContent = `Drag a box around the new target${kind}, or place it with the arrows · Esc: not now`;
+  } else if (note) box.textContent = note;
   else if (!store.targets.length) box.textContent = "Drag a box around what to follow";
-  else if (current && !store.box(current.id, store.frame)) box.textContent = `Drag a box where ${current.name} is`;
+  else if (!current) box.textContent = "Nothing is selected: a box that you drag is a new target";
+  else if (!store.box(current.id, store.frame)) box.textContent = `Drag a box where ${current.name} is`;
+  else if (doubt && !store.isKey(current, store.frame)) box.textContent = `${current.name} ${WHY[doubt]}`;
   else box.textContent = "";
 }
 
@@ -145,6 +192,7 @@ function update(what) {
     $("undo").disabled = !project.undo;
     $("redo").disabled = !project.redo;
     list.build();
+    classes.build();
     setTimeout(() => !store.project?.exact && store.project && poll(), 500);
   }
   if (what === "playing") {
@@ -154,6 +202,7 @@ function update(what) {
   if (what === "rows" && following && store.job.state === "running") follow();
   if (what === "job" || what === "project") showJob();
   if (what !== "job") list.update();
+  asks.update();
   if (what === "frame" || what === "selected" || what === "project") overlay.update();
   $("saved").textContent = store.online ? "Saved" : "The server is away; trying again …";
   $("caption-a").textContent = store.model;
@@ -182,13 +231,14 @@ function showJob() {
   const { job } = store;
   $("job-buttons").hidden = !busy();
   $("track-buttons").hidden = busy();
-  $("pause").textContent = job.state === "paused" ? "Go on" : "Pause";
+  $("pause").textContent = job.state === "paused" ? "Continue" : "Pause";
   $("job").className = job.state === "failed" ? "job bad" : "job muted";
   const left = job.total ? ` · ${Math.min(100, Math.round((100 * job.done) / job.total))} %` : "";
-  if (job.state === "running") $("job").textContent = job.fps ? `${job.fps.toFixed(0)} frames/s${left}` : "Starting …";
+  const doing = job.check ? "Checking · " : "";
+  if (job.state === "running") $("job").textContent = job.fps ? `${doing}${job.fps.toFixed(0)} frames/s${left}` : "Starting …";
   else if (job.state === "paused") $("job").textContent = `Paused${left}`;
   else if (job.state === "failed") $("job").textContent = job.error;
-  else $("job").textContent = job.done ? `${job.done} frames, ${job.fps.toFixed(0)}/s` : "";
+  else $("job").textContent = job.done ? `${job.done} ${job.check ? "checked" : "frames"}, ${job.fps.toFixed(0)}/s` : "";
 }
 
 function time(seconds) {
@@ -214,7 +264,10 @@ function show(view) {
   if (view !== "camera") camera.stop();
 }
 
+const NOWHERE = "There is no project at this address.";
 const openProject = (id) => (location.hash = `#/p/${id}`);
+
+let notice = ""; // what the first page says, once
 
 async function route() {
   const match = location.hash.match(/^#\/p\/([0-9a-f]{16})$/);
@@ -227,6 +280,7 @@ async function route() {
       fillModels();
       store.waiting = null;
       await store.open(match[1], studio.models);
+      stage.cancel();
       stage.setZoom(1);
       update("project");
     } else if (location.hash === "#/camera") {
@@ -235,13 +289,16 @@ async function route() {
       camera.show(found.models, found.cameras);
     } else {
       show("home");
-      const found = await showHome(openProject);
+      if (!match && !["", "#/", "#/clips"].includes(location.hash)) notice = NOWHERE;
+      const found = await showHome(openProject, notice);
+      notice = "";
       studio = found.studio;
       if (studio.single && location.hash === "") await found.openClip(studio.clips[0].id);
     }
   } catch (error) {
-    toast(error.message);
-    if (match) location.hash = "#/clips";
+    if (!match) return toast(error.message);
+    notice = error.status === 404 ? `${NOWHERE} It may have been deleted, or its clip moved.` : error.message;
+    location.replace("#/clips");
   }
 }
 
@@ -262,13 +319,24 @@ function fillModels() {
 
 store.addEventListener("change", (event) => update(event.detail));
 store.addEventListener("hands-on", () => (following = false));
-store.addEventListener("job-ended", () => {
+store.addEventListener("job-ended", async (event) => {
   const direction = next;
   next = null;
   if (direction) store.track(direction, store.modelB);
+  if (!event.detail.check) return;
+  await store.fetchDoubts().catch(() => {});
+  const marked = [...store.doubts.values()].flat().filter(([, , why]) => why === "back").length;
+  toast(!marked ? "Tracking backwards agrees everywhere."
+    : `Tracking backwards disagrees in ${marked === 1 ? "one stretch" : `${marked} stretches`}: Next doubtful (L) goes there.`);
+  timeline.draw();
+});
+store.addEventListener("gone", () => {
+  notice = "This project was deleted.";
+  location.hash = "#/clips";
 });
 const clicks = {
-  undo: "undo", redo: "redo", play: "play", new: "draw", absent: "absent", unkey: "unkey", doubt: "doubt",
+  undo: "undo", redo: "redo", play: "play", new: "draw", absent: "absent", unkey: "unkey",
+  doubt: "doubt", check: "check", confirm: "confirm",
   "track-on": "forward", "track-back": "backward", "track-both": "both", pause: "pause", stop: "stop",
   compare: "compare", export: "export", help: "help",
 };

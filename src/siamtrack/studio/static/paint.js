@@ -8,10 +8,10 @@ export function paintBox(context, box, colour, { scale, left, top }, look) {
   context.save();
   context.globalAlpha = look.faint ? 0.75 : 1;
   context.setLineDash(look.dashed ? [6, 5] : []);
-  context.lineWidth = look.selected ? 4.5 : 3.5; // a dark rim keeps the line visible on anything
+  context.lineWidth = look.selected || look.bold ? 4.5 : 3.5; // a dark rim keeps the line visible on anything
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.strokeRect(x, y, w, h);
-  context.lineWidth = look.selected ? 2.5 : 1.75;
+  context.lineWidth = look.selected || look.bold ? 2.5 : 1.75;
   context.strokeStyle = colour;
   context.strokeRect(x, y, w, h);
   context.setLineDash([]);
@@ -19,8 +19,10 @@ export function paintBox(context, box, colour, { scale, left, top }, look) {
     context.font = "600 12px system-ui, sans-serif";
     const text = (look.key ? "◆ " : "") + look.label;
     const wide = context.measureText(text).width + 12;
-    const high = y > 22 ? y - 21 : Math.min(y + h + 3, context.canvas.clientHeight - 20);
-    const from = Math.max(2, Math.min(x - 1, context.canvas.clientWidth - wide - 2));
+    const canvas = context.canvas; // one that is not on the page is as large as its pixels
+    const [fullWidth, fullHeight] = [canvas.clientWidth || canvas.width, canvas.clientHeight || canvas.height];
+    const high = y > 22 ? y - 21 : Math.min(y + h + 3, fullHeight - 20);
+    const from = Math.max(2, Math.min(x - 1, fullWidth - wide - 2));
     context.fillStyle = "rgb(16 18 20 / 78%)";
     context.beginPath();
     context.roundRect(from, high, wide, 18, 5);

@@ -20,6 +20,7 @@ export class Stage {
     this.pointers = new Map();
     this.hand = null; // what the pointer does
     this.draft = null; // a box under way: {box, id}
+    this.adding = false; // whether the next box is a new target
     new ResizeObserver(() => this.draw()).observe(canvas);
     if (this.onBox) this.listen();
   }
@@ -74,8 +75,9 @@ export class Stage {
     }
     if (this.draft) {
       const target = this.store.target(this.draft.id);
-      paintBox(context, this.draft.box, target?.colour || token("accent"), this.view(), {
-        selected: true, label: this.sizeText(this.draft.box),
+      const name = target ? target.name : ["New target", this.store.nextClass].filter(Boolean).join(", ");
+      paintBox(context, this.draft.box, target ? this.store.colour(target) : token("accent"), this.view(), {
+        selected: true, label: `${name} · ${this.sizeText(this.draft.box)}`,
       });
     }
     canvas.dataset.frame = this.shown;
@@ -90,7 +92,7 @@ export class Stage {
     const box = tracks?.box(this.shown);
     if (!box) return;
     const state = tracks.state[this.shown];
-    paintBox(context, box, target.colour, this.view(), {
+    paintBox(context, box, this.store.colour(target), this.view(), {
       selected: this.onBox && target.id === this.store.selected,
       dashed: state === LOST || state === UNCERTAIN,
       faint: state === LOST,
@@ -130,19 +132,26 @@ export class Stage {
     this.draw();
   }
 
-  // The selected box first, then the smallest under the pointer.
-  targetAt(point) {
+  // The targets whose boxes are under the pointer, the smallest first.
+  targetsAt(point) {
     const hits = [];
     for (const target of this.store.targets) {
       const box = this.store.box(target.id, this.shown, this.store.model);
       if (box && inside(box, point)) hits.push([target, box]);
     }
-    hits.sort((a, b) => a[1][2] * a[1][3] - b[1][2] * b[1][3]);
-    return hits.find(([target]) => target.id === this.store.selected) || hits[0] || null;
+    return hits.sort((a, b) => a[1][2] * a[1][3] - b[1][2] * b[1][3]);
   }
 
+  // A click selects; where boxes lie over one another, the next one of them.
+  pick(point) {
+    const ids = this.targetsAt(point).map(([target]) => target.id);
+    if (ids.length) this.store.select(ids[(ids.indexOf(this.store.selected) + 1) % ids.length]);
+  }
+
+  // What a drag would take hold of: a box under way, or the selected one. Of another target only a
+  // click takes hold, so that a drag corrects what is selected wherever it begins.
   grip(event, point) {
-    if (event.altKey) return null; // draw, whatever lies under the pointer
+    if (event.altKey || (this.adding && !this.draft)) return null; // draw, whatever lies below
     const reach = (event.pointerType === "touch" ? 18 : 8) / this.view().scale;
     const selected = this.store.selected;
     const own = this.draft ? this.draft.box : selected !== null && this.store.box(selected, this.shown, this.store.model);
@@ -151,7 +160,7 @@ export class Stage {
       if (sides) return { id: this.draft ? this.draft.id : selected, box: own, sides };
     }
     if (this.draft && inside(this.draft.box, point)) return { ...this.draft, sides: "" };
-    const hit = this.targetAt(point);
+    const hit = this.targetsAt(point).find(([target]) => selected === null || target.id === selected);
     return hit ? { id: hit[0].id, box: [...hit[1]], sides: "" } : null;
   }
 
@@ -172,7 +181,7 @@ export class Stage {
     }
     const grip = this.grip(event, point);
     this.hand = grip ? { kind: "change", from: point, ...grip } : { kind: "draw", from: point };
-    if (grip) this.store.select(grip.id);
+    if (grip && grip.id !== null) this.store.select(grip.id);
   }
 
   spread() {
@@ -199,7 +208,7 @@ export class Stage {
       const far = Math.hypot(point[0] - hand.from[0], point[1] - hand.from[1]) * this.view().scale > 4;
       if (far || hand.moved) {
         hand.moved = true;
-        this.draft = { box: clamp(between(hand.from, point), width, height), id: this.redraws(event) };
+        this.draft = { box: clamp(between(hand.from, point), width, height), id: this.adding ? null : this.store.selected };
       }
     } else {
       const [dx, dy] = [point[0] - hand.from[0], point[1] - hand.from[1]];
@@ -211,20 +220,13 @@ export class Stage {
     this.draw();
   }
 
-  // The target that a new box belongs to: the selected one where it has none here, or with Shift.
-  redraws(event) {
-    const id = this.store.selected;
-    if (id === null) return null;
-    return event?.shiftKey || !this.store.box(id, this.shown, this.store.model) ? id : null;
-  }
-
   up(event) {
     this.pointers.delete(event.pointerId);
     const hand = this.hand;
     this.hand = null;
     if (!hand || hand.kind === "pinch" || hand.kind === "pan") return;
     if (!hand.moved) {
-      if (hand.kind === "draw" && !this.draft) this.store.select(null);
+      if (!this.draft && !this.adding) this.pick(this.point(event));
     } else if (this.draft) {
       this.commit();
     }
@@ -233,6 +235,16 @@ export class Stage {
 
   cancel() {
     this.draft = this.hand = null;
+    this.adding = false;
+    this.onDraft(null);
+    this.draw();
+  }
+
+  // The next box is a new target: drawn by pointer, or placed by keyboard.
+  add() {
+    this.draft = null;
+    this.adding = true;
+    this.canvas.focus({ preventScroll: true });
     this.onDraft(null);
     this.draw();
   }
@@ -241,8 +253,12 @@ export class Stage {
     const { box, id } = this.draft;
     const [width, height] = this.size;
     const whole = clamp(box, width, height);
-    if (whole[2] < 3 || whole[3] < 3) return this.cancel();
+    if (whole[2] < 3 || whole[3] < 3) {
+      this.draft = null;
+      return this.draw();
+    }
     const frame = this.shown;
+    if (id === null) this.adding = false;
     this.onDraft(null);
     await this.onBox(id, frame, whole);
     this.draft = null;
@@ -255,6 +271,7 @@ export class Stage {
     const [width, height] = this.size;
     const side = Math.min(width, height) / 4;
     const old = id !== null && this.store.box(id, this.shown, this.store.model);
+    this.adding = id === null;
     this.draft = { box: old || [(width - side) / 2, (height - side) / 2, side, side], id };
     this.canvas.focus({ preventScroll: true });
     this.onDraft(this.draft);

@@ -4,6 +4,29 @@ import { toast } from "./dom.js";
 
 export const NONE = 0, TRACKED = 1, UNCERTAIN = 2, LOST = 3, ABSENT = 4;
 export const STATE_NAMES = ["", "tracked", "uncertain", "lost", "absent"];
+export const WHY = {
+  lost: "is lost here", uncertain: "is uncertain here", jump: "jumps here in place or size",
+  flat: "rests here since it was lost: is it still the target?",
+  gap: "does not meet the key frame beside it: go there and track backwards",
+  back: "is elsewhere when tracked backwards",
+};
+
+// What this browser remembers of a person's choices; private windows may not.
+function read(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // then not
+  }
+}
 
 class Tracks {
   constructor(total) {
@@ -38,7 +61,11 @@ export class Store extends EventTarget {
   online = true;
   job = { state: "idle" };
   tables = new Map(); // model -> target -> Tracks
+  doubts = new Map(); // target -> [[first, last, why]] of the model
   waiting = null; // rows that came while tracks were being fetched
+  before = null; // what was selected before
+  nextClass = ""; // of the next new target: the class that was given last
+  byClass = read("by-class") !== "no";
 
   changed(what) {
     this.dispatchEvent(new CustomEvent("change", { detail: what }));
@@ -50,6 +77,7 @@ export class Store extends EventTarget {
     this.modelB = models[1] || models[0];
     this.take(await get(`/api/projects/${id}`));
     this.frame = Math.min(this.frame, this.project.total - 1);
+    this.select(this.target(Number(read(`selected:${id}`) ?? -1))?.id ?? this.targets[0]?.id ?? null);
     await this.refresh();
     this.live = new Live(id, (message) => this.hear(message), (online) => {
       if (online && !this.online) this.refresh();
@@ -60,9 +88,11 @@ export class Store extends EventTarget {
 
   close() {
     this.live?.close();
-    this.live = this.project = this.selected = null;
+    this.live = this.project = this.selected = this.before = null;
     this.frame = 0;
+    this.nextClass = "";
     this.tables.clear();
+    this.doubts.clear();
     this.job = { state: "idle" };
   }
 
@@ -76,6 +106,28 @@ export class Store extends EventTarget {
 
   target(id) {
     return this.targets.find((each) => each.id === id) || null;
+  }
+
+  get classes() {
+    return this.project ? this.project.classes : [];
+  }
+
+  // The color that a target is shown in: its class's, or its own.
+  colour(target) {
+    const found = this.byClass && this.classes.find(([name]) => name === target.class);
+    return found ? found[1] : target.colour;
+  }
+
+  setByClass(on) {
+    this.byClass = on;
+    keep("by-class", on ? "yes" : "no");
+    this.changed("project");
+  }
+
+  // Why a target is doubtful in a frame, or null.
+  doubtAt(id, frame) {
+    const all = this.doubts.get(id) || [];
+    return all.find(([first, last]) => first <= frame && frame <= last)?.[2] ?? null;
   }
 
   get current() {
@@ -105,11 +157,13 @@ export class Store extends EventTarget {
       if (message.state === "failed") toast(message.error);
       if (ended) this.refresh();
       this.changed("job");
-      if (ended) this.dispatchEvent(new Event("job-ended"));
+      if (ended) this.dispatchEvent(new CustomEvent("job-ended", { detail: message }));
     } else if (message.type === "rows") {
       if (this.waiting) this.waiting.push(message);
       this.putRows(message);
       this.changed("rows");
+    } else if (message.type === "gone") {
+      this.dispatchEvent(new Event("gone"));
     } else if (message.type === "resync") {
       this.refresh();
     }
@@ -119,13 +173,15 @@ export class Store extends EventTarget {
     if (this.project?.id === summary.id && summary.revision < this.project.revision) return;
     this.project = summary;
     this.job = summary.job;
-    if (this.selected !== null && !this.target(this.selected)) this.selected = null;
+    // What undo took away hands the selection back to what had it before
+    if (this.selected !== null && !this.target(this.selected)) this.selected = this.target(this.before)?.id ?? null;
     this.changed("project");
   }
 
   putRows(message) {
     const table = this.tables.get(message.model);
     if (!table) return;
+    table.tracked = true;
     for (const [id, rows] of message.rows) {
       if (!table.has(id)) table.set(id, new Tracks(this.project.total));
       for (const [frame, ...row] of rows) table.get(id).put(frame, row);
@@ -160,12 +216,19 @@ export class Store extends EventTarget {
           else part.rows.forEach((row, k) => tracks.put(part.first + k, row));
         }
         table.set(id, tracks);
+        table.tracked ||= stretches.some((part) => part.rows?.length > 1);
       }
       this.tables.set(model, table);
     }
     for (const message of this.waiting) this.putRows(message);
     this.waiting = null;
+    await this.fetchDoubts();
     this.changed("rows");
+  }
+
+  async fetchDoubts() {
+    const found = await get(`${this.path}/doubts?model=${encodeURIComponent(this.model)}`);
+    if (this.project && found.model === this.model) this.doubts = new Map(found.doubts);
   }
 
   goto(frame) {
@@ -178,7 +241,9 @@ export class Store extends EventTarget {
 
   select(id) {
     if (this.selected === id) return;
+    this.before = this.selected;
     this.selected = id;
+    if (id !== null) keep(`selected:${this.project.id}`, id);
     this.changed("selected");
   }
 
@@ -205,9 +270,11 @@ export class Store extends EventTarget {
     }
   }
 
-  track(direction, model = this.model) {
-    return this.order({
-      do: "start", direction, model, frame: this.frame, redetect: this.redetect !== false,
-    });
+  track(direction, model = this.model, frame = this.frame) {
+    return this.order({ do: "start", direction, model, frame, redetect: this.redetect !== false });
+  }
+
+  check() {
+    return this.order({ do: "check", model: this.model, frame: this.frame, redetect: this.redetect !== false });
   }
 }

@@ -1,10 +1,11 @@
-// The list of targets: names, colours, and how sure the tracker is in this frame.
+// The list of targets: names, colors, classes, and how sure the tracker is in this frame.
 import { $, h, icon } from "./dom.js";
 import { ABSENT, NONE, STATE_NAMES } from "./store.js";
 
 export class TargetList {
-  constructor(store) {
+  constructor(store, newClass) {
     this.store = store;
+    this.newClass = newClass; // called with the target that wants one
     this.list = $("targets");
     this.rows = new Map();
   }
@@ -20,7 +21,10 @@ export class TargetList {
     for (const target of store.targets) {
       const row = this.rows.get(target.id) || this.add(target.id);
       if (document.activeElement !== row.name) row.name.value = target.name;
-      row.colour.value = target.colour;
+      row.colour.value = store.colour(target);
+      row.colour.disabled = store.colour(target) !== target.colour;
+      row.colour.title = row.colour.disabled ? `The color of the class ${target.class}` : "Color";
+      this.fillClasses(row.kind, target);
       this.list.append(row.item);
     }
     $("no-targets").hidden = store.targets.length > 0;
@@ -36,7 +40,7 @@ export class TargetList {
       onfocus: () => store.select(id),
     });
     const colour = h("input", {
-      type: "color", "aria-label": "Colour",
+      type: "color", "aria-label": "Color",
       onchange: () => store.edit({ do: "rename", target: id, colour: colour.value }),
     });
     const state = h("span", { className: "state" });
@@ -47,11 +51,37 @@ export class TargetList {
         store.edit({ do: "remove", target: id });
       },
     }, icon("cross"));
-    const item = h("li", { onclick: () => store.select(id) }, colour, name, state, remove);
+    const kind = h("select", {
+      className: "kind", "aria-label": "Class", onfocus: () => store.select(id),
+      onchange: () => this.classify(id, kind),
+    });
+    const item = h("li", { onclick: () => store.select(id) },
+      colour, h("div", { className: "named" }, name, kind), state, remove);
     item.dataset.target = id;
-    const row = { item, name, colour, state };
+    const row = { item, name, colour, kind, state };
     this.rows.set(id, row);
     return row;
+  }
+
+  fillClasses(kind, target) {
+    const names = this.store.classes.map(([name]) => name);
+    const options = [h("option", { value: "" }, "No class"), ...names.map((name) => h("option", { value: `=${name}` }, name)),
+      h("option", { value: "+" }, "New class …")];
+    kind.replaceChildren(...options);
+    kind.value = target.class ? `=${target.class}` : "";
+    kind.classList.toggle("none", !target.class);
+  }
+
+  classify(id, kind) {
+    const { store } = this;
+    const { value } = kind;
+    if (value === "+") {
+      this.fillClasses(kind, store.target(id));
+      this.newClass(id);
+      return;
+    }
+    store.nextClass = value.slice(1);
+    store.edit({ do: "classify", target: id, class: value.slice(1) });
   }
 
   update() {
@@ -72,8 +102,13 @@ export class TargetList {
     }
     const current = store.current;
     $("here").hidden = !current;
+    $("review").hidden = !store.targets.length;
     if (current) {
-      $("unkey").disabled = !store.isKey(current, store.frame) || current.keys.length < 2;
+      const key = store.isKey(current, store.frame);
+      $("unkey").hidden = !key;
+      $("unkey").disabled = current.keys.length < 2;
+      $("confirm").hidden = key;
+      $("confirm").disabled = !store.box(current.id, store.frame);
     }
   }
 }

@@ -1,8 +1,6 @@
 // Light, dark, or as the system is.
 import { announce } from "./dom.js";
 
-const ORDER = ["", "light", "dark"];
-
 function read() {
   try {
     return localStorage.getItem("theme") || "";
@@ -21,10 +19,13 @@ export function setTheme(name) {
   }
 }
 
+// The other of the two: what is seen changes with each click. The system's own is followed again
+// where it is the one that was wanted.
 export function nextTheme() {
-  const name = ORDER[(ORDER.indexOf(read()) + 1) % ORDER.length];
-  setTheme(name);
-  announce(name ? `${name} theme` : "theme of the system");
+  const system = window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const other = (read() || system) === "dark" ? "light" : "dark";
+  setTheme(other === system ? "" : other);
+  announce(`${other} theme`);
 }
 
 setTheme(read());

@@ -122,7 +122,8 @@ export class Timeline {
     const bad = token("bad"), warn = token("warn"), quiet = token("line");
     context.fillStyle = quiet;
     context.fillRect(MARGIN, bottom, width, 1);
-    const line = `color-mix(in oklab, ${target.colour} 70%, ${token("ink")})`;
+    const colour = this.store.colour(target);
+    const line = `color-mix(in oklab, ${colour} 70%, ${token("ink")})`;
     const column = Math.max(1, width / (b - a));
     const per = (b - a) / Math.min(width, b - a); // frames in a column
     for (let k = 0; tracks && k < Math.min(width, b - a); k++) {
@@ -150,11 +151,22 @@ export class Timeline {
         context.fillRect(x, bottom - full, wide, full);
       }
       context.globalAlpha = 0.5;
-      context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : target.colour;
+      context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : colour;
       context.fillRect(x, bottom - high, wide, high);
       context.globalAlpha = 1;
       context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : line;
       context.fillRect(x, bottom - high, wide, 2);
+    }
+    // Doubts that the bars do not show: what the score does not know of
+    for (const [first, last, why] of this.store.doubts.get(target.id) || []) {
+      if (why === "lost" || why === "uncertain" || last < a || first >= b) continue;
+      const x = Math.max(MARGIN, this.x(first));
+      const wide = Math.max(4, Math.min(MARGIN + width, this.x(last + 1)) - x);
+      context.globalAlpha = 0.16;
+      context.fillStyle = warn;
+      context.fillRect(x, bottom - full, wide, full);
+      context.globalAlpha = 1;
+      context.fillRect(x, bottom - full - 3, wide, 3);
     }
     for (const [frame, box] of target.keys) {
       const x = this.x(frame + 0.5);
