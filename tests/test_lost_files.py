@@ -523,7 +523,7 @@ def test_the_verbs_that_write_are_those_tested_here():
     """A new verb gets a row above, or says here that it writes no file which the user names."""
     writing = {"track", "batch", "demo", "eval", "bench", "tune", "train", "fine-tune", "data"}
     writing |= {"export"}
-    elsewhere = {"studio", "serve"}  # projects in a folder of its own, answers to browsers and tools
+    elsewhere = {"studio", "serve"}  # own folders; answers to tools
     assert set(VERBS) == writing | elsewhere | {"models", "plugins", "inspect"}
 
 
