@@ -100,6 +100,15 @@ def test_a_run_is_not_overwritten(pool, tmp_path):
         train(replace(config, rate=0.5), sampler(pool), tmp_path / "run", resume=True)
 
 
+def test_a_finished_run_goes_on_with_more_steps(pool, tmp_path, caplog):
+    train(replace(SMALL, steps=1), sampler(pool), tmp_path / "run")
+    path = train(replace(SMALL, steps=2), sampler(pool), tmp_path / "run", resume=True)
+    assert state(path)["step"] == 2
+    assert "was to have 1 steps, now 2" in caplog.text
+    with pytest.raises(ValueError, match="another config"):
+        train(replace(SMALL, steps=1), sampler(pool), tmp_path / "run", resume=True)
+
+
 def test_infinite_loss_leaves_the_checkpoint(pool, tmp_path):
     path = train(replace(SMALL, steps=2), sampler(pool), tmp_path / "run")
     good = state(path)

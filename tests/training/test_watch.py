@@ -14,7 +14,7 @@ from siamtrack.errors import MissingExtraError
 from siamtrack.training import Watch, train
 from siamtrack.training.batches import Batch
 from siamtrack.training.loop import check_finite
-from siamtrack.training.monitor import excerpt
+from siamtrack.training.monitor import Log, excerpt
 from siamtrack.training.pictures import grid, heat, pair_picture, sheet, write_picture
 from tests.helpers import clip
 from tests.training.manifest import write_manifest
@@ -162,3 +162,13 @@ def test_a_run_that_diverges_stops_with_its_checkpoint_intact(pool, tmp_path):
         train(config, PairSampler(pool, config.pairs), tmp_path / "run")
     assert (tmp_path / "run" / "bad_batch.pt").exists()
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_a_run_says_soon_how_long_it_takes(tmp_path, caplog):
+    caplog.set_level("INFO")
+    with Log(tmp_path, replace(TINY, steps=100), 0, Watch()) as log:
+        for done in (1, 2, 3):
+            log.step(done, {"loss": torch.tensor(1.0)}, 0.0)
+    told = [record.message for record in caplog.records if "on this machine" in record.message]
+    assert len(told) == 1
+    assert told[0].startswith(f"98 steps of {TINY.batch} pairs are left: about 0:00:0")

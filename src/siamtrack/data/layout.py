@@ -48,7 +48,7 @@ def complete(
         raise DatasetError(
             f"{name}: {len(missing)} of {len(names)} sequences are missing: "
             f"{', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}; complete them, or open "
-            f"with partial=True{advice}"
+            f"with partial=True (--partial in a shell){advice}"
         )
     there = [found[canonical(item)] for item in names if canonical(item) in found]
     return Dataset(name, there, missing=missing, **options)

@@ -197,6 +197,6 @@ def spacing(length: int) -> int:
 
 
 def _number(canvas: Image, number: int, place: tuple[int, int], size: float) -> None:
-    for paint, width in ((DARK, 4), (LIGHT, 1)):
+    for paint, width in ((DARK, 6), (LIGHT, 2)):  # thinner digits vanish on a bright sky
         thick, font = max(1, round(width * size * 2)), cv2.FONT_HERSHEY_SIMPLEX
         cv2.putText(canvas, str(number), place, font, size, paint, thick, cv2.LINE_AA)

@@ -29,6 +29,7 @@ from siamtrack.studio.export_jobs import export, fetch
 from siamtrack.studio.library import Library, Models, probe, under_way
 from siamtrack.studio.news import Subscriber
 from siamtrack.studio.overlay import overlay
+from siamtrack.studio.propagate import propagate
 from siamtrack.studio.request import (
     GONE,
     Settings,
@@ -82,6 +83,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             Route("/api/studio", _studio),
             Route("/api/open", _open, methods=["POST"]),
             Route("/api/uploads", _upload, methods=["POST"]),
+            Route("/api/propagate", propagate, methods=["POST"]),
             Route(project, _summary),
             Route(project, overview.delete, methods=["DELETE"]),
             Route(project + "/name", overview.rename, methods=["POST"]),

@@ -133,16 +133,23 @@ def config_of(state: Mapping[str, Any]) -> TrainConfig:
 def check_same_run(path: Path, state: Mapping[str, Any], config: TrainConfig, data: str) -> None:
     """Refuse to resume a run with another config or other data.
 
-    The device, what runs frozen stages, the precision, how many threads load and how often it is
-    saved may change, and with the schedule `flat` the number of steps. `imagenet` says only what
-    the first step started from.
+    The device, what runs frozen stages, the precision, how many threads load, how often it is saved
+    and the number of steps may change; a schedule other than `flat` follows the new number from
+    then on. `imagenet` says only what the first step started from.
 
     Raises:
         ValueError: If config or data differ; the message names the settings.
     """
     before = config_of(state)
     free = replace(before, **{name: getattr(config, name) for name in FREE})
-    if free.schedule == config.schedule == "flat":
+    if free.schedule == config.schedule and config.steps >= int(state["step"]):
+        if free.steps != config.steps and config.schedule != "flat":
+            logger.warning(
+                "%s was to have %d steps, now %d: from here on the rate is that of the longer run",
+                path,
+                free.steps,
+                config.steps,
+            )
         free = replace(free, steps=config.steps)
     if free != config:
         old, new = to_dict(free), to_dict(config)

@@ -6,12 +6,15 @@ The last part of every video is held out: tracked before and after, never traine
 from __future__ import annotations
 
 import json
+import logging
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from siamtrack.core.config import from_dict, spelled, to_dict
 from siamtrack.core.images import Image
@@ -26,6 +29,8 @@ from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 from siamtrack.training.loop import train
 from siamtrack.training.monitor import Watch, live_model, track_sequences
+
+logger = logging.getLogger(__name__)
 
 SHORTEST = 5
 """Frames that a held-out part needs; shorter videos are trained on whole."""
@@ -215,11 +220,13 @@ def fine_tune(
     _check_frames(ends)
     network = config.network()
     network.load_state_dict(state["average"])
-    before = _scores(live_model(network), ends)
+    watch = watch or Watch()
+    before = _scores(live_model(network), ends, "before", watch)
+    logger.info("training %d steps of %d pairs", config.steps, config.batch)
     sampler = build_sampler(config.sampler, Pool(rest), config.pairs, config.seed)
     path = train(config, sampler, out, watch=watch)
     network.load_state_dict(checkpoints.read(path)["average"])
-    after = _scores(live_model(network), ends)
+    after = _scores(live_model(network), ends, "after", watch)
     helped = Helped(
         tuple(end.name for end in ends),
         tuple(score["success"] for score in before),
@@ -232,5 +239,16 @@ def fine_tune(
     return helped
 
 
-def _scores(model: Model, ends: list[Sequence]) -> list[dict[str, float]]:
-    return [track_sequences(model, [end]) for end in ends]
+def _scores(model: Model, ends: list[Sequence], when: str, watch: Watch) -> list[dict[str, float]]:
+    """Track the held-out ends, and say so: this can take longer than a short run."""
+    count = sum(len(end) for end in ends)
+    logger.info("tracking %d held-out parts, %d frames, %s training", len(ends), count, when)
+    bar = tqdm(total=count, unit=" frames", disable=not watch.bar, file=sys.stderr, leave=False)
+    scores = []
+    with bar:
+        for number, end in enumerate(ends, start=1):
+            scores.append(track_sequences(model, [end]))
+            bar.update(len(end))
+            if not watch.bar:
+                logger.info("tracked %d of %d: %s", number, len(ends), end.name)
+    return scores

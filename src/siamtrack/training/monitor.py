@@ -33,6 +33,9 @@ from siamtrack.training.pictures import answers, write_picture
 
 logger = logging.getLogger(__name__)
 
+PACED = 2
+"""Steps after which a run says how long it will take; the first one alone would mislead."""
+
 
 @dataclass(frozen=True)
 class Watch:
@@ -83,6 +86,7 @@ class Log:
         self._path, self._file = file, file.open("ab", buffering=0)
         self._sums: dict[str, Any] = {}
         self._count, self._waited, self._began = 0, 0.0, time.monotonic()
+        self._paced = False
         self._sequences = (
             excerpt(watch.validate, watch.sequences, watch.frames) if watch.validate else []
         )
@@ -115,6 +119,8 @@ class Log:
         self._count += 1
         self._waited += waited
         self._bar.update(self.config.batch)
+        if self._count == PACED and not self._paced:
+            self._say_how_long(done)
         if done % self.watch.every and done != self.config.steps:
             return
         # The means since the last line, and how fast these steps were
@@ -139,6 +145,18 @@ class Log:
                 _clock(left),
             )
         self._sums, self._count, self._waited, self._began = {}, 0, 0.0, now
+
+    def _say_how_long(self, done: int) -> None:
+        """Say what the run will take on this machine, after the first steps of it."""
+        self._paced = True
+        each = (time.monotonic() - self._began) / self._count
+        logger.info(
+            "%d steps of %d pairs are left: about %s on this machine, by the first %d",
+            self.config.steps - done,
+            self.config.batch,
+            _clock(each * (self.config.steps - done)),
+            self._count,
+        )
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line to the metrics; it has a `step`.
