@@ -38,7 +38,11 @@ export class Visit {
 
   async open(file) {
     await this.page.setInputFiles("#file", file);
-    await this.page.waitForFunction(() => !document.querySelector("#fault").hidden || document.querySelector("#stage").dataset.frame === "0");
+    await this.page.waitForFunction((name) => {
+      const fault = document.querySelector("#fault");
+      const shown = document.querySelector("#stage").dataset.frame === "0";
+      return (!fault.hidden && fault.textContent.startsWith(name)) || (shown && document.querySelector("#title").textContent === name);
+    }, path.basename(file));
   }
 
   async goto(frame) {
