@@ -75,14 +75,15 @@ class Train:
         from siamtrack.training.distributed import join
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
+        # Settings first: reading the data may take minutes.
         with noting_files() as read:
             values = read_settings(self.config)
+            if self.steps is not None:
+                values["steps"] = self.steps
+            config = preset(self.preset, values)
+            if self.out is None and self.sheet is None:
+                raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
             entries = read_all(self.data)
-        if self.steps is not None:
-            values["steps"] = self.steps
-        config = preset(self.preset, values)
-        if self.out is None and self.sheet is None:
-            raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
         self._check_files(read, entries, config.initial)
         sampler = build_sampler(config.sampler, Pool(entries), config.pairs, config.seed)
         if self.sheet is not None:
