@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import socket
 import typing
 from dataclasses import replace
 from urllib.parse import quote
@@ -137,8 +138,15 @@ BEYOND = st.sampled_from(
 )
 
 
+@pytest.fixture(scope="module")
+def taken():
+    """A port that something else listens at: a studio whose numbers are good ends there."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_options_of_the_command(place, monkeypatch, kind):
+def test_options_of_the_command(place, taken, monkeypatch, kind):
     monkeypatch.chdir(place)
     command, options = COMMANDS[kind]
 
@@ -147,6 +155,8 @@ def test_options_of_the_command(place, monkeypatch, kind):
     def run(data, option):
         number = BEYOND if option in LONG else TYPED | st.integers(-3, 70).map(str)
         words = [data.draw(number) for _ in range(4 if option == "box" else 1)]
+        if kind is Studio and option != "port":
+            words += ["--port", str(taken)]
         said = io.StringIO()
         with case("option of the command", ValueError):
             with (
