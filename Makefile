@@ -11,10 +11,11 @@
 # make check-wheel  use the wheel in empty environments of Python 3.10 to 3.13, oldest versions too
 # make web        the tracker in the browser, in web/site, for any host of static files; needs Node
 # make docs       the documentation site, in docs/_build/html; warnings are errors
-# make lock       requirements.lock: the full set with hashes, but for torch
+# make lock       requirements.lock: what `make test` installs, with hashes, but for torch;
+#                 requirements-demo.lock: what `make demo` installs
 # make sbom       what the environment of `make test` holds, as CycloneDX, in dist/sbom.json
 # make licenses   the licenses of that, in docs/licenses.md
-# make audit      known vulnerabilities of that; asks the advisory database of PyPI
+# make audit      known vulnerabilities of that; says so if the advisory database of PyPI is not reached
 # make bench      measure speed, memory, cold start, engines and the way from file to file beside the
 #                 peers; fills the table at the head of docs/performance.md; on a quiet machine
 PYTHON ?= python3
@@ -30,6 +31,8 @@ PEERS ?= data/peers
 FUZZ ?= 1500
 
 TOOLS := .venv-tools
+LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml
 
 .PHONY: web lock sbom licenses audit demo test test-all test-root test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
@@ -102,10 +105,11 @@ $(TOOLS)/.done:
 
 # torch and its CUDA parts are left out: a CPU build has another hash under the same version
 lock: $(TOOLS)/.done
-	$(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml --all-extras \
-		--no-emit-package torch -o requirements.lock.new
+	echo hatchling > $(TOOLS)/build.in
+	$(LOCK) --all-extras --no-emit-package torch -o requirements.lock.new
 	$(TOOLS)/bin/python tools/lock.py requirements.lock.new requirements.lock
+	$(LOCK) --extra demo $(TOOLS)/build.in -o requirements.lock.new
+	$(TOOLS)/bin/python tools/lock.py requirements.lock.new requirements-demo.lock
 
 sbom: $(TOOLS)/.done setup
 	mkdir -p dist
@@ -115,14 +119,16 @@ licenses: $(TOOLS)/.done setup
 	$(TOOLS)/bin/python tools/licenses.py $(TOOLS)/bin/pip-licenses $(DEV)/bin/python
 
 audit: $(TOOLS)/.done setup
-	$(TOOLS)/bin/pip-audit --strict --path $$($(DEV)/bin/python -c \
-		"import sysconfig; print(sysconfig.get_path('purelib'))")
+	$(TOOLS)/bin/python tools/audit.py $(TOOLS)/bin/pip-audit $(DEV)/bin/python
 
 setup: $(DEV)/.done
 
-$(DEV)/.done: pyproject.toml constraints.txt
+# every download is verified by its hash, but for torch, whose builds share one version
+$(DEV)/.done: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv $(DEV)
-	$(DEV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(DEV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(DEV)/bin/python -m pip install --quiet -c constraints.txt torch
+	$(DEV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 $(DIST)/.done: constraints.txt
@@ -130,9 +136,14 @@ $(DIST)/.done: constraints.txt
 	$(DIST)/bin/python -m pip install --quiet -c constraints.txt hatchling
 	touch $@
 
-$(DEMO)/.done: pyproject.toml
+# the lock files are for Python 3.11 and later; 3.10 takes the newest versions that it can
+$(DEMO)/.done: pyproject.toml requirements-demo.lock
 	$(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python -m pip install --quiet '.[demo]'
+	if $(DEMO)/bin/python -c "import sys; sys.exit(sys.version_info < (3, 11))"; then \
+		$(DEMO)/bin/python -m pip install --quiet --no-deps --require-hashes \
+			-r requirements-demo.lock && \
+		$(DEMO)/bin/python -m pip install --quiet --no-deps --no-build-isolation .; \
+	else $(DEMO)/bin/python -m pip install --quiet '.[demo]'; fi
 	touch $@
 
 # OpenCV with its contrib modules takes the place of the plain one: KCF and CSRT are in there

@@ -12,14 +12,9 @@ import numpy as np
 import siamtrack
 from siamtrack.core.boxes import centers
 
-GAIN, LEARN = 0.4, 0.15
-"""Shares of the error that go into the speed at once, and into what it keeps: without the second,
-a target that moves on is followed at a distance."""
-DEAD = 0.02
-"""Share of the picture in which an error is noise of the box: a motor that answers to it never
-rests."""
-FASTEST = np.array([40.0, 20.0])
-"""Pixels per frame that pan and tilt can do."""
+GAIN, LEARN = 0.4, 0.15  # shares of the error that go into the speed at once, and are kept
+DEAD = 0.02  # share of the picture in which an error is noise of the box: the motor rests
+FASTEST = np.array([40.0, 20.0])  # pixels per frame that pan and tilt can do
 
 
 class VirtualCamera:

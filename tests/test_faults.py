@@ -55,7 +55,7 @@ def limited(code, size, *arguments):
     head = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
     return subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(code), *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_processes_with_a_tracker_before_and_after_do_as_one_alone(way, tmp_path
     path = os.pathsep.join([str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, str(script), way, "1"], env={**os.environ, "PYTHONPATH": path},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == "equal", done.stderr
 

@@ -36,9 +36,9 @@ def test_load(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_load_that_is_killed_leaves_what_it_measured(tmp_path):
     out = tmp_path / "load.json"
-    order = [sys.executable, str(SCRIPTS / "load.py"), "--frames", "2000", "--part", "long_run"]
+    order = [sys.executable, str(SCRIPTS / "load.py"), "--frames", "6000", "--part", "long_run"]
     with (tmp_path / "log").open("w") as log, started([*order, "--out", str(out)], stderr=log):
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while time.monotonic() < end and not out.exists():
             time.sleep(0.1)
     found = json.loads(out.read_text())

@@ -9,7 +9,7 @@ from siamtrack.packages.card import Card, Model
 from siamtrack.runtimes import Response
 from tests.helpers import clip as pictures
 
-SEARCH_SECONDS = 0.004
+SEARCH_SECONDS = 0.02
 
 
 class Scripted:
@@ -54,5 +54,5 @@ class Notes:
 
     def update(self, frame):
         self.log.append(f"{self.name}:update")
-        time.sleep({"slow": 0.004}.get(self.name, 0.001))
+        time.sleep({"slow": 0.03}.get(self.name, 0.001))
         return self

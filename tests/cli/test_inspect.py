@@ -47,7 +47,7 @@ def test_your_own_file(tmp_path, capsys):
     [
         (["ciresnet2"], "did you mean 'ciresnet22'?"),
         (["ciresnet22", "--template", "300"], "template <= search"),
-        (["ciresnet22", "--width", "0"], "width must be above 0"),
+        (["ciresnet22", "--width", "0"], "width 0.0: expected a number above 0"),
         (["absent.py:net"], "cannot import"),
     ],
 )

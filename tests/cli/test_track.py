@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import av
 import cv2
@@ -208,6 +207,20 @@ def test_key_frames_need_an_output_that_has_them(video, tmp_path, capsys):
     assert text.count('keyframe="0"') > text.count('keyframe="1"') >= 2
 
 
+SIGNALED = 30
+SIGNALS_ITSELF = """
+import os
+from siamtrack.sinks.text import CsvSink
+write = CsvSink._write
+def signal_at(sink, frame, tracks):
+    write(sink, frame, tracks)
+    if frame.index == {1}:
+        os.kill(os.getpid(), {0})
+CsvSink._write = signal_at
+"""
+"""Sends the signal in the middle of the run, whatever the speed of the machine."""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize("ignored", [False, True], ids=["", "inherited-ignore"])
 @pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -215,29 +228,28 @@ def test_interrupt_leaves_whole_files(tmp_path, stop, ignored):
     """Also where these tests themselves were started by what ignores signals, as `nohup` does."""
     stop = getattr(signal, stop)
     pictures, boxes = clip(10)
-    video = write_video(tmp_path / "long.mp4", np.tile(pictures, (300, 1, 1, 1)))
+    video = write_video(tmp_path / "long.mp4", np.tile(pictures, (30, 1, 1, 1)))
     outs = [tmp_path / name for name in ("a.mp4", "a.csv", "a.json")]
     words = ["track", video, *box(boxes[0]), "--quiet"]
     for out in outs:
         words += ["--out", out]
     before = signal.signal(stop, signal.SIG_IGN) if ignored else signal.getsignal(stop)
     try:
-        child = started(siamtrack(*words), stderr=subprocess.PIPE, text=True)
+        child = started(
+            siamtrack(*words, before=SIGNALS_ITSELF.format(int(stop), SIGNALED)),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         process = child.__enter__()
     finally:
         signal.signal(stop, before)
     with contextlib.ExitStack() as stack:
         stack.push(child)
-        for _ in range(1200):
-            time.sleep(0.1)
-            if outs[1].exists() and outs[1].read_text().count("\n") > 20:
-                break
-        process.send_signal(stop)
-        _, error = process.communicate(timeout=240)
+        _, error = process.communicate(timeout=600)
     assert process.returncode == 130, error
     assert "Traceback" not in error
     frames = len(outs[1].read_text().splitlines()) - 1
-    assert 20 <= frames < 3000
+    assert SIGNALED < frames < 300
     # all three have the frames that were tracked, those that waited for the encoder too
     with av.open(str(outs[0])) as container:
         assert sum(1 for _ in container.decode(video=0)) in (frames, frames + 1)

@@ -281,7 +281,7 @@ def broken(*a, **k):
 def run(*words, **more):
     command = [sys.executable, "-m", "siamtrack", *words]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, **more}
+        command, capture_output=True, text=True, timeout=600, env={**os.environ, **more}
     )
 
 
@@ -319,7 +319,7 @@ def test_verbs_that_need_torch_name_the_extra(words, tmp_path):
         f"main({list(words)!r})\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", hide], capture_output=True, text=True, cwd=tmp_path, timeout=120
+        [sys.executable, "-c", hide], capture_output=True, text=True, cwd=tmp_path, timeout=600
     )
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1

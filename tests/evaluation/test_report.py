@@ -137,7 +137,7 @@ def test_html_is_one_file_that_fetches_nothing(report, tmp_path):
     assert text.count("<svg") == 4
     plots = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text)]
     titles = [plot.attrib["aria-label"] for plot in plots]
-    assert titles == ["Success", "Precision", "Normalised precision", "Speed and success"]
+    assert titles == ["Success", "Precision", "Normalized precision", "Speed and success"]
     legend = [
         element.text for element in plots[0].iter("text") if element.text and "[" in element.text
     ]

@@ -59,7 +59,9 @@ def test_reading_frames_is_not_timed():
             return super().__getitem__(index)
 
     boxes = walk(0, frames=5)
-    assert run_tracker(Still(), Sequence("toy", Slow(boxes), boxes)).times.max() < 0.01
+    # the median: a busy machine may take the processor away in the middle of one update
+    times = run_tracker(Still(), Sequence("toy", Slow(boxes), boxes)).times
+    assert np.median(times) < 0.01
 
 
 @pytest.mark.parametrize(

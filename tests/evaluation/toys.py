@@ -128,9 +128,16 @@ class Dies(Blob):
         return super().update(frame)
 
 
-class Slow(Recorded):
-    """Takes its time."""
+class Stuck(Recorded):
+    """Does one sequence in each process, and works on the second until it is killed."""
+
+    starts = 0
+
+    def init(self, frame, box):
+        super().init(frame, box)
+        type(self).starts += 1
 
     def update(self, frame):
-        time.sleep(0.01)
+        if self.starts > 1:
+            time.sleep(3600)
         return super().update(frame)

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 CASES = int(os.environ.get("SIAMTRACK_FUZZ", "0"))
 QUICK = 8
 SECONDS = 20
-"""A case that takes longer hangs."""
+"""Seconds of processor time, which a busy machine does not change; a longer case hangs."""
+WAITING = 300
+"""Seconds by the clock after which a case hangs that computes nothing."""
 MEMORY = 1 << 30
 """Bytes that the process may grow by in one case."""
 
@@ -94,8 +96,9 @@ def case(name: str, *refusals: type[Exception]):
     """
     TALLY[f"{name} cases"] += 1
     before = peak()
-    old = signal.signal(signal.SIGALRM, _hangs)
-    signal.alarm(SECONDS)
+    old = [(number, signal.signal(number, _hangs)) for number in (signal.SIGPROF, signal.SIGALRM)]
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.alarm(WAITING)
     try:
         yield
         TALLY[f"{name} read"] += 1
@@ -104,13 +107,15 @@ def case(name: str, *refusals: type[Exception]):
             raise AssertionError(f"no sentence: {error!r}") from error
         TALLY[f"{name} refused"] += 1
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, old)
+        for number, handler in old:
+            signal.signal(number, handler)
     assert peak() - before < MEMORY, "the memory grows without bound"
 
 
 def _hangs(*_: object) -> None:
-    raise AssertionError(f"hangs: not done after {SECONDS} s")
+    raise AssertionError(f"hangs: not done after {SECONDS} s of work, or {WAITING} s of waiting")
 
 
 def peak() -> int:

@@ -48,7 +48,7 @@ def test_small_batches_and_single_threads_at_once(threads, count):
 
 
 def test_rows_run_side_by_side():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     class Meeting(Doubling):
         def run(self, feed):

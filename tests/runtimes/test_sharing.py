@@ -76,6 +76,6 @@ def test_a_forked_process_makes_its_own():
     queue = context.Queue()
     process = context.Process(target=answer, args=(queue,))
     process.start()
-    assert len(queue.get(timeout=60)) == 4  # with the parent's engine it would wait for ever
+    assert len(queue.get(timeout=300)) == 4  # with the parent's engine it would wait for ever
     process.join(60)
     assert used.runtime is not None

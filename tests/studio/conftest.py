@@ -87,7 +87,7 @@ def wait():
     """Wait until nothing is tracked any more and return the last status."""
     import time
 
-    def until_idle(client, project, seconds=60):
+    def until_idle(client, project, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             job = client.get(project).json()["job"]

@@ -45,7 +45,7 @@ def hear(socket):
             return message, None
 
 
-def until(socket, what, seconds=8):
+def until(socket, what, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         told, picture = hear(socket)
@@ -56,12 +56,11 @@ def until(socket, what, seconds=8):
 
 def test_pictures_and_tracks_come(page):
     box = clip(1)[1][0]
-    told, picture = hear(page)
+    told, picture = until(page, lambda told: "tracks" in told)
     assert (told["tracks"], picture.shape) == ([], (192, 256, 3))
     page.send_json({"box": box.tolist()})
-    until(page, lambda told: told["tracks"])
-    for _ in range(3):
-        told, _ = hear(page)
+    for _ in range(4):
+        told, _ = until(page, lambda told: told.get("tracks"))
     assert iou(np.array(told["tracks"][0]["box"]), box) > 0.6
 
 
@@ -128,7 +127,7 @@ def test_the_page_may_go_away_while_the_camera_stalls(page, stream):
     until(page, lambda told: "stalled" in told)
     clock = time.monotonic()
     page.close()
-    assert time.monotonic() - clock < 2
+    assert time.monotonic() - clock < 8, "sooner than the stream is given up"
     stream.going.set()
 
 

@@ -143,11 +143,11 @@ def test_pause_go_on_stop(client, project, movie, wait):
     client.post(project + "/edits", json={**DRAW, "box": movie[1][0].tolist()})
     client.post(project + "/job", json={"do": "start", "frame": 0})
     client.post(project + "/job", json={"do": "pause"})
-    time.sleep(1.5)  # the frame under way is finished
     job = client.get(project).json()["job"]
     if job["state"] == "paused":  # else it was quicker than this test
-        time.sleep(0.3)
-        assert client.get(project).json()["job"]["done"] == job["done"]
+        time.sleep(1)
+        more = client.get(project).json()["job"]["done"] - job["done"]
+        assert more in (0, 1), "the frame under way is finished, no other begins"
         client.post(project + "/job", json={"do": "resume"})
     wait(client, project)
     assert len(rows(client, project)) == FRAMES

@@ -173,7 +173,7 @@ def test_a_link_from_elsewhere_opens_by_a_page_of_ours(remote):
 def test_the_browser_is_given_a_file_that_only_this_user_reads(remote):
     pages = queue.Queue()
     with opened(f"{BASE}/?token=secret&x=<", pages.put, delay=0, seconds=60):
-        page = pages.get(timeout=20)
+        page = pages.get(timeout=120)
         assert (page.startswith("file://"), "secret" in page) == (True, False)
         path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(page).path))
         if os.name != "nt":
@@ -189,8 +189,8 @@ def test_the_browser_is_given_a_file_that_only_this_user_reads(remote):
 def test_that_file_goes_soon(tmp_path):
     pages = queue.Queue()
     with opened(f"{BASE}/?token=secret", pages.put, delay=0, seconds=0.2):
-        path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(pages.get(timeout=20)).path))
-        end = time.monotonic() + 20
+        path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(pages.get(timeout=120)).path))
+        end = time.monotonic() + 120
         while path.exists():
             assert time.monotonic() < end
             time.sleep(0.02)

@@ -65,7 +65,7 @@ def test_three_workers_that_start_at_once(tmp_path, tune):
     data, out = write_dataset(tmp_path / "data"), tmp_path / "out"
     children = [tune(data, out, worker, 9) for worker in range(3)]
     for child in children:
-        said = child.communicate(timeout=120)
+        said = child.communicate(timeout=600)
         assert child.returncode == 0, said[1][-3000:]
     figures = json.loads((out / "tuned.json").read_text())
     trials = trials_of(out)
@@ -84,7 +84,7 @@ def test_many_that_make_the_tables_at_once(tmp_path, python):
     url, begin = f"sqlite:///{tmp_path / 'study.db'}", time.time() + 8
     children = [python("-c", MANY, url, begin) for _ in range(5)]
     for child in children:
-        said = child.communicate(timeout=120)
+        said = child.communicate(timeout=600)
         assert child.returncode == 0, said[1][-3000:]
     assert optuna.get_all_study_names(url) == ["s"]
 
@@ -94,7 +94,7 @@ def test_many_that_make_the_tables_at_once(tmp_path, python):
 def test_a_search_that_was_killed_goes_on(tmp_path, tune):
     data, out = write_dataset(tmp_path / "data"), tmp_path / "out"
     child = tune(data, out, 0, 200)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while len(trials_of(out)) < 4:
         assert time.monotonic() < end
         assert child.poll() is None
@@ -104,7 +104,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path, tune):
     before = {t.number: t.value for t in trials_of(out) if t.state.name == "COMPLETE"}
     count = len(before) + 3
     child = tune(data, out, 0, count)
-    assert child.wait(120) == 0, child.communicate()[1][-3000:]
+    assert child.wait(600) == 0, child.communicate()[1][-3000:]
     after = {t.number: t.value for t in trials_of(out) if t.state.name == "COMPLETE"}
     assert len(after) == count
     assert before.items() <= after.items()

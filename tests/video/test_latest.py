@@ -20,7 +20,7 @@ def test_a_slow_taker_gets_the_newest_and_the_rest_is_counted():
     iteration = iter(newest)
     assert next(iteration) == 0
     gate.set()
-    newest._thread.join(5)
+    newest._thread.join(60)
     assert list(iteration) == [49]
     assert newest.dropped == 48
 
@@ -30,7 +30,7 @@ def test_a_fast_taker_gets_everything():
 
     def items():
         for number in range(20):
-            assert turn.acquire(timeout=5)
+            assert turn.acquire(timeout=60)
             yield number
 
     newest, taken = Newest(items()), []
@@ -75,17 +75,17 @@ def test_close_does_not_wait_for_ever():
 
     def items():
         yield 0
-        release.wait(10)
+        release.wait(120)
         yield 1
 
     newest = Newest(items())
     next(iter(newest))
     before = time.monotonic()
     newest.close(timeout=0.05)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 60
     assert newest._thread.is_alive()
     release.set()
-    newest._thread.join(5)
+    newest._thread.join(60)
     assert not newest._thread.is_alive()
 
 

@@ -23,6 +23,7 @@ from siamtrack.benchmark.footage import (
 from siamtrack.benchmark.fresh import UPDATES, measure
 from siamtrack.benchmark.latency import many_targets, relative, take_turns
 from siamtrack.benchmark.machine import this_machine
+from siamtrack.core.config import shown
 from siamtrack.core.tracks import Tracker
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import open_tracker
@@ -30,6 +31,8 @@ from siamtrack.packages.card import packaged_names
 from siamtrack.runtimes.choose import cores as usable_cores
 from siamtrack.tracking.tracker import SiamTracker
 
+MOST = 1_000_000
+"""Rounds, frames and targets that may be asked for."""
 STARTS = 3
 """Processes that are started for each tracker, fewer where there are fewer rounds."""
 
@@ -74,7 +77,7 @@ def run_benchmark(
             does not fit.
         SiamtrackError: If a tracker or the source cannot be opened.
     """
-    _check(threads, rounds, targets)
+    _check(threads, rounds, frames, targets)
     machine = this_machine()
     threads = threads or usable_cores()
     with contextlib.ExitStack() as stack:
@@ -156,17 +159,19 @@ def choose(asked: Sequence[str], peers: Path | None, threads: int) -> Chosen:
     return Chosen(trackers, specs, tuple(skipped))
 
 
-def _check(threads: int, rounds: int, targets: Sequence[int]) -> None:
+def _check(threads: int, rounds: int, frames: int | None, targets: Sequence[int]) -> None:
     cores = usable_cores()
     if not 0 <= threads <= cores:
         raise ValueError(
             f"threads {threads}: this process may use {cores} cores; give 1 to {cores}, or 0 for "
             "all of them"
         )
-    if rounds < 1:
-        raise ValueError(f"rounds {rounds}: expected 1 or more")
-    if bad := [count for count in targets if count < 1]:
-        raise ValueError(f"targets {bad[0]}: expected numbers from 1")
+    if not 1 <= rounds <= MOST:
+        raise ValueError(f"rounds {shown(rounds)}: expected 1 or more, up to {MOST:,}")
+    if frames is not None and frames > MOST:
+        raise ValueError(f"frames {shown(frames)}: expected {MOST:,} or fewer")
+    if bad := [count for count in targets if not 1 <= count <= MOST]:
+        raise ValueError(f"targets {shown(bad[0])}: expected numbers from 1 to {MOST:,}")
 
 
 @contextlib.contextmanager

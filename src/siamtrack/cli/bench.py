@@ -112,6 +112,8 @@ class Bench:
         print(json.dumps([to_dict(row) for row in rows]) if self.json else engine_table(rows))
 
     def _check_files(self) -> None:
+        from siamtrack.evaluation.trackers import open_tracker, tracker_files
+
         if self.picture is not None and self.picture.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise ValueError(f"--picture {self.picture}: expected an ending of .png, .svg or .pdf")
         if self.accuracy is not None and self.picture is None:
@@ -120,6 +122,10 @@ class Bench:
             raise ValueError(f"--report {self.report}: expected an ending of .json")
         outputs = [path for path in (self.report, self.picture) if path is not None]
         read = [path for path in (self.accuracy,) if path is not None]
+        for spec in self.tracker:
+            read += tracker_files(open_tracker(spec)[1])
+        if self.peers is not None:
+            read += self.peers.rglob("*")
         check_outputs(outputs, [*source_files(str(self.source)), *read])
         for path in outputs:
             refuse_existing(path, self.overwrite)

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from tqdm import tqdm
 from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
+from siamtrack.core.files import noting_files
+from siamtrack.core.writing import check_outputs
 from siamtrack.data.prepare import CropConfig
 from siamtrack.errors import DatasetError
 
@@ -33,6 +35,8 @@ class Check:
 
     def run(self) -> None:
         """Check and print."""
+        if self.names < 0:
+            raise ValueError(f"--names {self.names}: expected a number of problems, or 0")
         from siamtrack.data.check import check_training
 
         report = check_training(self.source, decode=self.decode, progress=bar)
@@ -102,8 +106,11 @@ class Prepare:
         from siamtrack.data.annotations import read_all
         from siamtrack.data.prepare import prepare
 
+        with noting_files() as read:
+            entries = read_all(self.data)
+        check_outputs([self.out / name for name in ("manifest.jsonl", "crops.json")], read)
         done = prepare(
-            read_all(self.data),
+            entries,
             self.out,
             self.crop,
             every=self.every,
@@ -142,8 +149,11 @@ class Pack:
         """Pack and say what was written."""
         from siamtrack.data.annotations import pack, read_all
 
+        with noting_files() as read:
+            entries = read_all(self.data)
+        check_outputs([*self.out.glob("train-*.tar")], read)
         done = pack(
-            read_all(self.data),
+            entries,
             self.out,
             megabytes=self.megabytes,
             overwrite=self.overwrite,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from siamtrack.cli.options import PrecisionName, Ray, RuntimeName
+from siamtrack.core.files import noting_files
 from siamtrack.core.parallel import RayCluster, Workers
 from siamtrack.core.tracks import TrackerFactory
 from siamtrack.core.writing import check_outputs, refuse_existing, write_text
@@ -33,7 +35,7 @@ from siamtrack.evaluation.report.html import Video
 from siamtrack.evaluation.report.videos import comparison_videos
 from siamtrack.evaluation.results import Lengths
 from siamtrack.evaluation.run import file_name
-from siamtrack.evaluation.trackers import tracker_made
+from siamtrack.evaluation.trackers import tracker_files, tracker_made
 
 Rules = Literal["dataset", "default", "otb-toolkit", "got10k"]
 Protocol = Literal["ope", "tre", "sre", "longterm", "vot", "vot-multistart"]
@@ -98,9 +100,11 @@ class Eval:
     def run(self) -> None:
         """Evaluate, write the reports and print the table."""
         self._check_reports()
-        dataset = open_dataset(self.dataset, partial=self.partial)
+        with noting_files() as read:
+            dataset = open_dataset(self.dataset, partial=self.partial)
         trackers = self._trackers()
         folders = self._folders(dataset, trackers)
+        self._check_files(read, dataset, trackers, folders)
         if dataset.hidden:
             for name, factory in trackers.items():
                 self._run_only(dataset, name, factory)
@@ -177,8 +181,8 @@ class Eval:
         if read:
             if self.protocol != "ope":
                 raise ValueError(f"--results are of one pass, not of {self.protocol}")
-            reports.append(
-                evaluate_results(
+            with noting_files() as raw:
+                found = evaluate_results(
                     read,
                     dataset,
                     policy=policy,
@@ -186,7 +190,8 @@ class Eval:
                     absent=self.absent,
                     partial=self.partial,
                 )
-            )
+            check_outputs(self._written(), raw)
+            reports.append(found)
         return merge(reports)
 
     def _run_only(self, dataset: Dataset, name: str, factory: TrackerFactory) -> None:
@@ -215,12 +220,31 @@ class Eval:
         return self.workers if self.ray is None else RayCluster(self.ray)
 
     def _check_reports(self) -> None:
+        if self.clips < 0:
+            raise ValueError(f"--clips {self.clips}: expected a number of videos, or 0")
         for path in self.report:
             if path.suffix.lower() not in FORMATS:
                 raise ValueError(f"--report {path}: expected an ending of {', '.join(FORMATS)}")
             refuse_existing(path, self.overwrite)
-        extra = [] if self.submission is None else [self.submission]
-        check_outputs([*self.report, *extra])
+        check_outputs(self._written())
+
+    def _written(self) -> list[Path]:
+        return [*self.report, *([] if self.submission is None else [self.submission])]
+
+    def _check_files(
+        self,
+        read: list[Path],
+        dataset: Dataset,
+        trackers: Mapping[str, TrackerFactory],
+        folders: Mapping[str, Path],
+    ) -> None:
+        """Refuse to write to annotations, frames and models, before anything runs."""
+        models = [file for factory in trackers.values() for file in tracker_files(factory)]
+        frames = (file for sequence in dataset for file in sequence.files)
+        check_outputs(self._written(), chain(read, models, frames))
+        if self.out is not None:
+            run = (file for name in trackers for file in folders[name].rglob("*"))
+            check_outputs((file for file in run if file.is_file()), [*read, *models])
 
     def _write(
         self, report: Report, path: Path, dataset: Dataset, folders: Mapping[str, Path]

@@ -8,13 +8,14 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from siamtrack.core.writing import refuse_existing
+from siamtrack.core.writing import check_outputs, refuse_existing
 from siamtrack.packages.card import (
     CARD,
     Card,
     folder_title,
     model_files,
     model_folder,
+    model_paths,
     read_card,
 )
 from siamtrack.packages.formats import Source, check_formats, write_formats
@@ -96,12 +97,14 @@ class Export:
 
     def _copy(self, source: Path) -> Card:
         """Copy a model's folder and add formats."""
+        inputs = model_paths(source)
+        check_outputs([self.out / file.name for file in inputs], inputs)
         check_formats(self.format, network=False)
         refuse_existing(self.out / CARD, self.overwrite, f"{self.out} holds a model", "folder")
         card = read_card(source)
         license_ = card.license if self.license is None else self.license
         card = replace(card, name=self.name or folder_title(self.out), license=license_)
-        with writing(self.out, card, source) as draft:
+        with writing(self.out, card, source, inputs) as draft:
             draft.add(*write_formats(Source(draft.folder), self.format))
         return draft.card
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tyro.conf import Positional, UseAppendAction
 
-from siamtrack.cli.train import read_settings
+from siamtrack.cli.train import RUN_FILES, read_settings
+from siamtrack.core.files import noting_files
+from siamtrack.core.writing import check_outputs
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,16 @@ class FineTune:
         from siamtrack.training.fine_tune import fine_tune
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
-        changes = read_settings(self.config)
+        with noting_files() as read:
+            changes = read_settings(self.config)
+            entries = read_all(self.data)
+        names = (*RUN_FILES, "report.json")
+        check_outputs([self.out / name for name in names], [*read, self.checkpoint])
         if self.steps is not None:
             changes["steps"] = self.steps
         helped = fine_tune(
             self.checkpoint,
-            read_all(self.data),
+            entries,
             self.out,
             changes=changes,
             share=self.held_out,

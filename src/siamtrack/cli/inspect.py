@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from siamtrack.errors import MissingExtraError
+from siamtrack.runtimes.choose import check_threads
 
 if TYPE_CHECKING:
     from siamtrack.models.analysis import Analysis
@@ -43,6 +44,7 @@ class Inspect:
         from siamtrack.models.backbones import BACKBONES
         from siamtrack.models.backbones.backbone import build_backbone
 
+        check_threads(self.threads)
         torch.set_num_threads(max(1, self.threads))
         names = [n for n, _ in BACKBONES.loadable()] if self.name == "all" else [self.name]
         found = []

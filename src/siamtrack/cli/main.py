@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from tyro.conf import arg, subcommand
 
 from siamtrack import __version__
 from siamtrack.core.boundary import FORESEEN, log, missing_extra, sentence
+from siamtrack.core.config import check_numbers
 
 DEFECT, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -153,6 +155,7 @@ def run(command: Any) -> int:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, _stop)
     try:
+        _check_numbers(command)
         command.run()
         print(end="", flush=True)  # here, where a reader that is gone is known
     except KeyboardInterrupt:
@@ -167,6 +170,18 @@ def run(command: Any) -> int:
         print(f"siamtrack: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0
+
+
+def _check_numbers(command: Any) -> None:
+    """Refuse options that are no numbers to compute with, whatever the verb does with them."""
+    for part in (command, getattr(command, "verb", None)):
+        if part is None:
+            continue
+        try:
+            check_numbers(part, box=None)  # boxes are compared with their frame later
+        except ValueError as error:
+            option = re.sub(r"^\w+\.(\w+)", lambda m: "--" + m[1].replace("_", "-"), str(error))
+            raise ValueError(option) from error
 
 
 def _stop(number: int, frame: object) -> None:

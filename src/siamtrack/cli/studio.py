@@ -13,6 +13,8 @@ from siamtrack.errors import MissingExtraError
 from siamtrack.packages.card import model_names
 from siamtrack.runtimes import AUTO
 
+MOST_GIGABYTES = 1_000_000
+
 
 @dataclass(frozen=True)
 class Studio:
@@ -53,8 +55,12 @@ class Studio:
             if (error.name or "").split(".")[0] not in ("starlette", "uvicorn"):
                 raise
             raise MissingExtraError("the studio", error.name or "", "studio") from error
-        if not self.max_upload > 0:
-            raise ValueError(f"max-upload {self.max_upload}: expected gigabytes above 0")
+        if not 0 < self.max_upload <= MOST_GIGABYTES:
+            raise ValueError(
+                f"max-upload {self.max_upload}: expected gigabytes above 0, up to {MOST_GIGABYTES}"
+            )
+        if self.port is not None and not 0 <= self.port < 1 << 16:
+            raise ValueError(f"port {self.port}: expected a number from 0 (any free one) to 65535")
         for name in self.camera:
             if not (name.isdecimal() or "://" in name):
                 raise ValueError(f"camera {name!r}: expected a number or the address of a stream")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import UseAppendAction, arg
 
 from siamtrack.core.config import parse_json
-from siamtrack.core.files import text_of
+from siamtrack.core.files import noting_files, text_of
+from siamtrack.core.writing import check_outputs
+from siamtrack.data.cache import archive_of
+from siamtrack.data.manifest import Entry
+
+RUN_FILES = ("checkpoint.pt", "config.json", "metrics.jsonl")
+"""What a run writes to its folder."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +75,17 @@ class Train:
         from siamtrack.training.distributed import join
 
         logging.getLogger("siamtrack").setLevel(logging.INFO)
-        values = read_settings(self.config)
-        if self.steps is not None:
-            values["steps"] = self.steps
-        config = preset(self.preset, values)
-        if self.out is None and self.sheet is None:
-            raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
-        pool = Pool(read_all(self.data))
-        sampler = build_sampler(config.sampler, pool, config.pairs, config.seed)
+        # Settings first: reading the data may take minutes.
+        with noting_files() as read:
+            values = read_settings(self.config)
+            if self.steps is not None:
+                values["steps"] = self.steps
+            config = preset(self.preset, values)
+            if self.out is None and self.sheet is None:
+                raise ValueError("nowhere to write: give --out FOLDER, or --sheet FILE")
+            entries = read_all(self.data)
+        self._check_files(read, entries, config.initial)
+        sampler = build_sampler(config.sampler, Pool(entries), config.pairs, config.seed)
         if self.sheet is not None:
             from siamtrack.training.pictures import sheet, write_picture
 
@@ -94,6 +105,18 @@ class Train:
         path = train(config, sampler, self.out, resume=self.resume, watch=watch)
         if join(config.device).first:
             print(f"wrote {path}: siamtrack export {path} MODEL_FOLDER")
+
+    def _check_files(self, read: list[Path], entries: Sequence[Entry], initial: str) -> None:
+        """Refuse to write to what is read: settings, weights, manifests, images."""
+        if self.sheet is not None:
+            images = (Path(archive_of(name) or name) for name in {e.image for e in entries})
+            check_outputs([self.sheet], chain(read, images))
+            return
+        assert self.out is not None
+        if self.resume and (self.out / "checkpoint.pt").exists():
+            return  # config.json is this run's own record, which --config may name to go on
+        read = [*read, *([Path(initial)] if initial else [])]
+        check_outputs([self.out / name for name in RUN_FILES], read)
 
 
 def read_settings(file: Path | None) -> dict[str, Any]:

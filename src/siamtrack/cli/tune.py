@@ -15,14 +15,15 @@ from tyro.conf import Positional, arg
 
 from siamtrack.cli.train import read_settings
 from siamtrack.core.config import to_dict
+from siamtrack.core.files import noting_files
 from siamtrack.core.owning import owning
 from siamtrack.core.provenance import differences, record
-from siamtrack.core.writing import write_text
+from siamtrack.core.writing import check_outputs, write_text
 from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
 from siamtrack.errors import StaleResultsError
 from siamtrack.evaluation.run import sequence_made
-from siamtrack.packages.card import Model, load_model, model_folder, model_made
+from siamtrack.packages.card import Model, load_model, model_folder, model_made, model_paths
 from siamtrack.packages.write import writing
 from siamtrack.tuning import (
     Grid,
@@ -41,6 +42,7 @@ from siamtrack.tuning.clips import Clip
 from siamtrack.tuning.space import Space
 
 STUDY = "study.db"
+MOST_GIB = 1_000_000
 TUNED = "-tuned"
 """Ending of the name of a model with new settings, so that reports tell it from the old one."""
 
@@ -98,10 +100,14 @@ class Tune:
 
     def run(self) -> None:
         """Tune, check and write."""
+        if not 0 <= self.cache_gib <= MOST_GIB:
+            raise ValueError(f"cache-gib {self.cache_gib}: expected a size from 0 to {MOST_GIB}")
         space = default_space(load_card_kind(self.model))
-        if self.space is not None:
-            space = read_space(read_settings(self.space))
-        dataset = open_dataset(self.dataset, partial=True)
+        with noting_files() as read:
+            if self.space is not None:
+                space = read_space(read_settings(self.space))
+            dataset = open_dataset(self.dataset, partial=True)
+        self._check_files([*read, *(file for sequence in dataset for file in sequence.files)])
         if self.sequences:
             wanted = [dataset[name.strip()] for name in self.sequences.split(",")]
             dataset = type(dataset)(dataset.name, wanted, origin=dataset.origin)
@@ -112,6 +118,13 @@ class Tune:
         with owning(self.out, f".siamtrack-worker-{self.worker}.lock"):
             self._same(model, space, parts)
             self._run(model, tuning, held_out, space)
+
+    def _check_files(self, read: list[Path]) -> None:
+        """Refuse to write to what is read."""
+        models = model_paths(self.model)
+        outputs = [self.out / "tuned.json", self.out / "study.png"]
+        outputs += [self.out / "model" / file.name for file in models]
+        check_outputs(outputs, [*read, *models])
 
     def _same(self, model: Model, space: Space, parts: Sequence[list[Frames]]) -> None:
         """Refuse to go on with a study of another model or of other clips."""

@@ -38,7 +38,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 82 else f"{text[:79]}..."
 
 
-def check_numbers(config: Any, **bounds: tuple[float, float]) -> None:
+def check_numbers(config: Any, **bounds: tuple[float, float] | None) -> None:
     """Check every number of a config: for `__post_init__`.
 
     Fields of type int take whole numbers, fields of type float any real number. All numbers, also
@@ -46,7 +46,8 @@ def check_numbers(config: Any, **bounds: tuple[float, float]) -> None:
 
     Args:
         config: A dataclass instance.
-        **bounds: Least and largest value of fields that have such, both included.
+        **bounds: Least and largest value of fields that have such, both included; None for fields
+            that are checked elsewhere.
 
     Raises:
         TypeError: If a number field holds something else.
@@ -68,7 +69,9 @@ def check_numbers(config: Any, **bounds: tuple[float, float]) -> None:
         where = f"{kind.__name__}.{name}"
         if wanted is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
             raise TypeError(f"{where} {shown(value)}: expected {_WORDS[wanted]}")
-        low, high = bounds.get(name, (-LARGEST, LARGEST))
+        if (ends_of := bounds.get(name, (-LARGEST, LARGEST))) is None:
+            continue
+        low, high = ends_of
         for number in _numbers(value):
             if not low <= number <= high or abs(number) == math.inf:  # NaN fails too
                 what = _WORDS.get(wanted, "numbers")

@@ -6,13 +6,15 @@ Only ordinary files are read, and none that is larger than it may be: a pipe tha
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
 import re
 import stat
 import string
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +32,23 @@ _SEPARATOR = re.compile(r"[,;\s]+")
 _AROUND = f",;{string.whitespace}"
 
 
+_noted: ContextVar[list[Path] | None] = ContextVar("noted", default=None)
+
+
+@contextlib.contextmanager
+def noting_files() -> Iterator[list[Path]]:
+    """Give a list of all files that this thread opens here within the block.
+
+    With it, an output can be compared with whatever was read, in any layout of a data set.
+    """
+    names: list[Path] = []
+    token = _noted.set(names)
+    try:
+        yield names
+    finally:
+        _noted.reset(token)
+
+
 def open_ordinary(path: str | os.PathLike[str], most: int | None = None) -> BinaryIO:
     """Open an ordinary file for reading; links are followed.
 
@@ -37,6 +56,8 @@ def open_ordinary(path: str | os.PathLike[str], most: int | None = None) -> Bina
         OSError: If it cannot be read, is no ordinary file, or has more than `most` bytes.
     """
     name = os.fspath(path)
+    if (noted := _noted.get()) is not None:
+        noted.append(Path(name))
     # a pipe is opened without waiting for its other end
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     number = os.open(name, flags | getattr(os, "O_CLOEXEC", 0))

@@ -145,8 +145,6 @@ class TrackerSettings:
         area: Side of the template window as a multiple of the square root of the box's area; 0: as
             `context` says.
         window: Weight of the cosine window in [0, 1].
-        rim: Cells beyond the response at which the cosine window reaches zero; 0: it is zero in the
-            outermost cells, as in the released trackers of SiamFC and SiamRPN.
         penalty: Strength of the penalty on changes of size and aspect (box head), or the factor of
             the scales other than 1 (SiamFC).
         size_rate: Share of a new size that is taken, times score and penalty for a box head.
@@ -161,12 +159,13 @@ class TrackerSettings:
         presence: What the score means.
         online: The classifier that learns while tracking; for models that give features.
         motion: What the motion so far says of the next frame (box head only).
+        rim: Cells beyond the response at which the cosine window reaches zero; 0: it is zero in the
+            outermost cells, as in the released trackers of SiamFC and SiamRPN.
     """
 
     context: float = 0.5
     area: float = 0.0
     window: float = 0.1
-    rim: int = 1
     penalty: float = 0.05
     size_rate: float = 0.6
     size_floor: float = 0.0
@@ -178,6 +177,7 @@ class TrackerSettings:
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     online: OnlineSettings = field(default_factory=OnlineSettings)
     motion: MotionSettings = field(default_factory=MotionSettings)
+    rim: int = 1
 
     def __post_init__(self) -> None:
         check_numbers(

@@ -15,10 +15,12 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 
 import numpy as np
 
+from siamtrack.core.files import open_ordinary
 from siamtrack.core.writing import refuse_existing, replacing
 from siamtrack.errors import DatasetError
 
@@ -123,7 +125,7 @@ def read_manifest(path: str | Path, source: str | None = None) -> list[Entry]:
     entries: list[Entry] = []
     number = 0
     try:
-        with file.open(encoding="utf-8-sig") as lines:
+        with TextIOWrapper(open_ordinary(file), encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     entries.append(_entry(line, f"{file}:{number}", folder, source, name))

@@ -132,7 +132,7 @@ def prepare(
         progress: Wraps the loop over images.
 
     Raises:
-        ValueError: If `every` is below 1, or `out` was cut with other settings.
+        ValueError: If `every` is below 1, `out` was cut with other settings, or holds the images.
         StaleResultsError: If images have changed since their crops were cut, and `overwrite` is not
             set.
         DatasetError: If too many images cannot be read, or nothing is left.
@@ -147,7 +147,10 @@ def prepare(
         _same_settings(folder, config)
         # Collect the crops of each image, so that it is read once
         jobs: dict[str, list[tuple[Entry, Path]]] = defaultdict(list)
+        cut_here = str(folder.resolve()) + os.sep
         for entry in thinned(entries, every):
+            if os.path.abspath(entry.image).startswith(cut_here):  # noqa: PTH100 - quick
+                raise ValueError(f"{folder} holds the images that are to be cut: give another one")
             jobs[entry.image].append((entry, folder / crop_name(entry, config)))
         _same_sources(folder, jobs, overwrite)
         # Cut them, the images side by side

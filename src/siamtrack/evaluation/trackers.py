@@ -128,6 +128,20 @@ def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
     return {"tracker": repr(factory)}
 
 
+def tracker_files(factory: TrackerFactory) -> list[Path]:
+    """Return the files that trackers of a factory from `open_tracker` are made from."""
+    if isinstance(factory, ClassIn):
+        return [Path(factory.place)] if factory.place.endswith(".py") else []
+    if isinstance(factory, partial) and factory.func is _ours:
+        from siamtrack.packages.card import model_paths  # brings the engine
+
+        return model_paths(factory.args[0])
+    if isinstance(factory, partial) and factory.func is _peer and factory.args[1]:
+        source = Path(factory.args[1])
+        return [source, *source.glob("*")] if source.exists() else []
+    return []
+
+
 def _title(model: Path) -> str:
     """Return what a model is called: by its card, which older versions called `model` too often."""
     if not (model / "card.json").is_file():

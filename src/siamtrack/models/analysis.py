@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from siamtrack.core.config import shown
+
 STRIDES = (4, 8)
 FIELD_SHARES = (0.6, 0.8)
 ROUNDING = 1e-5
@@ -33,6 +35,7 @@ A cell may be computed by another loop than its neighbor (vector or rest, tile o
 the same products in another order. Each layer then rounds by some 1e-7 of its largest activation;
 which processors do so is not ours to know. Zero padding changes features by 0.1 or more.
 """
+LARGEST_PATCH = 2048  # as in the configs of networks
 LARGEST = 1100  # sides up to which images grow until the receptive field fits in, in pixels
 
 
@@ -106,8 +109,11 @@ def analyse(
         >>> found.stride, found.receptive_field, found.response_cells, found.shift_error < ROUNDING
         (8, 93, 17, True)
     """
-    if not 1 <= template <= search:
-        raise ValueError(f"template {template} and search {search}: expected template <= search")
+    if not 1 <= template <= search <= LARGEST_PATCH:
+        raise ValueError(
+            f"template {shown(template)} and search {shown(search)}: expected template <= search, "
+            f"up to {LARGEST_PATCH} pixels"
+        )
     if repeats < 0:
         raise ValueError(f"repeats {repeats}: expected 0 or more")
     network = copy.deepcopy(network).eval()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from siamtrack.core.config import to_dict
 from siamtrack.core.settings import TrackerSettings
-from siamtrack.core.writing import write_together, write_whole
+from siamtrack.core.writing import check_outputs, write_together, write_whole
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import CARD, Card, file_key, model_files, read_file
 
@@ -46,13 +46,17 @@ class Draft:
 
 
 @contextmanager
-def writing(out: str | Path, card: Card, source: Path | None = None) -> Iterator[Draft]:
+def writing(
+    out: str | Path, card: Card, source: Path | None = None, inputs: Iterable[Path] = ()
+) -> Iterator[Draft]:
     """Give the draft of a model's folder; after the block it is at `out` as a whole.
 
     If the block fails, or the disk is full, `out` stays what it was. Files there that the draft
     does not have are kept; with `source`, a model's folder, the draft begins with its files.
+    None of the model's files may replace one of `inputs`.
 
     Raises:
+        ValueError: If one of the files would replace one of `inputs`.
         OSError: If a file cannot be written.
         WeightsError: If a file of `source` is missing or altered.
     """
@@ -62,6 +66,7 @@ def writing(out: str | Path, card: Card, source: Path | None = None) -> Iterator
             for name in model_files(card):
                 draft.put(name, read_file(source, card, name))
         yield draft
+        check_outputs([Path(out) / name for name in (CARD, *draft.files)], inputs)
         hashes = {
             file_key(name): hashlib.sha256((folder / name).read_bytes()).hexdigest()
             for name in draft.files

@@ -186,7 +186,10 @@ def answers_what_it_names(make: Make) -> None:
         expect(len(value) == 2, f"{name} of shape {tuple(value.shape)} for two search features")
         expect(bool(value.isfinite().all()), f"{name} has numbers that are not finite")
     score = found[head.outputs.index("score")]
-    expect(score.ndim == 3, f"score of shape {tuple(score.shape)}: expected (B, H, W)")
+    anchors = ", or (B, A, H, W) for A anchors"
+    expect(
+        score.ndim in (3, 4), f"score of shape {tuple(score.shape)}: expected (B, H, W){anchors}"
+    )
 
 
 @HEAD.add

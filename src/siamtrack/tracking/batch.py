@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from siamtrack.core.config import shown
 from siamtrack.core.files import text_of
 from siamtrack.core.images import image_files
 from siamtrack.core.parallel import Workers, run_jobs
@@ -206,7 +207,10 @@ def track_videos(
     Raises:
         StaleResultsError: If results that are there were made in another way, by another model for
             instance, and `overwrite` is false; nothing is tracked then.
+        ValueError: If `workers` is below 1, or `retries` below 0.
     """
+    if retries < 0:
+        raise ValueError(f"retries {shown(retries)}: expected a number from 0")
     made = tracker.made()
     todo, stale, same = [], {}, []
     for video in (video.made_by(made) for video in videos):
@@ -225,6 +229,8 @@ def track_videos(
         work = track_video if news is None else partial(track_video, tell=news)
         for attempt in range(retries + 1):
             left = [v for v in todo if _may_help(outcomes.get(v.out))]
+            if not left:
+                break
             try:
                 for index, outcome in run_jobs(work, tracker, left, workers, Video.length):
                     outcomes[left[index].out] = outcome

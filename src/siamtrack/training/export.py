@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from siamtrack.core.boundary import surface
+from siamtrack.core.config import shown
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.core.writing import refuse_existing
 from siamtrack.errors import MissingExtraError, WeightsError
@@ -25,6 +26,7 @@ from siamtrack.models.network import Network, parted
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training.config import TrainConfig
 
+MOST_BATCH = 4096
 FOREIGN_LICENSE = "that of its project"
 """What the card of another project's weights says where nobody knows better."""
 
@@ -87,12 +89,14 @@ def export(
         UnknownNameError: If there is no such format.
         MissingExtraError: If a format needs what is not installed.
         OSError: If the disk is full; a model that was in `out` stays whole.
-        ValueError: If `batch` is below 1.
+        ValueError: If `batch` is below 1 or above `MOST_BATCH`, or the checkpoint would be lost.
     """
     out = Path(out)
     check_formats(formats, network=True)
-    if batch is not None and batch < 1:
-        raise ValueError(f"batch {batch}: expected a number from 1, or none for any")
+    if batch is not None and not 1 <= batch <= MOST_BATCH:
+        raise ValueError(
+            f"batch {shown(batch)}: expected a number from 1 to {MOST_BATCH}, or none for any"
+        )
     refuse_existing(out / CARD, overwrite, f"{out} holds a model", "folder")
 
     # Read the network: of a run of ours, or of another project
@@ -118,7 +122,7 @@ def export(
         license=known if license is None else license,
         trained_on=trained_on or trained,
     )
-    with writing(out, card) as draft:
+    with writing(out, card, inputs=[Path(checkpoint)]) as draft:
         for graph, half in zip(GRAPHS, split(model), strict=True):
             names = [*half.inputs, *half.outputs]
             write_graph(

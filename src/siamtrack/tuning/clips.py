@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.config import shown
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.evaluation.scores import score_sequence
+
+MOST_STARTS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,11 @@ def clips_of(sequences: Iterable[Sequence], starts: int, frames: int) -> list[Cl
     Raises:
         ValueError: If either number is too small.
     """
-    if starts < 1 or frames < 2:
-        raise ValueError(f"{starts} starts of {frames} frames: expected 1 and 2 or more")
+    if not 1 <= starts <= MOST_STARTS or frames < 2:
+        raise ValueError(
+            f"{shown(starts)} starts of {shown(frames)} frames: expected 1 to {MOST_STARTS} starts "
+            "of 2 frames or more"
+        )
     clips = []
     for sequence in sequences:
         boxes = sequence.boxes

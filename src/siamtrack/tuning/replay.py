@@ -29,6 +29,7 @@ from typing import TypeVar
 import numpy as np
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.config import check_numbers
 from siamtrack.core.images import Image
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.core.writing import write_whole
@@ -59,8 +60,7 @@ class Grid:
     sizes: int = 16
 
     def __post_init__(self) -> None:
-        if self.places < 0 or self.sizes < 0:
-            raise ValueError(f"{self}: expected numbers of steps, 0 or more")
+        check_numbers(self, places=(0, 100_000), sizes=(0, 100_000))
 
     def nearest(self, windows: Sequence[Window]) -> list[Window]:
         """Return windows moved together: the middle one on the grid, the others relative to it.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siamtrack.core.config import check_numbers
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.packages.card import Model
 from siamtrack.tracking.tracker import SiamTracker
@@ -54,8 +55,7 @@ class Plan:
     study: str = "siamtrack"
 
     def __post_init__(self) -> None:
-        if self.trials < 1 or self.worker < 0:
-            raise ValueError("expected at least one trial, and a worker's number from 0")
+        check_numbers(self, trials=(1, 2**31), seed=(0, 2**63 - 1), worker=(0, 100_000))
 
 
 Watch = Callable[[int, float], None]

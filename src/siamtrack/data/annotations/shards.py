@@ -27,6 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from siamtrack.core.files import open_ordinary
 from siamtrack.core.writing import refuse_existing, replacing
 from siamtrack.data.cache import Faults, archive_of, inside, read_bytes
 from siamtrack.data.layout import Entries
@@ -94,7 +95,7 @@ def _objects(shard: Path, found: Findings) -> Iterator[Entry]:
     images: dict[str, str] = {}
     notes: dict[str, Any] = {}
     try:
-        with tarfile.open(shard, "r:") as tar:
+        with open_ordinary(shard) as whole, tarfile.open(fileobj=whole, mode="r:") as tar:
             for member in tar:
                 key, _, ending = member.name.partition(".")
                 if not member.isreg():

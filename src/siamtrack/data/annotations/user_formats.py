@@ -11,6 +11,7 @@ from typing import Protocol
 import cv2
 
 from siamtrack.core.boundary import surface
+from siamtrack.core.files import bytes_of, noting_files
 from siamtrack.core.images import image_files
 from siamtrack.core.registry import Registry
 from siamtrack.core.writing import check_outputs, refuse_existing, write_whole
@@ -193,22 +194,9 @@ def import_annotations(
     refuse_existing(file, overwrite)
     check_outputs([file], [Path(source), *([] if images is None else [Path(images)])])
     found = Findings()
-    if images is None:
-        entries = read_training(f"{form}:{source}", found)
-    else:
-        pictures = _pictures(Path(images), file.parent)
-        if form in TRAINING and form not in FORMATS:
-            raise ValueError(f"the layout of {form} says where its images are: leave images out")
-        if not Path(source).exists():
-            raise DatasetError(f"{source}: no such folder or file; give the annotations")
-        with annotations_of(Path(source), form):
-            entries = list(FORMATS[form](Path(source), found, images=pictures))
-        if isinstance(pictures, VideoPictures):
-            entries = _write_frames(pictures, entries, found)
-        if not entries:
-            raise DatasetError(
-                f"{source}: {form} has no usable object here; left out: {found.summary() or 'none'}"
-            )
+    with noting_files() as read:
+        entries = _entries(form, Path(source), file, images, found, overwrite)
+    check_outputs([file], read)
     count = write_manifest(entries, file, overwrite)
     return Imported(
         manifest=file,
@@ -217,6 +205,33 @@ def import_annotations(
         images=len({entry.image for entry in entries}),
         found=found,
     )
+
+
+def _entries(
+    form: str,
+    source: Path,
+    out: Path,
+    images: str | Path | None,
+    found: Findings,
+    overwrite: bool,
+) -> list[Entry]:
+    """Read annotations; the frames of a video that they are on are written beside `out`."""
+    if images is None:
+        return read_training(f"{form}:{source}", found)
+    pictures = _pictures(Path(images), out.parent)
+    if form in TRAINING and form not in FORMATS:
+        raise ValueError(f"the layout of {form} says where its images are: leave images out")
+    if not source.exists():
+        raise DatasetError(f"{source}: no such folder or file; give the annotations")
+    with annotations_of(source, form):
+        entries = list(FORMATS[form](source, found, images=pictures))
+    if isinstance(pictures, VideoPictures):
+        entries = _write_frames(pictures, entries, found, overwrite)
+    if not entries:
+        raise DatasetError(
+            f"{source}: {form} has no usable object here; left out: {found.summary() or 'none'}"
+        )
+    return entries
 
 
 def _pictures(images: Path, out: Path) -> Pictures:
@@ -230,8 +245,15 @@ def _pictures(images: Path, out: Path) -> Pictures:
     return VideoPictures(images, out / images.stem)
 
 
-def _write_frames(pictures: VideoPictures, entries: list[Entry], found: Findings) -> list[Entry]:
-    """Write the frames that entries need; return the entries whose frames the video has."""
+def _write_frames(
+    pictures: VideoPictures, entries: list[Entry], found: Findings, overwrite: bool
+) -> list[Entry]:
+    """Write the frames that entries need; return the entries whose frames the video has.
+
+    Raises:
+        FileExistsError: If another picture is in the place of one and `overwrite` is not set; what
+            a killed import has left is the same picture.
+    """
     wanted = {entry.image for entry in entries}
     written = set()
     pictures.folder.mkdir(parents=True, exist_ok=True)
@@ -243,7 +265,9 @@ def _write_frames(pictures: VideoPictures, entries: list[Entry], found: Findings
             if image is None or image not in wanted:
                 continue
             _, data = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-            write_whole(Path(image), data.tobytes())
+            if not Path(image).is_file() or bytes_of(image) != data.tobytes():
+                refuse_existing(Path(image), overwrite)
+                write_whole(Path(image), data.tobytes())
             written.add(image)
             if len(written) == len(wanted):
                 break

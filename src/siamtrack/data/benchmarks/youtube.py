@@ -30,12 +30,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siamtrack.core.files import bytes_of
+from siamtrack.core.files import bytes_of, open_ordinary
 from siamtrack.data.benchmarks.davis import mask_entries
 from siamtrack.data.cache import image_size
 from siamtrack.data.layout import Entries, folders, need
@@ -127,7 +128,7 @@ def _tracks(
 ) -> dict[tuple[str, str, str], list[tuple[int, str, tuple[float, float, float, float]]]]:
     """Return (timestamp, class name, ltwh as shares) of each object; absent rows are dropped."""
     tracks = defaultdict(list)
-    with file.open(encoding="utf-8", newline="") as lines:
+    with TextIOWrapper(open_ordinary(file), encoding="utf-8", newline="") as lines:
         rows = csv.reader(lines)
         try:
             for row in rows:

@@ -9,8 +9,11 @@ from types import ModuleType
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from siamtrack.core.config import shown
 from siamtrack.core.registry import Registry, run_file
 from siamtrack.models.units import is_traced
+
+MOST_WIDTH = 16
 
 
 class Backbone(nn.Module):
@@ -143,7 +146,7 @@ def build_backbone(name: str, width: float = 1.0) -> nn.Module:
         name: A registered name; or `FILE.py:NAME` or `package.module:NAME`, where NAME is a class
             or function that builds the network, the network itself, or a name that the file
             registers in `BACKBONES`. The file is run: give only files that you trust.
-        width: Multiplier of all channel counts, handed on if it is not 1.
+        width: Multiplier of all channel counts, in (0, 16]; handed on if it is not 1.
 
     Raises:
         UnknownNameError: If no backbone is registered under the name.
@@ -154,6 +157,8 @@ def build_backbone(name: str, width: float = 1.0) -> nn.Module:
         >>> build_backbone("siamtrack.models.backbones.alexnet:AlexNet", 0.25).channels
         64
     """
+    if not 0 < width <= MOST_WIDTH:
+        raise ValueError(f"width {shown(width)}: expected a number above 0, up to {MOST_WIDTH}")
     place, colon, last = name.rpartition(":")
     factory: object
     if colon:
