@@ -32,8 +32,9 @@ CLIPS: tuple[tuple[str, str], ...] = (
     ("panda_70m snap-research/Panda-70M 9afd40bc95", r"docs/assets/samples/.*\.mp4"),
     ("koala_36m KwaiVGI/Koala-36M 49b9478531",
      r"training_suitability_assessment/sample/video/.*\.mp4|videos/[^/]*\.mp4\.mp4"),
+    # Left out: a film of which OTB has a scene
     ("jhmdb rvk7895/EleAtt-RNN-for-Action-Classification 89a020ac24",
-     r"JHMDB_video/ReCompress_Videos/.*\.avi"),
+     r"JHMDB_video/ReCompress_Videos/(?!.*Matrix).*\.avi"),
     ("vript mutonix/Vript 3dd89c7f9b", r"vriptor/.*\.mp4"),
     ("vggsound v-iashin/SpecVQGAN 33c601d6db", r"data/(vggsound|vas)/.*\.mp4"),
     ("vggsound_landscapes yzxing87/Seeing-and-Hearing 75cdbbc2e1", r"v2a/demo/source/.*\.mp4"),
