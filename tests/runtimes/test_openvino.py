@@ -6,6 +6,7 @@ import pytest
 
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
+from siamtrack.runtimes.choose import cores
 from siamtrack.training.export import export
 from tests.networks import answers, assert_alike, inputs, write_checkpoint
 
@@ -32,7 +33,7 @@ def test_settings_are_those_of_each_graph(folders):
     ]
     for threads, runtime in zip((1, 2), runtimes, strict=True):
         for graph in compiled(runtime):
-            assert graph.get_property("INFERENCE_NUM_THREADS") == threads
+            assert graph.get_property("INFERENCE_NUM_THREADS") == min(threads, cores())
             assert graph.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
             assert graph.get_property("PERFORMANCE_HINT") == "LATENCY"
             assert graph.get_property("ENABLE_CPU_PINNING") is False
