@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siamtrack.errors import VideoError
 from siamtrack.studio.journal import NAME, Journal, ProjectError, read_head
 from siamtrack.studio.library import Library, Models
 from siamtrack.studio.session import Sessions
@@ -49,7 +50,8 @@ def test_journals(opened, compacted):
     @given(changes=CHANGES)
     def run(changes):
         path.write_bytes(changed(data, changes))
-        with case("studio project", ProjectError, LookupError):
+        # a path that was cut short may lead to a folder, or to no video
+        with case("studio project", ProjectError, LookupError, VideoError):
             read_head(path.parent)
             library.folders()
             sessions = Sessions(library, Models(["lite"], threads=1))
