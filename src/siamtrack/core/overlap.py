@@ -25,6 +25,7 @@ class Ahead(Generic[T]):
         items: A generator. An exception that it raises comes out of the iteration, after the last
             item.
         depth: How many items may wait, 1 or more; one more is being read.
+        name: Of the thread.
 
     Attributes:
         busy: Seconds that reading took.
@@ -34,14 +35,16 @@ class Ahead(Generic[T]):
         [0, 1, 2, 3, 4]
     """
 
-    def __init__(self, items: Generator[T, None, None], depth: int) -> None:
+    def __init__(
+        self, items: Generator[T, None, None], depth: int, name: str = "siamtrack-ahead"
+    ) -> None:
         self.busy = 0.0
         self._items, self._depth = items, depth
         self._changed = threading.Condition()
         self._waiting: deque[T] = deque()
         self._error: Exception | None = None
         self._done = self._stop = False
-        self._thread = threading.Thread(target=self._read, name="siamtrack-ahead", daemon=True)
+        self._thread = threading.Thread(target=self._read, name=name, daemon=True)
 
     def __iter__(self) -> Iterator[T]:
         self._thread.start()
@@ -77,8 +80,7 @@ class Ahead(Generic[T]):
                 finally:
                     self.busy += time.perf_counter() - clock
                 with self._changed:
-                    while len(self._waiting) >= self._depth and not self._stop:
-                        self._changed.wait()
+                    self._make_room()
                     if not self._stop:
                         self._waiting.append(item)
                         self._changed.notify_all()
@@ -89,6 +91,11 @@ class Ahead(Generic[T]):
             with self._changed:
                 self._done = True
                 self._changed.notify_all()
+
+    def _make_room(self) -> None:
+        """Wait until another item may wait, or nobody takes them any more."""
+        while len(self._waiting) >= self._depth and not self._stop:
+            self._changed.wait()
 
 
 class Behind(Generic[T]):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from siamtrack.core.config import shown
 from siamtrack.core.images import Image
@@ -250,7 +249,7 @@ class VideoSource:
             self._dropped, self._newest = self.dropped, None
 
 
-class Newest(Generic[T]):
+class Newest(Ahead[T]):
     """Only the newest items of a generator that does not wait: a thread reads, the rest is dropped.
 
     Args:
@@ -268,47 +267,14 @@ class Newest(Generic[T]):
     """
 
     def __init__(self, items: Generator[T, None, None]) -> None:
+        super().__init__(items, depth=1, name="siamtrack-newest")
         self.dropped = 0
-        self._items = items
-        self._changed = threading.Condition()
-        self._slot: list[T] = []
-        self._error: Exception | None = None
-        self._done = False
-        self._stop = False
-        self._thread = threading.Thread(target=self._read, name="siamtrack-newest", daemon=True)
 
-    def __iter__(self) -> Iterator[T]:
-        self._thread.start()
-        while True:
-            with self._changed:
-                while not self._slot and not self._done:
-                    self._changed.wait(timeout=0.5)  # wakes up for Ctrl-C on every platform
-                if not self._slot:
-                    break
-                item = self._slot.pop()
-            yield item
-        if self._error is not None:
-            raise self._error
-
-    def close(self, timeout: float = 2.0) -> None:
+    def close(self, timeout: float | None = 2.0) -> None:
         """Stop the thread; wait for it at most `timeout` seconds."""
-        self._stop = True
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        super().close(timeout)
 
-    def _read(self) -> None:
-        try:
-            for item in self._items:
-                if self._stop:
-                    break
-                with self._changed:
-                    self.dropped += len(self._slot)
-                    self._slot[:] = [item]
-                    self._changed.notify()
-        except Exception as error:
-            self._error = error
-        finally:
-            self._items.close()
-            with self._changed:
-                self._done = True
-                self._changed.notify()
+    def _make_room(self) -> None:
+        """Drop what waits: it is no longer the newest."""
+        self.dropped += len(self._waiting)
+        self._waiting.clear()
