@@ -316,7 +316,7 @@ def _inside(points: Array, height: int, width: int) -> Bits:
     column = np.clip(np.ceil(cross - 0.5), 0, width).astype(np.int64)
     turns = np.zeros((height, width + 1), np.int32)
     np.add.at(turns, (row, column), 1)
-    return np.cumsum(turns[:, :width], axis=1) % 2 == 1
+    return np.asarray(np.cumsum(turns[:, :width], axis=1) % 2 == 1)
 
 
 def read_segmentation(value: object, height: int, width: int) -> Mask:

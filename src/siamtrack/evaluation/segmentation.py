@@ -95,7 +95,7 @@ def contour(mask: ArrayLike) -> Bits:
     bits = np.asarray(mask) != 0
     padded = np.pad(bits, ((0, 1), (0, 1)), mode="edge")
     right, below, across = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    return (bits != right) | (bits != below) | (bits != across)
+    return np.asarray((bits != right) | (bits != below) | (bits != across))
 
 
 def similarity(values: ArrayLike) -> Similarity:
