@@ -14,7 +14,7 @@ Gray = NDArray[np.float32]
 LONG = 160
 """Longer side, in pixels, of the gray picture that is compared."""
 LEAST = 0.1
-"""Height of the peak of the correlation, in [0, 1], below which two frames have too little in common."""
+"""Height of the peak of the correlation, in [0, 1], below which two frames show two scenes."""
 
 
 class Camera:

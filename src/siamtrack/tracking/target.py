@@ -149,7 +149,7 @@ class Target:
         """
         carried = self.motion.carried(shift, self.box)
         if self._lost_for == 0 and carried.any():
-            self.box = self._inside(self.box + [*carried.tolist(), 0.0, 0.0])
+            self.box = self._inside(self.box + np.array([*carried, 0.0, 0.0]))
 
     def windows(self) -> list[Window]:
         """Return the windows to search next; see `Decoder.windows`."""
