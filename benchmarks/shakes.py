@@ -104,8 +104,10 @@ def main() -> None:
                 seen = np.minimum(boxes[:, :2] + boxes[:, 2:], (width, height))
                 seen = (seen - np.maximum(boxes[:, :2], 0)).clip(0).prod(1) / boxes[:, 2:].prod(1)
                 boxes[~(seen >= 0.5)] = np.nan
-                boxes[0] = np.where(np.isfinite(boxes[0]), boxes[0], sequence.boxes[first])
-                if np.isfinite(boxes[1:]).all(1).sum() < 10:
+                start = boxes[0].copy()  # as much of the target as is in the window
+                boxes[0, :2] = np.maximum(start[:2], 0)
+                boxes[0, 2:] = np.minimum(start[:2] + start[2:], (width, height)) - boxes[0, :2]
+                if not (boxes[0, 2:] > 3).all() or np.isfinite(boxes[1:]).all(1).sum() < 10:
                     continue
                 rows.append([scores(tracker, pictures, boxes) for tracker in (off, on)])
                 print(f"  {sequence.name:16} {rows[-1][0]:.3f} {rows[-1][1]:.3f}", flush=True)

@@ -21,6 +21,7 @@ from siamtrack.packages.card import Precision
 from siamtrack.runtimes import AUTO, cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.tracking.detections import Detections
+from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.follow import Starts, follow
 from siamtrack.video import VideoSource
 
@@ -35,7 +36,7 @@ def run_track(
     precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
-    detections: Detections | None = None,
+    detections: Detections | Detect | None = None,
     overwrite: bool = False,
     quiet: bool = False,
     style: Style | None = None,
@@ -54,7 +55,7 @@ def run_track(
         precision: Precision of the network.
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
-        detections: What a detector sees in each frame; None: there is no detector.
+        detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
         style: How outputs show what is tracked.
