@@ -36,6 +36,7 @@ def run_track(
     precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
+    moving_camera: bool = False,
     detections: Detections | Detect | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -55,6 +56,7 @@ def run_track(
         precision: Precision of the network.
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
+        moving_camera: Whether the motion of the whole frame is measured and followed.
         detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
@@ -69,7 +71,12 @@ def run_track(
         encoding = any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
         threads = threads or (max(1, cores() // 2) if encoding else 0)  # the encoder needs some too
         tracker = load(
-            model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
+            model,
+            runtime=runtime,
+            precision=precision,
+            threads=threads,
+            redetect=redetect,
+            moving_camera=moving_camera,
         )
         results = follow(video, starts, tracker, detections=detections)
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.

@@ -156,6 +156,8 @@ class Track:
     annotated video is written beside it."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
+    moving_camera: bool = False
+    """Look for targets where the motion of the whole frame carries them, for cameras that shake."""
     codec: str | None = None
     """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4; in
     hardware h264-nvenc, -qsv, -amf, -videotoolbox or -v4l2m2m."""
@@ -221,6 +223,7 @@ class Track:
                 precision=self.precision,
                 threads=self.threads,
                 redetect=self.redetect,
+                moving_camera=self.moving_camera,
                 detections=detections,
                 overwrite=self.overwrite,
                 quiet=self.quiet,

@@ -89,7 +89,7 @@ def boxes_by_id(detections: Any, size: tuple[int, int]) -> dict[int, Array]:
     if None in numbers or len(set(numbers)) != len(numbers):
         raise ValueError(
             f"detections with the indexes {numbers}: expected one each, all different; which box "
-            "is which target says siamtrack.tracking.associate.associate"
+            "is which target says siamtrack.tracking.detections.associate"
         )
     return dict(zip(numbers, boxes_from(detections, size), strict=True))
 

@@ -14,7 +14,7 @@ Gray = NDArray[np.float32]
 LONG = 160
 """Longer side, in pixels, of the gray picture that is compared."""
 LEAST = 0.1
-"""Height of the peak of the correlation, in [0, 1], below which two frames show two scenes."""
+"""Height of the peak of the correlation, in [0, 1], below which nothing is said of a shift."""
 
 
 class Camera:
@@ -43,7 +43,8 @@ class Camera:
             frame: The next frame (H, W, 3).
 
         Returns:
-            None for the first frame, one of another size, and one that shows another scene.
+            None for the first frame, one of another size, and one that has nothing in common with
+            the one before. Where scenes change, two may still match by chance.
         """
         now, before = _small(frame), self._before
         self._before = now

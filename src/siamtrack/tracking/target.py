@@ -36,8 +36,10 @@ FORGET = 0.95
 """Weight of what is known of camera and target together, from frame to frame."""
 DOUBT = 0.02
 """Shake of the camera, squared and in sizes of the target, that it takes to believe in its part."""
-LEAST_CARRY = 0.05
+LEAST_CARRY = 0.2
 """Share of the target's size below which no box is carried: the search window covers it."""
+LIKELY = 4.0
+"""Shakes larger than so many times their usual size are taken for a cut, and carry nothing."""
 
 
 class Target:
@@ -294,9 +296,10 @@ class Motion:
         self._camera = self._camera + TURN * (shift - self._camera)
         area = float(box[2] * box[3])
         share = _limited(self._together / (self._alone + DOUBT * area), 0, 1)
-        carried = share * self._shake
-        if float(carried @ carried) >= LEAST_CARRY**2 * area:
-            self._carried = carried
+        squared = float(self._shake @ self._shake)
+        is_likely = squared <= LIKELY**2 * (1 - FORGET) * self._alone
+        if is_likely and share**2 * squared >= LEAST_CARRY**2 * area:
+            self._carried = share * self._shake
         return self._carried
 
     def moved(self, before: Array, now: Array) -> None:
@@ -304,7 +307,7 @@ class Motion:
 
         `before` is where its last box was carried to.
         """
-        if self.settings.weight == 0 and not self.settings.camera:
+        if self.settings.weight == 0 and not self._shake.any():
             return  # nobody asks; a frame would take 30 us longer
         beside = centers(now) - centers(before) - self.settings.follow * self._velocity
         pace = min(float(np.hypot(*beside)) / math.sqrt(float(before[2] * before[3])), MOST)

@@ -39,6 +39,8 @@ class SiamTracker:
             default, as benchmarks of short-term tracking expect. The size of a target then stays
             as it is where the score is low, whatever `size_floor` says: it may have left, and
             comes back with its size.
+        moving_camera: Measure the motion of the whole frame, and look for each target where that
+            carries it; for cameras that shake. The settings of a model may ask for it as well.
 
     Raises:
         UnknownNameError: If there is no decoder for the kind of the model.
@@ -53,13 +55,16 @@ class SiamTracker:
         (4,)
     """
 
-    def __init__(self, model: Model, *, redetect: bool = False) -> None:
+    def __init__(
+        self, model: Model, *, redetect: bool = False, moving_camera: bool = False
+    ) -> None:
         self.model, self.redetect = model, redetect
         self.name = model.card.name
         DECODERS[model.card.kind]  # an unknown kind is refused here, not at the first frame
         self._targets: dict[int, Target] = {}
         self._next = 0
-        self._camera = Camera() if model.card.tracker.motion.camera else None
+        measured = moving_camera or model.card.tracker.motion.camera
+        self._camera = Camera() if measured else None
 
     def __copy__(self) -> SiamTracker:
         return deepcopy(self)  # two that share their targets would spoil them
