@@ -23,6 +23,7 @@ from siamtrack.sinks.draw import ruled
 from siamtrack.tracking.detections import Detections
 from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.follow import Starts, follow
+from siamtrack.tracking.smooth import smoothed
 from siamtrack.video import VideoSource
 
 
@@ -37,6 +38,7 @@ def run_track(
     threads: int = 0,
     redetect: bool = False,
     moving_camera: bool = False,
+    smooth: int = 0,
     detections: Detections | Detect | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -57,6 +59,7 @@ def run_track(
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
         moving_camera: Whether the motion of the whole frame is measured and followed.
+        smooth: Frames on either side over which each box is averaged.
         detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
@@ -79,6 +82,7 @@ def run_track(
             moving_camera=moving_camera,
         )
         results = follow(video, starts, tracker, detections=detections)
+        results = smoothed(results, smooth) if smooth else results
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
         begun = time.perf_counter()
         with Outputs(files, overwrite=overwrite, fps=fps, style=style, table=table) as outputs:

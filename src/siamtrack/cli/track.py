@@ -158,6 +158,8 @@ class Track:
     """Search more of the frame while a target is lost."""
     moving_camera: bool = False
     """Look for targets where the motion of the whole frame carries them, for cameras that shake."""
+    smooth: int = 0
+    """Average each box over so many frames before and after it; results come that much later."""
     codec: str | None = None
     """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4; in
     hardware h264-nvenc, -qsv, -amf, -videotoolbox or -v4l2m2m."""
@@ -224,6 +226,7 @@ class Track:
                 threads=self.threads,
                 redetect=self.redetect,
                 moving_camera=self.moving_camera,
+                smooth=self.smooth,
                 detections=detections,
                 overwrite=self.overwrite,
                 quiet=self.quiet,
