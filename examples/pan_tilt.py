@@ -1,6 +1,9 @@
-"""Turn a camera so that the target stays in the middle: PI control with a dead zone.
+"""Turn a camera so that the target stays in the middle: its velocity, and a dead zone.
 
-The camera is a small window that moves over a wide clip, as a pan-tilt head moves a real one.
+The motor keeps up with the velocity of the target, learned from the error that is left over while
+it turns (differences of boxes would tremble), and takes a share of the error away. Within the dead
+zone an error is noise of the box, and nothing is done for its sake. The camera is a small window
+that moves over a wide clip, as a pan-tilt head moves a real one.
 
 python examples/pan_tilt.py video.mp4 230 90 80 90 [first frame] [frame to stop at]
 """
@@ -12,8 +15,8 @@ import numpy as np
 import siamtrack
 from siamtrack.core.boxes import centers
 
-GAIN, LEARN = 0.4, 0.15  # shares of the error that go into the speed at once, and are kept
-DEAD = 0.02  # share of the picture in which an error is noise of the box: the motor rests
+GAIN, LEARN = 0.4, 0.15  # shares of the error that are taken away, and go into the velocity
+DEAD = 0.02  # share of the picture in which an error is noise of the box
 FASTEST = np.array([40.0, 20.0])  # pixels per frame that pan and tilt can do
 
 
@@ -35,7 +38,7 @@ class VirtualCamera:
 def main(source: str, *numbers: str) -> None:
     box = np.array([float(value) for value in numbers[:4]])
     start, end = (int(value) for value in numbers[4:]) if numbers[4:] else (0, None)
-    tracker, camera, kept = siamtrack.load(), None, np.zeros(2)
+    tracker, camera, velocity = siamtrack.load(), None, np.zeros(2)
     with siamtrack.open_video(source, start=start, end=end) as video:
         for frame in video:
             height, width = frame.image.shape[:2]
@@ -51,9 +54,13 @@ def main(source: str, *numbers: str) -> None:
             dead = DEAD * camera.size
             ask = error - np.clip(error, -dead, dead)  # from the edge of the zone, without a jump
             lost = track.state is siamtrack.TrackState.LOST
-            kept = np.zeros(2) if lost else kept + LEARN * ask  # stand still rather than guess
-            camera.turn(kept + GAIN * ask * (not lost), frame.image)
-            print(f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px {track.state.value}")
+            velocity = np.clip(velocity + LEARN * ask, -FASTEST, FASTEST)
+            velocity *= not lost  # stand still rather than guess
+            camera.turn(velocity + GAIN * ask * (not lost), frame.image)
+            print(
+                f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px, target moves "
+                f"{velocity[0]:+.0f} {velocity[1]:+.0f} px a frame, {track.state.value}"
+            )
 
 
 if __name__ == "__main__":

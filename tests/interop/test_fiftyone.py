@@ -1,9 +1,11 @@
 """Against the real package; its database too, where `FIFTYONE_DATABASE_URI` names one."""
 
 import os
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +108,11 @@ def test_detections_of_a_field_correct_the_targets(walk, sample):
     track_sample(sample, "truth", "tracks", tracker=tracker, detections="seen")
     (found,) = sample.frames[FRAMES]["tracks"].detections
     assert np.array(found.bounding_box) * SIDES == pytest.approx(shifted[-1], abs=0.01)
+    # the detector itself in place of the field
+    tracker.clear()
+    track_sample(sample, "truth", "again", tracker=tracker, detections=lambda frame: shifted[-1:])
+    (found,) = sample.frames[FRAMES]["again"].detections
+    assert np.array(found.bounding_box) * SIDES == pytest.approx(shifted[-1], abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,24 @@ def test_a_data_set_in_its_database_and_its_own_export(walk, sample, tmp_path):
         assert len(list((tmp_path / "out").rglob("walk.*"))) == 2  # the video and its labels
     finally:
         data.delete()
+
+
+@pytest.mark.skipif(
+    "FIFTYONE_DATABASE_URI" not in os.environ, reason="FIFTYONE_DATABASE_URI names no MongoDB"
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_its_page_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "video.mp4", clip(FRAMES)[0])
+    page = (Path(__file__).parents[2] / "docs" / "fiftyone.md").read_text()
+    names: dict[str, object] = {}
+    blocks = re.findall(r"^```py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)
+    assert capsys.readouterr().out.splitlines()[-1] == "{'square': 12}"
+    assert [track.id for track in names["tracks"]] == [0]
+    names["data"].delete()
 
 
 def test_without_fiftyone_the_reason_is_said():

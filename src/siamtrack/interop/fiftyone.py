@@ -14,6 +14,7 @@ import numpy as np
 from siamtrack.api import load
 from siamtrack.core.boxes import Array
 from siamtrack.core.tracks import Track, TrackState
+from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.follow import follow
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import VideoSource, open_video
@@ -100,7 +101,7 @@ def track_sample(
     into: str = "siamtrack",
     *,
     tracker: SiamTracker | None = None,
-    detections: str | None = None,
+    detections: str | Detect | None = None,
     lost: bool = False,
 ) -> int:
     """Track through the video of a sample, from labels of some frames to labels of all.
@@ -113,8 +114,9 @@ def track_sample(
         boxes: Field of its frames with labels that start targets.
         into: Field of its frames for the tracks; what is in it is replaced.
         tracker: From `siamtrack.load`, without targets; the default model by default.
-        detections: Field of its frames with what a detector sees in them: targets are checked
-            against it, see `siamtrack.tracking.identities`.
+        detections: Field of its frames with what a detector sees in them, or the detector, which
+            takes a frame (H, W, 3) and returns boxes (N, 4) in pixels: targets are checked against
+            it, see `siamtrack.tracking.identities`.
         lost: Whether targets that are lost are included.
 
     Returns:
@@ -137,7 +139,7 @@ def track_sample(
     video = open_video(sample.filepath)
     size = _size(video)
     starts, labels = _starts(sample, boxes, size)
-    given = None if detections is None else _boxes(sample, detections, size)
+    given = _boxes(sample, detections, size) if isinstance(detections, str) else detections
     tracker = load() if tracker is None else tracker
     tracked = 0
     try:
