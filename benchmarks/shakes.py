@@ -1,6 +1,6 @@
 """Does a tracker hold its target better where the camera shakes, if the shake is measured?
 
-    python benchmarks/shakes.py otb:data/OTB folder:data/wide [--shake 0.05] [--every 4]
+    python benchmarks/shakes.py otb:data/OTB folder:data/wide [--shake 0 0.02 0.05]
 
 Generated shakes: a window of three quarters of each side of the frame jumps about in it, so that a
 steady clip looks as if filmed from a vehicle. In each frame its place is drawn anew around the
@@ -13,8 +13,10 @@ the same pictures; differences are paired over sequences, with their 95 % interv
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -73,6 +75,9 @@ def main() -> None:
     parser.add_argument("--shake", type=float, nargs="+", default=[0.0, 0.05])
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--only", nargs="*", help="names of sequences")
+    parser.add_argument(
+        "--out", type=Path, help="JSON of all sequences, for docs/figures/shakes.py"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     print(f"the camera's motion in 1280x720: {cost():.2f} ms")
@@ -80,6 +85,7 @@ def main() -> None:
     motion = replace(model.card.tracker.motion, camera=True)
     card = replace(model.card, tracker=replace(model.card.tracker, motion=motion))
     off, on = SiamTracker(model), SiamTracker(replace(model, card=card))
+    found: dict[str, dict[str, list[float]]] = {}
     for shake in options.shake:
         rows = []
         for spec in options.data:
@@ -110,6 +116,7 @@ def main() -> None:
                 if not (boxes[0, 2:] > 3).all() or np.isfinite(boxes[1:]).all(1).sum() < 10:
                     continue
                 rows.append([scores(tracker, pictures, boxes) for tracker in (off, on)])
+                found.setdefault(f"{shake:g}", {})[sequence.name] = rows[-1]
                 print(f"  {sequence.name:16} {rows[-1][0]:.3f} {rows[-1][1]:.3f}", flush=True)
         if rows:
             both = np.array(rows)
@@ -119,6 +126,8 @@ def main() -> None:
                 f"shake {shake:g}: IoU {means[0]:.3f} without, {means[1]:.3f} with: "
                 f"{means[1] - means[0]:+.4f} ({low:+.4f} to {high:+.4f}), {len(rows)} sequences"
             )
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
