@@ -1,8 +1,7 @@
 """Turn a camera so that the target stays in the middle: its velocity, and a dead zone.
 
-The motor keeps up with the velocity of the target, learned from the error that is left over while
-it turns (differences of boxes would tremble), and takes a share of the error away. Within the dead
-zone an error is noise of the box, and nothing is done for its sake. The camera is a small window
+The motor keeps up with the velocity of the target, learned from the error that is left over, and
+takes a share of the error away; in the dead zone it is noise of the box. The camera is a window
 that moves over a wide clip, as a pan-tilt head moves a real one.
 
 python examples/pan_tilt.py video.mp4 230 90 80 90 [first frame] [frame to stop at]
@@ -41,26 +40,22 @@ def main(source: str, *numbers: str) -> None:
     tracker, camera, velocity = siamtrack.load(), None, np.zeros(2)
     with siamtrack.open_video(source, start=start, end=end) as video:
         for frame in video:
-            height, width = frame.image.shape[:2]
             if camera is None:
-                size = (width // 3, height * 2 // 3)
+                size = (frame.image.shape[1] // 3, frame.image.shape[0] * 2 // 3)
                 camera = VirtualCamera(centers(box) - np.array(size) / 2 - [40, 0], size)
                 camera.turn(np.zeros(2), frame.image)  # inside the picture
-                corner = np.rint(camera.place)
-                track = tracker.init(camera.look(frame.image), [*box[:2] - corner, *box[2:]])
-            else:
-                track = tracker.update(camera.look(frame.image))
+                box[:2] -= np.rint(camera.place)
+            view = camera.look(frame.image)
+            track = tracker.update(view) if tracker.ids else tracker.init(view, box)
             error = centers(track.box) - camera.size / 2  # right and down are positive
-            dead = DEAD * camera.size
-            ask = error - np.clip(error, -dead, dead)  # from the edge of the zone, without a jump
-            lost = track.state is siamtrack.TrackState.LOST
-            velocity = np.clip(velocity + LEARN * ask, -FASTEST, FASTEST)
-            velocity *= not lost  # stand still rather than guess
-            camera.turn(velocity + GAIN * ask * (not lost), frame.image)
-            print(
-                f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px, target moves "
-                f"{velocity[0]:+.0f} {velocity[1]:+.0f} px a frame, {track.state.value}"
-            )
+            ask = error - np.clip(
+                error, -DEAD * camera.size, DEAD * camera.size
+            )  # no jump at its edge
+            there = track.state is not siamtrack.TrackState.LOST  # else stand still: do not guess
+            velocity = there * np.clip(velocity + LEARN * ask, -FASTEST, FASTEST)
+            camera.turn(velocity + there * GAIN * ask, frame.image)
+            speed = f"{velocity[0]:+.0f} {velocity[1]:+.0f} px a frame, {track.state.value}"
+            print(f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px, {speed}")
 
 
 if __name__ == "__main__":
