@@ -2,7 +2,7 @@
 
 The motor keeps up with the velocity of the target, learned from the error that is left over, and
 takes a share of the error away; in the dead zone it is noise of the box. The camera is a window
-that moves over a wide clip, as a pan-tilt head moves a real one.
+that moves over a wide clip.
 
 python examples/pan_tilt.py video.mp4 230 90 80 90 [first frame] [frame to stop at]
 """
@@ -14,8 +14,7 @@ import numpy as np
 import siamtrack
 from siamtrack.core.boxes import centers
 
-GAIN, LEARN = 0.4, 0.15  # shares of the error that are taken away, and go into the velocity
-DEAD = 0.02  # share of the picture in which an error is noise of the box
+GAIN, LEARN, DEAD = 0.4, 0.15, 0.02  # shares of the error; and of the picture: the dead zone
 FASTEST = np.array([40.0, 20.0])  # pixels per frame that pan and tilt can do
 
 
@@ -35,7 +34,7 @@ class VirtualCamera:
 
 
 def main(source: str, *numbers: str) -> None:
-    box = np.array([float(value) for value in numbers[:4]])
+    box = np.array(numbers[:4], float)
     start, end = (int(value) for value in numbers[4:]) if numbers[4:] else (0, None)
     tracker, camera, velocity = siamtrack.load(), None, np.zeros(2)
     with siamtrack.open_video(source, start=start, end=end) as video:
@@ -47,15 +46,13 @@ def main(source: str, *numbers: str) -> None:
                 box[:2] -= np.rint(camera.place)
             view = camera.look(frame.image)
             track = tracker.update(view) if tracker.ids else tracker.init(view, box)
-            error = centers(track.box) - camera.size / 2  # right and down are positive
-            ask = error - np.clip(
-                error, -DEAD * camera.size, DEAD * camera.size
-            )  # no jump at its edge
+            error = centers(track.box) - camera.size / 2
+            ask = error - np.clip(error, -DEAD * camera.size, DEAD * camera.size)
             there = track.state is not siamtrack.TrackState.LOST  # else stand still: do not guess
             velocity = there * np.clip(velocity + LEARN * ask, -FASTEST, FASTEST)
             camera.turn(velocity + there * GAIN * ask, frame.image)
-            speed = f"{velocity[0]:+.0f} {velocity[1]:+.0f} px a frame, {track.state.value}"
-            print(f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px, {speed}")
+            said = "pan {:+.0f} tilt {:+.0f} px, {:+.0f} {:+.0f} px a frame, {}"
+            print(f"{frame.index}:", said.format(*error, *velocity, track.state.value))
 
 
 if __name__ == "__main__":
