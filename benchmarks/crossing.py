@@ -25,7 +25,7 @@ import numpy as np
 import siamtrack
 from siamtrack.core.boxes import iou
 from siamtrack.core.tracks import TrackState
-from siamtrack.tracking.associate import associate
+from siamtrack.tracking.detections import associate
 from siamtrack.tracking.identities import Identities
 
 HEIGHT, WIDTH, FPS, BEHIND = 240, 426, 25, 75

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from siamtrack.data.objects import ObjectViews, generated_views, manifest_views
-from siamtrack.evaluation.verification import plot_distances, roc_auc
+from siamtrack.evaluation.metrics import roc_auc
+from siamtrack.evaluation.report.plots import plot_distances
 from siamtrack.losses import ContrastiveLoss, TripletLoss
 from siamtrack.models.backbones import BACKBONES, Embedder
 from siamtrack.models.network import Network

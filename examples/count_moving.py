@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 import siamtrack
-from siamtrack.tracking.associate import associate
+from siamtrack.tracking.detections import associate
 
 EVERY, PATIENCE = 3, 2
 """Frames from one run of the detector to the next, and how many of its runs may miss a target."""

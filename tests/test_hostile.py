@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import siamtrack
-from siamtrack.core.image_headers import stated_size
-from siamtrack.core.images import MOST_PIXELS
+from siamtrack.core.images import MOST_PIXELS, stated_size
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.data.annotations import read_training
 from siamtrack.data.benchmarks.vot import mask_box
@@ -112,7 +111,7 @@ def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
     import torch
 
     from siamtrack.models import saved
-    from siamtrack.models.convert.read import read_tensors
+    from siamtrack.models.convert.layout import read_tensors
     from siamtrack.training import checkpoint
 
     monkeypatch.chdir(tmp_path)
@@ -140,7 +139,7 @@ def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
 def test_checkpoints_that_unpack_to_more_than_they_are(tmp_path):
     import torch
 
-    from siamtrack.models.convert.read import read_tensors
+    from siamtrack.models.convert.layout import read_tensors
     from siamtrack.training import checkpoint
 
     torch.save({"a": torch.zeros(1 << 20)}, tmp_path / "good.pth")

@@ -15,9 +15,8 @@ import pytest
 from siamtrack.cli import main
 from siamtrack.cli.main import VERBS
 from siamtrack.core.config import to_dict
-from siamtrack.core.owning import LOCK, owning
 from siamtrack.core.provenance import differences, record, recording
-from siamtrack.core.writing import check_outputs, clear_parts, part_of, replacing
+from siamtrack.core.writing import LOCK, check_outputs, clear_parts, owning, part_of, replacing
 from siamtrack.data.annotations import read_training
 from siamtrack.data.manifest import read_manifest
 from siamtrack.data.prepare import prepare
@@ -187,7 +186,7 @@ def test_one_owner_a_folder(tmp_path):
 OWNER = """
 import sys, time
 from pathlib import Path
-from siamtrack.core.owning import owning
+from siamtrack.core.writing import owning
 with owning(Path(sys.argv[1])):
     print("mine", flush=True)
     time.sleep(600)

@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.image_headers import stated_size
-from siamtrack.core.images import decode
+from siamtrack.core.images import decode, stated_size
 
 Pixels = NDArray[np.uint8]
 _POINTER = b"version https://git-lfs"

@@ -25,18 +25,18 @@ benchmark.footage: benchmark.clip
 benchmark.fresh: benchmark.memory
 benchmark.latency: benchmark.alternate benchmark.stages benchmark.targets
 benchmark.run: benchmark.choose
+cli.options: cli.outputs
 core.boundary: boundary
 core.boxes: boxes
 core.config: config
 core.files: data.plain data.text reading
-core.images: decoding frames images
-core.owning: owning
+core.images: core.image_headers decoding frames images
 core.parallel: evaluation.parallel evaluation.ray_cluster
 core.provenance: made
 core.registry: plugins registry
 core.settings: settings
 core.tracks: tracks
-core.writing: writing
+core.writing: core.owning owning writing
 data.annotations: data.training
 data.annotations.coco: data.training.coco_video
 data.annotations.shards: data.packing
@@ -57,17 +57,16 @@ data.sequence: data.frames
 data.sources: data.open data.training.base data.training.findings
 evaluation.compare: evaluation.compare_results
 evaluation.longterm: evaluation.longterm_report
-evaluation.metrics: evaluation.curves
+evaluation.metrics: evaluation.curves evaluation.verification verification
 evaluation.peers.centers: evaluation.peers.lightfc evaluation.peers.vittrack
 evaluation.peers.trax: evaluation.traxline
 evaluation.report: evaluation.figures
-evaluation.report.html: evaluation.html
+evaluation.report.html: evaluation.formats evaluation.html evaluation.report.text
 evaluation.report.plots: evaluation.plots
-evaluation.report.text: evaluation.formats
 evaluation.report.videos: evaluation.clips
-evaluation.results: evaluation.found
+evaluation.results: evaluation.found evaluation.submit
 evaluation.run: evaluation.evaluate
-evaluation.verification: verification
+evaluation.scores: evaluation.bootstrap
 evaluation.vot.files: evaluation.vot.binary
 evaluation.vot.run: evaluation.vot.evaluate
 interop.opencv: opencv
@@ -78,9 +77,10 @@ losses.response: losses.focal losses.labels losses.logistic
 losses.tracking: losses.center
 models.backbones.backbone: models.backbones.base models.backbones.find models.embedding
 models.backbones.ciresnet: models.backbones.ciresincep models.backbones.ciresnext
+    models.backbones.imagenet
 models.backbones.mobile: models.backbones.cirmobile
-models.convert.layout: models.convert.base models.convert.matching
-models.convert.read: models.reading
+models.convert.layout: models.convert.base models.convert.matching models.convert.read
+    models.reading
 models.graphs: models.graph_file models.halves
 models.heads.box: models.heads.centre models.heads.region
 models.heads.head: models.heads.base
@@ -89,10 +89,10 @@ models.network: models.siamese models.siamfc models.tracking training.objectives
 models.units: models.tracing
 packages.card: weights
 packages.formats: formats formats.base formats.openvino formats.program formats.torch
-packages.half: halving
-packages.quantize: quantising
-runtimes.choose: runtimes.sharing
+packages.quantize: halving packages.half quantising
+runtimes.engines: runtimes.choose runtimes.sharing
 runtimes.onnx: runtimes.exact_int8 runtimes.rows
+sinks.cvat: sinks.keyframes
 sinks.draw: draw ruler
 sinks.text: sinks.csv sinks.jsonl sinks.mot sinks.otb
 studio.app: studio.live studio.uploads
@@ -106,10 +106,10 @@ studio.security: studio.guard studio.shield studio.sockets
 studio.seek: studio.decoder
 studio.session: studio.sessions
 studio.timeline: studio.plan studio.scene
-tracking.associate: association
 tracking.batch: bulk
 tracking.crops: crops
 tracking.decode: motion redetection response
+tracking.detections: association tracking.associate
 tracking.follow: data.starts follow
 tracking.online: discriminator
 tracking.target: target tracking.motion
@@ -120,7 +120,7 @@ training.export: exporting
 training.loop: training.average training.guard
 training.monitor: training.runtime training.validation training.watch
 training.speed: training.frozen training.precision training.prepared
-tuning.optimizer: tuning.plots tuning.searching tuning.storage
+tuning.optimizer: tuning.plots tuning.searching tuning.space tuning.storage
 tuning.replay: tuning.responses
 video.decode: video.orientation
 video.files: video.promised
@@ -133,7 +133,7 @@ _LEFT = """
 benchmark.footage: Clip=Footage open_clip=open_footage
 core.boxes: centre_error=center_error centres=centers
 core.files: polygons_to_ltwh=core.boxes.polygons_to_ltwh
-core.images: stated_size=core.image_headers.stated_size
+core.images: stated_size=core.images.stated_size
 core.provenance: model_made=packages.card.model_made
 data.annotations: open_otb_annotations=data.benchmarks.otb.open_otb_annotations
 data.annotations.user_formats: OwnReader=UserReader own_format=user_format own_name=user_name
@@ -143,6 +143,7 @@ data.manifest: file_stem=_moved.file_stem
 data.sequence: Frame=core.images.Image
 evaluation.metrics: NORMALISED_THRESHOLDS=NORMALIZED_THRESHOLDS
     normalised_precision_curve=normalized_precision_curve
+    plot_distances=evaluation.report.plots.plot_distances
 evaluation.peers.base: Seen=core.tracks.Seen
 evaluation.report: Figures=Report
 evaluation.report.videos: Clip=evaluation.report.html.Video comparison_clips=comparison_videos

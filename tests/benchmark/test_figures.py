@@ -16,7 +16,7 @@ from siamtrack.benchmark.figures import (
     table,
 )
 from siamtrack.benchmark.machine import Machine, this_machine
-from siamtrack.runtimes.choose import cores as usable_cores
+from siamtrack.runtimes.engines import cores as usable_cores
 
 MACHINE = Machine(
     "A processor", 4, 2, {"L2 unified": "1024K"}, ("avx2", "avx512_vnni"), "an OS",

@@ -4,7 +4,7 @@ import pytest
 
 from siamtrack.benchmark.figures import read_report
 from siamtrack.cli import main
-from siamtrack.runtimes.choose import cores as usable_cores
+from siamtrack.runtimes.engines import cores as usable_cores
 from tests.benchmark import still
 from tests.helpers import clip, write_video
 

@@ -1,7 +1,10 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from siamtrack.data.cache import read_image
 from siamtrack.data.check import check_training
 from siamtrack.errors import DatasetError
 from tests.data.annotations.trees import FRAMES, TREES, coco, got10k, trackingnet, write_text
@@ -62,3 +65,43 @@ def test_manifest(tmp_path):
     assert (report.images, report.tracks, report.videos, report.labels) == (7, 4, 1, 1)
     with pytest.raises(DatasetError, match="no such manifest"):
         check_training(tmp_path / "gone")
+
+
+def test_masks_of_a_manifest_are_compared_with_their_boxes(tmp_path):
+    from siamtrack.core.masks import Mask
+    from siamtrack.data.manifest import read_manifest
+    from siamtrack.data.manifest import write_manifest as write
+
+    path = write_manifest(tmp_path)
+    entries = read_manifest(path)
+
+    def mask_of(box, form, image=entries[0].image):
+        height, width = read_image(image).shape[:2]
+        left, top, wide, high = map(round, box)
+        bits = np.zeros((height, width), bool)
+        bits[max(top, 0) : top + high, max(left, 0) : left + wide] = True
+        mask = Mask.of(bits)
+        return mask.rle() if form else [each.ravel().tolist() for each in mask.polygons()]
+
+    whole = [
+        replace(each, mask=mask_of(each.box, k % 2, each.image)) for k, each in enumerate(entries)
+    ]
+    write(whole, tmp_path / "masks.jsonl")
+    report = check_training(tmp_path / "masks.jsonl")
+    assert (report.problems, report.masks) == (0, len(entries))
+    assert "boxes with a mask" in report.table()
+    assert read_manifest(tmp_path / "masks.jsonl") == whole
+    height, width = read_image(entries[0].image).shape[:2]
+    # Elsewhere, empty, of another size, and no mask at all
+    wrong = [
+        mask_of((0, 0, 3, 3), True),
+        {"size": [height, width], "counts": [height * width]},
+        {"size": [height + 1, width], "counts": [(height + 1) * width]},
+        7,
+    ]
+    damaged = [replace(each, mask=mask) for each, mask in zip(whole, wrong, strict=False)]
+    write([*damaged, *whole[4:]], tmp_path / "wrong.jsonl")
+    found = check_training(tmp_path / "wrong.jsonl").found
+    assert found.counts == {"masks": 4}
+    for name in ("mask in (0.0, 0.0", "an empty mask", "its image has", "no mask: expected"):
+        assert sum(name in each for each in found.names["masks"]) == 1

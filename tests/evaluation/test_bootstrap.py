@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamtrack.evaluation.bootstrap import confidence_interval, paired_test
+from siamtrack.evaluation.scores import confidence_interval, paired_test
 
 figures = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 

@@ -11,8 +11,8 @@ import pytest
 
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation import Policy, Report, merge
+from siamtrack.evaluation.report.html import aligned, latex
 from siamtrack.evaluation.report.plots import Line, line_plot, scatter_plot
-from siamtrack.evaluation.report.text import aligned, latex
 from siamtrack.evaluation.scores import METRICS, score_sequence
 from tests.evaluation.toys import toys
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamtrack.evaluation.verification import plot_distances, roc_auc
+from siamtrack.evaluation.metrics import roc_auc
+from siamtrack.evaluation.report.plots import plot_distances
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=2, max_size=30))

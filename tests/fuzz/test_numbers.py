@@ -196,7 +196,7 @@ def test_spans_cameras_and_threads(start, end, stride, threads):
         with case("camera", ValueError, TypeError, SiamtrackError):
             siamtrack.open_video(threads)
     with case("threads", ValueError, TypeError):
-        from siamtrack.runtimes.choose import check_threads
+        from siamtrack.runtimes.engines import check_threads
 
         check_threads(threads if threads != 1 else 1)
 

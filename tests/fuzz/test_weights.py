@@ -16,7 +16,7 @@ from siamtrack.data.pairs import PairConfig
 from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError
 from siamtrack.models import saved
 from siamtrack.models.convert import convert
-from siamtrack.models.convert.read import read_tensors
+from siamtrack.models.convert.layout import read_tensors
 from siamtrack.models.network import SiamFCConfig, build_network
 from siamtrack.packages.card import load_model, model_folder, read_card
 from siamtrack.runtimes import RUNTIMES, Graphs

@@ -6,7 +6,7 @@ import torch
 from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones import BACKBONES
-from siamtrack.models.backbones.imagenet import fold_pixels, load_resnet50
+from siamtrack.models.backbones.ciresnet import fold_pixels, load_resnet50
 
 
 def norm(state, name, channels):

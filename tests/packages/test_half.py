@@ -9,7 +9,7 @@ import pytest
 from siamtrack.cli.main import main
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import GRAPHS, INT8, load_model, read_card, read_graphs
-from siamtrack.packages.half import half_weights, halve
+from siamtrack.packages.quantize import half_weights, halve
 from tests.networks import KINDS, answers, assert_alike, write_checkpoint
 
 pytestmark = pytest.mark.needs("torch")

@@ -9,7 +9,7 @@ from siamtrack.cli import main
 from siamtrack.errors import UnknownNameError
 from siamtrack.evaluation import open_tracker
 from siamtrack.runtimes import RUNTIMES, choose_runtime, runtime_names
-from siamtrack.runtimes.choose import cores
+from siamtrack.runtimes.engines import cores
 from siamtrack.runtimes.onnx import OnnxRuntime
 from siamtrack.runtimes.openvino import OpenVinoRuntime
 from tests.helpers import clip, write_video

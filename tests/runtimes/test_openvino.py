@@ -6,7 +6,7 @@ import pytest
 
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
-from siamtrack.runtimes.choose import cores
+from siamtrack.runtimes.engines import cores
 from siamtrack.training.export import export
 from tests.networks import answers, assert_alike, inputs, write_checkpoint
 

@@ -10,7 +10,7 @@ import pytest
 
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, model_folder
-from siamtrack.runtimes.choose import shared
+from siamtrack.runtimes.engines import shared
 
 
 class Engine:

@@ -19,8 +19,8 @@ from siamtrack.data.annotations.cvat import read_cvat
 from siamtrack.data.annotations.mot import read_mot
 from siamtrack.data.annotations.yolo import read_yolo
 from siamtrack.sinks import key_frames, open_sink
+from siamtrack.sinks.cvat import DECIMALS, interpolated
 from siamtrack.sinks.draw import GRAY, draw_tracks
-from siamtrack.sinks.keyframes import DECIMALS, interpolated
 from siamtrack.video import Frame
 
 FRAMES = 6

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from siamtrack.cli.outputs import Outputs
+from siamtrack.cli.options import Outputs
 from siamtrack.errors import VideoError
 from siamtrack.sinks import BehindSink, open_sink
 from siamtrack.tracking.follow import follow

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.tracks import Track, TrackState
-from siamtrack.tracking.associate import associate
+from siamtrack.tracking.detections import associate
 
 
 def track(id, *box):

@@ -13,11 +13,18 @@ import numpy as np
 
 from siamtrack.benchmark.footage import open_footage, write_generated
 from siamtrack.benchmark.machine import this_machine
-from siamtrack.evaluation.report.text import aligned
+from siamtrack.evaluation.report.html import aligned
 from siamtrack.packages.card import INT8, Model, load_model, model_folder, read_card
 from siamtrack.runtimes.base import Response
-from siamtrack.runtimes.choose import cores
-from siamtrack.runtimes.engines import EXACT, PACKAGES, Row, fastest, installed, processor_kind
+from siamtrack.runtimes.engines import (
+    EXACT,
+    PACKAGES,
+    Row,
+    cores,
+    fastest,
+    installed,
+    processor_kind,
+)
 from siamtrack.tracking.target import Target
 
 FRAMES, CALLS = 8, 20

@@ -13,7 +13,7 @@ import numpy as np
 from siamtrack.benchmark.machine import Machine
 from siamtrack.core.config import from_dict, parse_json, to_dict
 from siamtrack.core.files import text_of
-from siamtrack.evaluation.report.text import aligned
+from siamtrack.evaluation.report.html import aligned
 from siamtrack.runtimes.engines import known_rows, processor_kind
 
 STAGES = ("crop", "network", "post")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from siamtrack.runtimes.choose import cores as usable_cores
+from siamtrack.runtimes.engines import cores as usable_cores
 
 FLAGS: tuple[str, ...] = (
     *("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni"),

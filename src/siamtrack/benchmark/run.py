@@ -28,7 +28,7 @@ from siamtrack.core.tracks import Tracker
 from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation import open_tracker
 from siamtrack.packages.card import packaged_names
-from siamtrack.runtimes.choose import cores as usable_cores
+from siamtrack.runtimes.engines import cores as usable_cores
 from siamtrack.tracking.tracker import SiamTracker
 
 MOST = 1_000_000

@@ -14,9 +14,8 @@ from tqdm import tqdm
 from tyro.conf import Positional, arg
 
 from siamtrack.cli.options import ModelName, Ray, RuntimeName
-from siamtrack.core.owning import owning
 from siamtrack.core.parallel import RayCluster
-from siamtrack.core.writing import check_outputs, write_text
+from siamtrack.core.writing import check_outputs, owning, write_text
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO

@@ -89,7 +89,7 @@ class Export:
         if self.int8:
             self._quantize(card)
         if self.half:
-            from siamtrack.packages.half import halve
+            from siamtrack.packages.quantize import halve
 
             halve(self.out)
         files = ", ".join(model_files(read_card(self.out)))

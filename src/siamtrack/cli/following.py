@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from siamtrack.api import load
-from siamtrack.cli.outputs import Outputs, Style
+from siamtrack.cli.options import Outputs, Style
 from siamtrack.cli.show import Viewer
 from siamtrack.core.writing import naming, refuse_existing, write_whole
 from siamtrack.packages.card import Precision

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from siamtrack.errors import MissingExtraError
-from siamtrack.runtimes.choose import check_threads
+from siamtrack.runtimes.engines import check_threads
 
 if TYPE_CHECKING:
     from siamtrack.models.analysis import Analysis

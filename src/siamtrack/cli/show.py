@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 
 from siamtrack.cli.local import Answer, LocalServer, as_json
-from siamtrack.cli.outputs import Style
+from siamtrack.cli.options import Style
 from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track
 from siamtrack.sinks.draw import draw_tracks

@@ -14,8 +14,7 @@ from tyro.conf import Positional, Suppress, UseAppendAction, arg
 
 from siamtrack.cli.following import as_text, run_track, write_ruler
 from siamtrack.cli.local import LocalServer
-from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName
-from siamtrack.cli.outputs import Style
+from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName, Style
 from siamtrack.cli.pick import Picked, Pictures, may_ask, pick
 from siamtrack.cli.show import PageViewer, Viewer, Window, windowed
 from siamtrack.core.browser import has_browser, opened

@@ -16,9 +16,8 @@ from tyro.conf import Positional, arg
 from siamtrack.cli.train import read_settings
 from siamtrack.core.config import to_dict
 from siamtrack.core.files import noting_files
-from siamtrack.core.owning import owning
 from siamtrack.core.provenance import differences, record
-from siamtrack.core.writing import check_outputs, write_text
+from siamtrack.core.writing import check_outputs, owning, write_text
 from siamtrack.data import open_dataset
 from siamtrack.data.sequence import Sequence as Frames
 from siamtrack.errors import StaleResultsError
@@ -39,7 +38,7 @@ from siamtrack.tuning import (
     tune,
 )
 from siamtrack.tuning.clips import Clip
-from siamtrack.tuning.space import Space
+from siamtrack.tuning.optimizer import Space
 
 STUDY = "study.db"
 MOST_GIB = 1_000_000

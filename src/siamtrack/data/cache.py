@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.image_headers import upright_size
-from siamtrack.core.images import Image, encoded, picture_of
+from siamtrack.core.images import Image, encoded, picture_of, upright_size
 from siamtrack.errors import DatasetError, ImageError
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from siamtrack.core.boxes import iou
+from siamtrack.core.masks import read_segmentation
 from siamtrack.data.cache import archive_of, image_size, read_image
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sources import KINDS, Findings, Progress, read_training, unwatched
@@ -21,8 +25,12 @@ COUNTS = {
     "videos": "tracks with boxes in more than one image: pairs are drawn along these",
     "boxes": "boxes that can be used",
     "labels": "different class names",
+    "masks": "boxes with a mask",
 }
 """What is counted, and what that means."""
+APART = 0.3
+"""Overlap of a box with that of its mask, at least: boxes may be of the whole object, masks of what
+is seen of it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class DataReport:
     boxes: int
     labels: int
     found: Findings
+    masks: int = 0
 
     @property
     def problems(self) -> int:
@@ -122,6 +131,12 @@ def check_training(
                 entry.image in sizes or _is_outside(entry, _size(entry.image))
             ):
                 found.add("outside", f"{entry.image} {list(entry.box)}")
+    # Compare the masks with their boxes, each in the size of its own image
+    masked = [entry for entry in entries if entry.mask is not None]
+    for entry in masked:
+        own = sizes.get(entry.image) or _size(entry.image)
+        if own is not None and (reason := _wrong_mask(entry, own)):
+            found.add("masks", f"{entry.image}: {reason}")
     return DataReport(
         source=str(source),
         images=len(images),
@@ -130,6 +145,7 @@ def check_training(
         boxes=len(entries),
         labels=len({entry.label for entry in entries} - {""}),
         found=found,
+        masks=len(masked),
     )
 
 
@@ -164,6 +180,18 @@ def _size(image: str) -> tuple[int, int] | None:
         return image_size(image)
     except ImageError:
         return None
+
+
+def _wrong_mask(entry: Entry, size: tuple[int, int]) -> str:
+    """Return what is wrong with the mask of an entry in an image of this width and height."""
+    try:
+        mask = read_segmentation(entry.mask, size[1], size[0])
+    except ValueError as error:
+        return str(error)
+    if not mask.area:
+        return "an empty mask"
+    overlap = float(iou(np.array(mask.box), np.array(entry.box)))
+    return "" if overlap >= APART else f"mask in {mask.box}, box {entry.box}"
 
 
 def _is_outside(entry: Entry, size: tuple[int, int] | None) -> bool:

@@ -2,8 +2,10 @@
 
 Keys: `image` (path, relative to the manifest), `box` (left, top, width, height in pixels of that
 image, 0-based), and optionally `track` (the same for the same object in several frames), `frame`
-(its number in the video), `label` and `source` (name of the data set, by default the first folder
-of the image's path). Several lines may share an image.
+(its number in the video), `label`, `source` (name of the data set, by default the first folder of
+the image's path) and `mask`, as COCO's `segmentation` has it: run lengths `{"size": [height,
+width], "counts": ...}`, compressed or a list, or polygons `[[x, y, x, y, ...], ...]`. Several lines
+may share an image.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +39,8 @@ class Entry:
         frame: Frame number within the video; 0 for a still image.
         label: Class name, or an empty string.
         source: Name of the data set that the entry came from.
+        mask: Its pixels as COCO's `segmentation`, which `siamtrack.core.masks.read_segmentation`
+            reads; None if unknown.
     """
 
     image: str
@@ -44,6 +49,7 @@ class Entry:
     frame: int
     label: str
     source: str
+    mask: Any = None
 
 
 @dataclass
@@ -163,6 +169,7 @@ def _entry(line: str, where: str, folder: str, source: str | None, name: str) ->
         frame=frame,
         label=str(item.get("label", "")),
         source=source or str(item.get("source", first)),
+        mask=item.get("mask"),
     )
 
 
@@ -194,6 +201,7 @@ def manifest_line(entry: Entry, root: str = "") -> dict[str, object]:
     """Return the JSON object of an entry, its image relative to the folder `root` if below it."""
     image = os.path.abspath(entry.image)  # noqa: PTH100 - a hundred times as fast as Path
     inside = bool(root) and image.startswith(root)
+    mask = {} if entry.mask is None else {"mask": entry.mask}
     return {
         "image": image[len(root) :].replace(os.sep, "/") if inside else image,
         "box": [round(value, 3) for value in entry.box],
@@ -201,4 +209,5 @@ def manifest_line(entry: Entry, root: str = "") -> dict[str, object]:
         "frame": entry.frame,
         "label": entry.label,
         "source": entry.source,
+        **mask,
     }

@@ -24,9 +24,8 @@ import cv2
 
 from siamtrack.core.config import check_numbers, parse_json
 from siamtrack.core.files import bytes_of
-from siamtrack.core.owning import LOCK, owning
 from siamtrack.core.provenance import FOLDER, refuse_stale
-from siamtrack.core.writing import write_text, write_whole
+from siamtrack.core.writing import LOCK, owning, write_text, write_whole
 from siamtrack.data.cache import Faults, archive_of, read_image
 from siamtrack.data.manifest import Entry, write_manifest
 from siamtrack.data.sources import Progress, thinned, unwatched

@@ -34,6 +34,7 @@ KINDS = {
     "empty": "tracks without a box",
     "no area": "boxes without width or height",
     "outside": "boxes outside the frame",
+    "masks": "masks that cannot be read, are empty, or are elsewhere than their box",
 }
 """What can be wrong with a part of a data set, and what that means."""
 

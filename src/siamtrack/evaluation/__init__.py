@@ -7,9 +7,13 @@ from siamtrack.evaluation.longterm import longterm as longterm
 from siamtrack.evaluation.longterm import longterm_report
 from siamtrack.evaluation.metrics import POLICIES, Policy
 from siamtrack.evaluation.report import Report, merge
-from siamtrack.evaluation.results import read_results, write_results
+from siamtrack.evaluation.results import (
+    check_submission,
+    read_results,
+    write_results,
+    write_submission,
+)
 from siamtrack.evaluation.run import Result, evaluate, run_dataset, run_tracker
-from siamtrack.evaluation.submit import check_submission, write_submission
 from siamtrack.evaluation.trackers import open_tracker
 from siamtrack.evaluation.vot import evaluate_vot
 

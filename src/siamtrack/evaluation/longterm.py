@@ -17,11 +17,11 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.files import read_rows
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import ResultsError
+from siamtrack.evaluation.metrics import roc_auc
 from siamtrack.evaluation.protocols import Start
 from siamtrack.evaluation.report import Curve, Report
 from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
 from siamtrack.evaluation.run import Result, Run
-from siamtrack.evaluation.verification import roc_auc
 from siamtrack.evaluation.vot.files import CONFIDENCE, read_unsupervised
 from siamtrack.evaluation.vot.regions import overlaps
 

@@ -290,3 +290,32 @@ def bounded(boxes: Array, size: tuple[int, int] | None) -> Array:
         return boxes
     limits = np.array([*size, *size], np.float64)
     return ltrb_to_ltwh(np.clip(ltwh_to_ltrb(boxes), 0.0, limits))
+
+
+def roc_auc(distance: ArrayLike, dissimilar: ArrayLike) -> float:
+    """Area under the ROC curve of "near means the same", for distances (N,) of pairs.
+
+    It is the probability that a pair of different objects (`dissimilar` 1) is farther apart than a
+    pair of one object (0), counting half where they are equally far.
+
+    Raises:
+        ValueError: If the shapes differ, a distance is not finite, a label is neither 0 nor 1, or a
+            label does not occur.
+
+    Example:
+        >>> roc_auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+        0.75
+    """
+    distances, labels = np.asarray(distance, np.float64), np.asarray(dissimilar)
+    if distances.shape != labels.shape or distances.ndim != 1:
+        raise ValueError(
+            f"expected distances and labels (N,), got {distances.shape} and {labels.shape}"
+        )
+    if not np.isfinite(distances).all():
+        raise ValueError("expected finite distances")
+    if set(np.unique(labels).tolist()) != {0, 1}:
+        raise ValueError(f"expected labels 0 and 1, got {np.unique(labels).tolist()}")
+    same, other = np.sort(distances[labels == 0]), distances[labels == 1]
+    below = np.searchsorted(same, other, "left")
+    upto = np.searchsorted(same, other, "right")
+    return float((below + upto).sum() / 2 / (len(same) * len(other)))

@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.files import read_rows
-from siamtrack.core.owning import owning
 from siamtrack.core.parallel import Workers, run_jobs
 from siamtrack.core.provenance import Made, files_state, outdated, recording
 from siamtrack.core.tracks import Estimate, Tracker, TrackerFactory
+from siamtrack.core.writing import owning
 from siamtrack.data.sequence import Dataset, Sequence
 from siamtrack.errors import DatasetError, ResultsError
 from siamtrack.evaluation.metrics import POLICIES, Policy

@@ -105,7 +105,7 @@ def boxes_by_id(detections: DetectionsLike) -> dict[int, Array]:
     boxes = boxes_from(detections)
     if getattr(detections, "tracker_id", None) is None:
         raise ValueError(
-            "the detections have no tracker_id: use siamtrack.tracking.associate.associate"
+            "the detections have no tracker_id: use siamtrack.tracking.detections.associate"
         )
     numbers = [int(number) for number in np.asarray(detections.tracker_id)]
     if len(set(numbers)) != len(numbers) or len(numbers) != len(boxes):

@@ -16,8 +16,7 @@ from siamtrack.core.registry import Plugin, plugins
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
-from siamtrack.runtimes.choose import shared
-from siamtrack.runtimes.engines import fastest
+from siamtrack.runtimes.engines import fastest, shared
 from siamtrack.runtimes.onnx import int8_is_exact
 
 PACKAGED = Path(__file__).parents[1] / "pretrained"

@@ -1,9 +1,12 @@
-"""Static int8 of a model's search graph, calibrated on real pairs.
+"""Smaller graphs: static int8 of the search graph, calibrated on real pairs, and half precision.
 
 Activations are unsigned and weights signed 8-bit integers, the latter with a scale for each output
 channel, as QuantizeLinear / DequantizeLinear nodes (Jacob et al., "Quantization and Training of
 Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018,
 https://arxiv.org/abs/1712.05877). The template graph runs once a target and stays in float32.
+
+In half precision only the weights are rounded, to eleven bits, which halves the files. The engine
+turns them back into float32 when it loads a graph, so that an update takes as long as before.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 
 from siamtrack.core.images import Image
 from siamtrack.errors import MissingExtraError, WeightsError
-from siamtrack.packages.card import INT8, read_card, read_graphs
+from siamtrack.packages.card import GRAPHS, INT8, Card, read_card, read_graphs
 from siamtrack.packages.write import writing
 from siamtrack.runtimes.base import Floats, Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
@@ -30,12 +33,15 @@ try:
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 except ImportError as error:  # pragma: no cover
-    raise MissingExtraError("int8", "onnx", "peers") from error
+    raise MissingExtraError("int8 and half precision", "onnx", "peers") from error
 
 LEAST_SAME_PEAK = 0.8
 """Least share of responses whose peak stays within one cell of where it is in float32."""
 LEAST_CORRELATION = 0.9
 """Least correlation between the scores of int8 and float32."""
+FEWEST = 256
+"""Values of a constant from which it is stored in half precision; smaller ones save nothing."""
+LARGEST = float(np.finfo(np.float16).max)
 
 
 class Pair(Protocol):
@@ -235,3 +241,42 @@ def _compare(
 def _peak(score: Floats) -> tuple[int, int]:
     row, column = np.unravel_index(int(score.argmax()), score.shape)
     return int(row), int(column)
+
+
+def halve(folder: str | Path) -> Card:
+    """Store the weights of both float32 graphs of a model's folder in half precision; int8 stays.
+
+    Returns:
+        The new card, which is in the folder.
+
+    Raises:
+        WeightsError: If the folder holds no whole model.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    graphs = read_graphs(folder, card)
+    with writing(folder, card, source=folder) as draft:
+        for name in GRAPHS:
+            draft.put(f"{name}.onnx", half_weights(getattr(graphs, name)))
+    return draft.card
+
+
+def half_weights(graph: bytes) -> bytes:
+    """Return an ONNX graph whose large float32 constants are float16 with a cast behind them.
+
+    Constants beyond the range of float16 stay as they are.
+    """
+    model = onnx.load_from_string(graph)
+    casts = []
+    for item in model.graph.initializer:
+        if item.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = onnx.numpy_helper.to_array(item)
+        if values.size < FEWEST or not (np.abs(values) <= LARGEST).all():
+            continue
+        name = item.name
+        item.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [item.name], [name], to=onnx.TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+    return bytes(model.SerializeToString())

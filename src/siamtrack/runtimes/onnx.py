@@ -13,7 +13,7 @@ import onnxruntime
 
 from siamtrack.errors import WeightsError
 from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
-from siamtrack.runtimes.choose import cores
+from siamtrack.runtimes.engines import cores
 from siamtrack.runtimes.graph import Feed, Graph, GraphRuntime, Input
 from siamtrack.runtimes.rows import SharedRows
 

@@ -10,8 +10,7 @@ from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, Sink
 from siamtrack.sinks.behind import BehindSink
 from siamtrack.sinks.coco import CocoSink
-from siamtrack.sinks.cvat import CvatSink
-from siamtrack.sinks.keyframes import check_error, key_frames
+from siamtrack.sinks.cvat import CvatSink, check_error, key_frames
 from siamtrack.sinks.mp4 import (
     CODECS,
     DEFAULT_CODEC,

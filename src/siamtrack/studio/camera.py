@@ -16,8 +16,7 @@ from starlette.websockets import WebSocket
 
 from siamtrack.core.boundary import FORESEEN
 from siamtrack.core.config import parse_json
-from siamtrack.core.image_headers import stated_size
-from siamtrack.core.images import Image, decode
+from siamtrack.core.images import Image, decode, stated_size
 from siamtrack.core.tracks import Track
 from siamtrack.errors import VideoError
 from siamtrack.studio.clip import encode

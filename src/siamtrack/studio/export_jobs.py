@@ -31,7 +31,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from siamtrack.core.boundary import log, sentence
 from siamtrack.core.config import parse_json, shown
 from siamtrack.errors import SiamtrackError
-from siamtrack.sinks.keyframes import check_error
+from siamtrack.sinks.cvat import check_error
 from siamtrack.studio.export_files import (
     FORMATS,
     PIECE,

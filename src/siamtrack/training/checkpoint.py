@@ -20,7 +20,7 @@ from siamtrack.core.config import from_dict, parse_json, spelled, to_dict
 from siamtrack.core.writing import replacing
 from siamtrack.data.manifest import Entry
 from siamtrack.errors import SiamtrackError, WeightsError
-from siamtrack.models.convert.read import load_tensors
+from siamtrack.models.convert.layout import load_tensors
 from siamtrack.training.config import TrainConfig
 
 logger = logging.getLogger(__name__)

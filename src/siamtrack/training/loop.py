@@ -15,12 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.core.config import to_dict
-from siamtrack.core.owning import owning
-from siamtrack.core.writing import write_whole
+from siamtrack.core.writing import owning, write_whole
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.backbones.ciresnet import CIResNet
-from siamtrack.models.backbones.imagenet import fold_pixels, load_resnet50
+from siamtrack.models.backbones.ciresnet import CIResNet, fold_pixels, load_resnet50
 from siamtrack.models.backbones.mobile import CIRMobile, EfficientNetLite0, load_imagenet
 from siamtrack.models.network import Network, build_network, fold_norms
 from siamtrack.training import checkpoint

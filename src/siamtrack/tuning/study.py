@@ -16,9 +16,16 @@ from siamtrack.core.settings import TrackerSettings
 from siamtrack.packages.card import Model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.tuning.clips import Clip
-from siamtrack.tuning.optimizer import PRUNERS, SAMPLERS, open_storage, optuna_library
+from siamtrack.tuning.optimizer import (
+    PRUNERS,
+    SAMPLERS,
+    Space,
+    changed,
+    open_storage,
+    optuna_library,
+    value_of,
+)
 from siamtrack.tuning.replay import Replay
-from siamtrack.tuning.space import Space, changed, value_of
 
 if TYPE_CHECKING:
     import optuna

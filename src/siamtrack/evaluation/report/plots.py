@@ -1,16 +1,19 @@
-"""Line and scatter plots as inline SVG, without a plotting library."""
+"""Plots: lines and points as inline SVG without a plotting library, others with Matplotlib."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
 from siamtrack.errors import MissingExtraError
+from siamtrack.evaluation.metrics import roc_auc
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#444444")
 """Colors that people with a color vision deficiency tell apart (Okabe and Ito)."""
@@ -143,3 +146,26 @@ def _svg(title: str, parts: Sequence[str], legend: Sequence[Line]) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{html.escape(title)}">'
         f"{''.join(parts)}{''.join(rows)}</svg>"
     )
+
+
+def plot_distances(
+    panels: dict[str, ArrayLike], dissimilar: ArrayLike, path: str | Path, bins: int = 40
+) -> None:
+    """Draw histograms of the distances (N,) of same and different pairs, a panel for each method.
+
+    Raises:
+        MissingExtraError: If Matplotlib is not installed.
+    """
+    labels = np.asarray(dissimilar)
+    figure = matplotlib_figure("plots", "plots", 3.2 * len(panels), 2.6)
+    for index, (title, distance) in enumerate(panels.items()):
+        distances = np.asarray(distance, np.float64)
+        axes = figure.add_subplot(1, len(panels), index + 1)
+        edges = np.linspace(0, max(float(distances.max()), 1e-9), bins + 1).tolist()
+        for value, name in ((0, "same object"), (1, "another object")):
+            axes.hist(distances[labels == value], edges, alpha=0.6, label=name)
+        axes.set_title(f"{title}\nAUC {roc_auc(distances, labels):.3f}", fontsize=9)
+        axes.set_xlabel("distance")
+        axes.set_yticks([])
+    figure.axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)

@@ -15,7 +15,6 @@ import numpy as np
 from siamtrack.core.boxes import Array
 from siamtrack.core.writing import write_text
 from siamtrack.errors import UnknownNameError
-from siamtrack.evaluation.bootstrap import PairedTest, confidence_interval, paired_test
 from siamtrack.evaluation.metrics import (
     NORMALIZED_THRESHOLDS,
     PRECISION_THRESHOLDS,
@@ -23,9 +22,16 @@ from siamtrack.evaluation.metrics import (
     Policy,
 )
 from siamtrack.evaluation.report import html
+from siamtrack.evaluation.report.html import aligned, csv_text, latex
 from siamtrack.evaluation.report.plots import Line, line_plot, scatter_plot
-from siamtrack.evaluation.report.text import aligned, csv_text, latex
-from siamtrack.evaluation.scores import METRICS, SequenceScore, figures
+from siamtrack.evaluation.scores import (
+    METRICS,
+    PairedTest,
+    SequenceScore,
+    confidence_interval,
+    figures,
+    paired_test,
+)
 
 SHOWN = ("success", "precision", "norm_precision", "ao", "sr50", "sr75")
 """Metrics of scored boxes in tables, in this order."""

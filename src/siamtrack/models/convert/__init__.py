@@ -5,8 +5,7 @@
 """
 
 from siamtrack.models.convert import pysot, siamdw, siamfc_pytorch
-from siamtrack.models.convert.layout import LAYOUTS, Layout, Report, convert
-from siamtrack.models.convert.read import read_tensors
+from siamtrack.models.convert.layout import LAYOUTS, Layout, Report, convert, read_tensors
 
 __all__ = [
     "LAYOUTS",
