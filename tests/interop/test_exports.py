@@ -78,6 +78,8 @@ class TestDatumaro:
                 if not note.attributes.get("outside"):
                     np.testing.assert_allclose(note.get_bbox(), box(number, index), atol=1.01)
 
+    # It warns by a deprecated function that boxes have no outlines
+    @pytest.mark.filterwarnings("ignore:The 'warn' function is deprecated:DeprecationWarning")
     def test_coco(self, tmp_path):
         (tmp_path / "annotations").mkdir()
         export(tmp_path / "annotations" / "instances_train.json", "coco")

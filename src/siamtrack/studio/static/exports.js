@@ -108,7 +108,7 @@ export class Exports {
   }
 
   cancel() {
-    this.end("Cancelled: nothing was kept.");
+    this.end("Canceled: nothing was kept.");
   }
 
   // Close what is going on; `words` say why, if there is somebody to tell.
