@@ -141,6 +141,13 @@ class Track:
             "many pixels when CVAT interpolates between them; by default every frame is one.",
         ),
     ] = None
+    images: Annotated[
+        bool,
+        arg(
+            help="For .zip (YOLO): the frames as JPEG, too, to train on it as it is; frames in "
+            "which a target is lost are left out."
+        ),
+    ] = False
     start: int = 0
     """First frame, counted from 0."""
     end: int | None = None
@@ -339,15 +346,18 @@ class Track:
         """Return how outputs show the targets.
 
         Raises:
-            ValueError: If there are key frames to choose and no file that has them.
+            ValueError: If there are key frames to choose, or images, and no file that has them.
         """
-        if self.keyframes is not None and not any(p.suffix.lower() == ".xml" for p, _ in files):
+        suffixes = {path.suffix.lower() for path, _ in files}
+        if self.images and ".zip" not in suffixes:
+            raise ValueError("--images: no output holds images; add --out NAME.zip (YOLO)")
+        if self.keyframes is not None and ".xml" not in suffixes:
             raise ValueError(
                 f"--keyframes {self.keyframes:g}: no output has key frames; add --out NAME.xml "
                 "(CVAT)"
             )
         names, classes = targets.names, targets.classes
-        return Style(names, classes, self.keyframes, self.codec, self.preset)
+        return Style(names, classes, self.keyframes, self.images, self.codec, self.preset)
 
 
 @contextlib.contextmanager
