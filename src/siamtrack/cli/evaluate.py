@@ -77,7 +77,8 @@ class Eval:
     submission: Path | None = None
     """Zip file for the evaluation server, with the results of one tracker."""
     clips: int = 4
-    """Number of videos in an HTML report, from the sequences on which trackers differ most."""
+    """Number of videos in an HTML report of each kind: where trackers differ most, and where even
+    the best one fails (a single tracker: where its success is lowest)."""
     workers: int = 1
     """Number of processes."""
     ray: Ray = None
@@ -155,9 +156,13 @@ class Eval:
         if self.protocol in ("vot", "vot-multistart"):
             made = None if self.out is None else {n: tracker_made(t) for n, t in trackers.items()}
             return evaluate_vot(
-                {**trackers, **read}, dataset, protocol=self.protocol, made=made,
-                overwrite=self.overwrite, **common,  # type: ignore[arg-type]
-            )  # fmt: skip
+                {**trackers, **read},
+                dataset,
+                protocol=self.protocol,
+                made=made,
+                overwrite=self.overwrite,
+                **common,  # type: ignore[arg-type]
+            )
         if self.protocol == "longterm":
             runs = {
                 n: run_dataset(t, dataset, name=n, **self._made(t), **common)  # type: ignore[arg-type]
@@ -198,9 +203,14 @@ class Eval:
         if self.out is None:
             raise ValueError(f"{dataset.name} is evaluated by its server: give --out for results")
         run_dataset(
-            factory, dataset, out=self.out, name=name, workers=self._workers(),
-            resume=not self.no_resume, **self._made(factory),
-        )  # fmt: skip
+            factory,
+            dataset,
+            out=self.out,
+            name=name,
+            workers=self._workers(),
+            resume=not self.no_resume,
+            **self._made(factory),
+        )
         print(f"{name}: results in {self.out / file_name(name)}; pack them with --submission")
 
     def _made(self, tracker: TrackerFactory) -> dict[str, Any]:
@@ -258,7 +268,7 @@ class Eval:
 
     def _videos(self, report: Report, dataset: Dataset, folders: Mapping[str, Path]) -> list[Video]:
         """Return videos, where there are results in files and frames to show them on."""
-        frames = all(sequence.files and not sequence.frames.missing() for sequence in dataset)
+        frames = any(sequence.files and not sequence.frames.missing() for sequence in dataset)
         there = all(name in folders for name in report.trackers)
         if not (self.clips and frames and there and self.protocol == "ope"):
             return []
