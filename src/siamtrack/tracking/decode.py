@@ -185,8 +185,7 @@ class BoxDecoder(Decoder):
         joined = (1 - share) * first + share * recent
         cells = joined[:, :-2]
         first_length, recent_length, length = (
-            np.linalg.norm(each[:, :-2], axis=-1, keepdims=True)
-            for each in (first, recent, joined)
+            np.linalg.norm(each[:, :-2], axis=-1, keepdims=True) for each in (first, recent, joined)
         )
         wanted = (1 - share) * first_length + share * recent_length
         cells *= wanted / np.maximum(length, 1e-6)

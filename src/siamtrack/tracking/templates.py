@@ -1,4 +1,4 @@
-"""The templates of one target: the first, and a recent one that helps while the first fits badly."""
+"""The templates of one target: the first, and a recent one that helps while it fits badly."""
 
 from __future__ import annotations
 
