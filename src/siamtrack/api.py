@@ -24,6 +24,7 @@ def load(
     threads: int = 0,
     precision: Precision = "auto",
     redetect: bool = False,
+    moving_camera: bool = False,
 ) -> SiamTracker:
     """Load a tracker.
 
@@ -36,6 +37,8 @@ def load(
         precision: `float32`, `int8`, or `auto`: int8 where the model has it and this processor
             computes it exactly.
         redetect: Search more of the frame while a target is lost.
+        moving_camera: Look for each target where the motion of the whole frame carries it; for
+            cameras that shake.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
@@ -51,7 +54,7 @@ def load(
         siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite
     """
     model = load_model(name, runtime=runtime, threads=threads, precision=precision)
-    return SiamTracker(model, redetect=redetect)
+    return SiamTracker(model, redetect=redetect, moving_camera=moving_camera)
 
 
 @surface

@@ -21,7 +21,9 @@ from siamtrack.packages.card import Precision
 from siamtrack.runtimes import AUTO, cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.tracking.detections import Detections
+from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.follow import Starts, follow
+from siamtrack.tracking.smooth import smoothed
 from siamtrack.video import VideoSource
 
 
@@ -35,7 +37,9 @@ def run_track(
     precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
-    detections: Detections | None = None,
+    moving_camera: bool = False,
+    smooth: int = 0,
+    detections: Detections | Detect | None = None,
     overwrite: bool = False,
     quiet: bool = False,
     style: Style | None = None,
@@ -54,7 +58,9 @@ def run_track(
         precision: Precision of the network.
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
-        detections: What a detector sees in each frame; None: there is no detector.
+        moving_camera: Whether the motion of the whole frame is measured and followed.
+        smooth: Frames on either side over which each box is averaged.
+        detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
         style: How outputs show what is tracked.
@@ -68,9 +74,15 @@ def run_track(
         encoding = any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
         threads = threads or (max(1, cores() // 2) if encoding else 0)  # the encoder needs some too
         tracker = load(
-            model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
+            model,
+            runtime=runtime,
+            precision=precision,
+            threads=threads,
+            redetect=redetect,
+            moving_camera=moving_camera,
         )
         results = follow(video, starts, tracker, detections=detections)
+        results = smoothed(results, smooth) if smooth else results
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
         begun = time.perf_counter()
         with Outputs(files, overwrite=overwrite, fps=fps, style=style, table=table) as outputs:
