@@ -17,7 +17,7 @@ from siamtrack.core.images import Image, as_rgb
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
-from siamtrack.runtimes.rows import overlapped
+from siamtrack.runtimes.graph import overlapped
 from siamtrack.tracking.camera import Camera
 from siamtrack.tracking.decode import DECODERS
 from siamtrack.tracking.target import Target
