@@ -18,6 +18,16 @@ from siamtrack.tracking.tracker import SiamTracker
 
 TURN = 0.3
 """Weight of a new step in the velocity of a path."""
+AROUND = (0.5, 0.15)
+"""Shares of width and height of a box that are looked at on either side of it, for its ground."""
+SHRUNK = (32, 48)
+"""Width and height of the picture in which colors are counted."""
+USUAL = 0.9
+"""How much a target looks like itself, before it is known."""
+SLOW = 0.01
+"""Sizes that a hidden target may have gone in a frame beyond its velocity."""
+GROUND = 3.0
+"""How much less a color counts in a box that is as frequent around it: a quarter then."""
 
 
 @dataclass(frozen=True)
@@ -27,25 +37,27 @@ class IdentitySettings:
     Attributes:
         least: Overlap (IoU) from which a detection is that of a target or an object.
         crowded: Overlap with another object from which a target is not learned from.
-        like: Likeness from which a box shows its target, where another object is near or the
-            detector sees nothing; see `likeness`.
-        again: Likeness from which a detection is a target that was hidden.
+        like: How much less than usual a box may look like its target, where another object is near
+            or the detector sees nothing; see `likeness`.
+        again: How much less than usual a detection may look like a target that was hidden.
         ahead: How much more it has to look like it than every other detection.
+        patience: Frames in a row in which it has to.
         learn: Share of a new frame in what a target looks like, while nothing is near it.
         forget: Frames after which an object without a detection is forgotten.
     """
 
     least: float = 0.3
     crowded: float = 0.1
-    like: float = 0.8
-    again: float = 0.8
-    ahead: float = 0.08
+    like: float = 0.25
+    again: float = 0.2
+    ahead: float = 0.02
+    patience: int = 3
     learn: float = 0.05
     forget: int = 10
 
     def __post_init__(self) -> None:
         unit = dict.fromkeys(("least", "crowded", "like", "again", "ahead", "learn"), (0, 1))
-        check_numbers(self, **unit, forget=(1, 2**31))
+        check_numbers(self, **unit, forget=(1, 2**31), patience=(1, 2**31))
 
 
 @dataclass(eq=False)
@@ -57,6 +69,9 @@ class _Path:
     unseen: int = 0
     colors: Array | None = None
     beside: set[int] = field(default_factory=set)
+    born: int = 0
+    first: Array = field(default_factory=lambda: np.zeros(4))
+    claims: dict[int, int] = field(default_factory=dict)
 
     @property
     def next(self) -> Array:
@@ -106,6 +121,9 @@ class Identities:
         self._hidden: dict[int, Target] = {}
         self._clear: dict[int, Target] = {}
         self._colors: dict[int, Array] = {}
+        self._usual: dict[int, float] = {}
+        self._since: dict[int, int] = {}
+        self._frames = 0
         self._others: list[_Path] = []
         self._paths: dict[int, _Path] = {}
 
@@ -121,6 +139,7 @@ class Identities:
         self._clear.pop(track.id, None)
         self._paths[track.id] = _Path(track.box.copy())
         self._colors[track.id] = colors(as_rgb(frame), track.box)
+        self._usual[track.id] = USUAL
         return track
 
     def update(self, frame: ArrayLike, boxes: ArrayLike | None = None) -> list[Track]:
@@ -138,6 +157,7 @@ class Identities:
             ValueError: If frame or boxes do not fit.
         """
         picture = as_rgb(frame)
+        self._frames += 1
         # Track: where the targets are without a detector.
         tracks = {track.id: track for track in self._tracked(picture)}
         if boxes is not None:
@@ -199,21 +219,27 @@ class Identities:
             closest = max((float(iou(given[index], box)) for box in near), default=0.0)
             crowded = closest > self.settings.crowded
             seen, kept = colors(picture, given[index]), self._colors[track.id]
-            if not crowded or likeness(kept, seen) >= self.settings.like:
+            alike = likeness(kept, seen)
+            if not crowded or alike >= self._usual[track.id] - self.settings.like:
                 target.correct(given[index])
                 self._paths[track.id].moved(given[index])
                 if not crowded:
                     self._clear[track.id] = deepcopy(target)
                     self._colors[track.id] = kept + self.settings.learn * (seen - kept)
+                    self._usual[track.id] += (
+                        TURN * self.settings.learn * (alike - self._usual[track.id])
+                    )
                 return replace(track, box=given[index].copy())
             del owners[track.id]
         elif crowd < self.settings.least and track.state is not TrackState.LOST:
             seen = colors(picture, track.box)
-            if likeness(self._colors[track.id], seen) >= self.settings.like:
+            alike = likeness(self._colors[track.id], seen)
+            if alike >= self._usual[track.id] - self.settings.like:
                 self._paths[track.id].moved(track.box)
                 return track  # the detector missed it
         # Hide: another object is where the target seems to be, or it is not to be seen.
         self._hidden[track.id] = deepcopy(self._clear.get(track.id, target))
+        self._since[track.id] = self._frames
         self.tracker.remove(track.id)
         return Track(self._hidden[track.id].box.copy(), 0.0, TrackState.LOST, track.id)
 
@@ -225,12 +251,26 @@ class Identities:
         order = np.argsort(-alike)
         best, ahead = int(order[0]), self.settings.ahead
         second = float(alike[order[1]]) if len(order) > 1 else 0.0
-        if best not in free or alike[best] < self.settings.again or alike[best] - second < ahead:
-            return None
-        # What was seen beside the target is another object, unless it has changed into the target.
-        other = free[best]
-        itself = 0.0 if other.colors is None else likeness(other.colors, seen[best])
-        return None if number in other.beside and alike[best] - itself < ahead else best
+        least = self._usual[number] - self.settings.again
+        good = best in free and alike[best] >= least and alike[best] - second >= ahead
+        if good and self._is_another(number, free[best]):
+            # What cannot be the target, by where it was, is it only if it has changed into it.
+            kept = free[best].colors
+            itself = 0.0 if kept is None else likeness(kept, seen[best])
+            good = alike[best] - itself >= ahead
+        for index, other in free.items():
+            claims = other.claims.get(number, 0) + 1
+            other.claims[number] = claims if good and index == best else 0
+        return best if good and free[best].claims[number] >= self.settings.patience else None
+
+    def _is_another(self, number: int, other: _Path) -> bool:
+        """Whether an object was beside a hidden target before, or came from too far away."""
+        hidden, path = self._hidden[number].box, self._paths[number]
+        size = float(np.sqrt(hidden[2] * hidden[3]))
+        gone = max(other.born - self._since[number], 0)
+        reach = size + gone * (float(np.hypot(*path.step)) + SLOW * size)
+        away = float(np.hypot(*(centers(other.first) - centers(hidden))))
+        return number in other.beside or other.born < self._since[number] or away > reach
 
     def _started(self, number: int, box: Array) -> Track:
         target = self._hidden.pop(number)
@@ -253,7 +293,8 @@ class Identities:
                 found[index] = known.pop(best)[0]
                 found[index].moved(given[index])
             else:
-                found[index] = _Path(given[index].copy())
+                box = given[index].copy()
+                found[index] = _Path(box, born=self._frames, first=box)
                 self._others.append(found[index])
         for other, _ in known:
             other.unseen += 1
@@ -264,21 +305,39 @@ class Identities:
 def colors(picture: Image, box: Array) -> Array:
     """Return the colors in three bands of a box, from its top to its bottom: histograms (3, 256).
 
-    Four levels of lightness by eight times eight of the two axes of color of CIE Lab; a band of a
-    box that is not in the picture has zeros.
+    Four levels of lightness by eight times eight of the two axes of color of CIE Lab. What is in
+    the middle counts most, and what stands around the box counts less inside it: the ground is the
+    same behind everybody. A band of a box that is not in the picture has zeros.
     """
     height, width = picture.shape[:2]
-    left, top = np.maximum(box[:2], 0).round().astype(int)
-    right, bottom = np.minimum(box[:2] + box[2:], (width, height)).round().astype(int)
-    inset = max(right - left, 0) // 6  # the sides show the background
-    left, right = left + inset, right - inset
-    if right - left < 1 or bottom - top < 3:
+    margin = np.array(AROUND) * box[2:]
+    left, top = np.maximum(box[:2] - margin, 0).round().astype(int)
+    right, bottom = np.minimum(box[:2] + box[2:] + margin, (width, height)).round().astype(int)
+    if right - left < 3 or bottom - top < 3:
         return np.zeros((3, 256))
-    patch = cv2.resize(picture[top:bottom, left:right], (16, 36), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).reshape(3, -1, 3).astype(np.int64)
+    # Shrink: the box and what is around it to a few pixels, each with its place in the box.
+    columns, rows = SHRUNK
+    patch = cv2.resize(picture[top:bottom, left:right], SHRUNK, interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).astype(np.int64)
     side = ((lab[..., 1:] - 64) // 16).clip(0, 7)
     cells = (lab[..., 0] // 64) * 64 + side[..., 0] * 8 + side[..., 1]
-    return np.array([np.bincount(band, minlength=256) / len(band) for band in cells])
+    x = (left + (np.arange(columns) + 0.5) * (right - left) / columns - box[0]) / box[2]
+    y = (top + (np.arange(rows) + 0.5) * (bottom - top) / rows - box[1]) / box[3]
+    across, down = np.abs(2 * x - 1), np.floor(3 * y)
+    # Count: the colors around it, and in each band those that are not around it.
+    outside = (across > 1)[None, :] | ((y < 0) | (y > 1))[:, None]
+    ground = np.bincount(cells[outside], minlength=256) / max(outside.sum(), 1)
+    weights = np.where(across < 0.8, 1 - across**2, 0.0)
+    found = np.zeros((3, 256))
+    for band in range(3):
+        inside = cells[down == band]
+        counts = np.bincount(
+            inside.ravel(), np.broadcast_to(weights, inside.shape).ravel(), minlength=256
+        )
+        counts = counts / max(counts.sum(), 1e-9)
+        counts = counts * counts / (counts + GROUND * ground + 1e-9)
+        found[band] = counts / max(counts.sum(), 1e-9)
+    return found
 
 
 def likeness(one: Array, other: Array) -> float:
