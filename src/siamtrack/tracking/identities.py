@@ -24,6 +24,8 @@ SHRUNK = (32, 48)
 """Width and height of the picture in which colors are counted."""
 USUAL = 0.9
 """How much a target looks like itself, before it is known."""
+CHANGED = 0.1
+"""How much less an object looks like itself than like a target that has taken its path."""
 SLOW = 0.01
 """Sizes that a hidden target may have gone in a frame beyond its velocity."""
 GROUND = 3.0
@@ -93,7 +95,8 @@ class Identities:
     A detection that fits corrects place and size of its target. Where a target disappears behind
     another object, its box would slip to that one: the detections say that this object was there
     before, so the target is reported lost instead, and is not learned from. It comes back at a
-    detection that looks like it, more than all others do, and belongs to no other target.
+    detection that looks like it for some frames, more than all others do, and that was neither
+    there before nor appeared too far away to be it.
 
     What is near is told apart by its colors. Those who wear the same are not: such a target stays
     lost until a person or `add` says which it is. Frames without detections are tracked as usual,
@@ -169,7 +172,7 @@ class Identities:
                 tracks[number] = self._verified(picture, tracks[number], owners, given)
             # Return: hidden targets come back where a detection looks like them.
             seen = [colors(picture, box) for box in given]
-            free = self._others_of(given, owners)
+            free = self._others_of(given, owners, seen)
             for number in list(self._hidden):
                 back = self._found_again(number, seen, free)
                 if back is not None:
@@ -256,8 +259,7 @@ class Identities:
         if good and self._is_another(number, free[best]):
             # What cannot be the target, by where it was, is it only if it has changed into it.
             kept = free[best].colors
-            itself = 0.0 if kept is None else likeness(kept, seen[best])
-            good = alike[best] - itself >= ahead
+            good = kept is not None and alike[best] - likeness(kept, seen[best]) >= CHANGED
         for index, other in free.items():
             claims = other.claims.get(number, 0) + 1
             other.claims[number] = claims if good and index == best else 0
@@ -279,25 +281,34 @@ class Identities:
         self._paths[number] = _Path(box.copy())
         return Track(target.box.copy(), 1.0, TrackState.TRACKED, number)
 
-    def _others_of(self, given: Array, owners: dict[int, int]) -> dict[int, _Path]:
-        """Return the detections of no target, and the object that each is, by overlap alone."""
+    def _others_of(
+        self, given: Array, owners: dict[int, int], seen: list[Array]
+    ) -> dict[int, _Path]:
+        """Return the detections of no target and the object that each is, by overlap and colors."""
         owned = set(owners.values())
-        known = [(other, other.next) for other in self._others]
+        left = [index for index in range(len(given)) if index not in owned]
+        fit = np.zeros((len(self._others), len(given)))
+        for row, other in enumerate(self._others):
+            overlaps = iou(other.next, given)
+            for index in left:
+                if overlaps[index] >= self.settings.least:
+                    alike = USUAL if other.colors is None else likeness(other.colors, seen[index])
+                    fit[row, index] = overlaps[index] * alike
         found: dict[int, _Path] = {}
-        for index in range(len(given)):
-            if index in owned:
-                continue
-            left = [(float(iou(box, given[index])), n) for n, (_, box) in enumerate(known)]
-            overlap, best = max(left, default=(0.0, -1))
-            if overlap >= self.settings.least:
-                found[index] = known.pop(best)[0]
-                found[index].moved(given[index])
-            else:
+        others, missed = list(self._others), set(range(len(self._others)))
+        while fit.size and fit.max() > 0:
+            row, index = divmod(int(fit.argmax()), len(given))
+            found[index] = others[row]
+            others[row].moved(given[index])
+            fit[row], fit[:, index] = 0, 0
+            missed.discard(row)
+        for index in left:
+            if index not in found:
                 box = given[index].copy()
                 found[index] = _Path(box, born=self._frames, first=box)
                 self._others.append(found[index])
-        for other, _ in known:
-            other.unseen += 1
+        for row in missed:
+            others[row].unseen += 1
         self._others = [each for each in self._others if each.unseen <= self.settings.forget]
         return found
 
