@@ -7,8 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from siamtrack.errors import UnknownNameError
-from siamtrack.sinks.base import SINKS, Sink
-from siamtrack.sinks.behind import BehindSink
+from siamtrack.sinks.base import SINKS, BehindSink, Sink
 from siamtrack.sinks.coco import CocoSink
 from siamtrack.sinks.cvat import CvatSink, check_error, key_frames
 from siamtrack.sinks.mp4 import (
