@@ -35,6 +35,7 @@ def run_track(
     precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
+    masks: bool = False,
     detections: Detections | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -54,6 +55,7 @@ def run_track(
         precision: Precision of the network.
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
+        masks: Whether tracks get masks.
         detections: What a detector sees in each frame; None: there is no detector.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
@@ -68,7 +70,12 @@ def run_track(
         encoding = any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
         threads = threads or (max(1, cores() // 2) if encoding else 0)  # the encoder needs some too
         tracker = load(
-            model, runtime=runtime, precision=precision, threads=threads, redetect=redetect
+            model,
+            runtime=runtime,
+            precision=precision,
+            threads=threads,
+            redetect=redetect,
+            masks=masks,
         )
         results = follow(video, starts, tracker, detections=detections)
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.

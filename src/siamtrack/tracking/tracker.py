@@ -19,6 +19,7 @@ from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.rows import overlapped
 from siamtrack.tracking.decode import DECODERS
+from siamtrack.tracking.outline import Outliner
 from siamtrack.tracking.target import Target
 
 
@@ -39,6 +40,9 @@ class SiamTracker:
             as it is where the score is low, whatever `size_floor` says: it may have left, and
             comes back with its size.
 
+        outliner: Gives every track that is not lost a mask, from
+            `siamtrack.tracking.outline.load_outliner`; None: tracks have no masks, at no cost.
+
     Raises:
         UnknownNameError: If there is no decoder for the kind of the model.
 
@@ -52,8 +56,10 @@ class SiamTracker:
         (4,)
     """
 
-    def __init__(self, model: Model, *, redetect: bool = False) -> None:
-        self.model, self.redetect = model, redetect
+    def __init__(
+        self, model: Model, *, redetect: bool = False, outliner: Outliner | None = None
+    ) -> None:
+        self.model, self.redetect, self.outliner = model, redetect, outliner
         self.name = model.card.name
         DECODERS[model.card.kind]  # an unknown kind is refused here, not at the first frame
         self._targets: dict[int, Target] = {}
@@ -74,9 +80,10 @@ class SiamTracker:
         Raises:
             ValueError: If the frame is no picture, or the box cannot start a target in it.
         """
-        target = Target(self.model, as_rgb(frame), box, redetect=self.redetect)
+        picture = as_rgb(frame)
+        target = Target(self.model, picture, box, redetect=self.redetect)
         self._targets, self._next = {0: target}, 1
-        return _started(target)
+        return self._outlined(picture, [_started(target)])[0]
 
     def clear(self) -> None:
         """Forget all targets."""
@@ -115,10 +122,11 @@ class SiamTracker:
                 no whole number.
         """
         number = self._next if id is None else _whole(id)
-        target = Target(self.model, as_rgb(frame), box, number, redetect=self.redetect)
+        picture = as_rgb(frame)
+        target = Target(self.model, picture, box, number, redetect=self.redetect)
         self._targets[number] = target
         self._next = max(self._next, number + 1)
-        return _started(target)
+        return self._outlined(picture, [_started(target)])[0]
 
     def remove(self, id: int) -> None:
         """Drop a target.
@@ -181,22 +189,27 @@ class SiamTracker:
         shared = None if apart is None else apart(count)
         if shared is not None:
             threads, runtime = shared
-            return overlapped(
+            found = overlapped(
                 crop,
                 lambda k: runtime.respond(kernels[k], patches[firsts[k] : firsts[k + 1]]),
                 lambda k, response: targets[k].advance(windows[k], response),
                 len(targets),
                 threads,
             )
+            return self._outlined(picture, found)
         # Few: crop the windows of all into one batch, for which the network runs once.
         for number in range(len(targets)):
             crop(number)
         response = self.model.runtime.respond(np.concatenate(kernels), patches)
         # Decode: each target takes its part of the response (`Target.advance`).
-        return [
+        found = [
             target.advance(views, response.part(first, len(views)))
             for target, views, first in zip(targets, windows, firsts, strict=False)
         ]
+        return self._outlined(picture, found)
+
+    def _outlined(self, picture: Image, tracks: list[Track]) -> list[Track]:
+        return tracks if self.outliner is None else self.outliner.with_masks(picture, tracks)
 
     def _checked(self, priors: Mapping[int, ArrayLike] | None, picture: Image) -> dict[int, Array]:
         """Return the priors by id, each a box of the picture."""
