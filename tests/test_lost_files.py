@@ -555,5 +555,5 @@ def test_a_study_of_other_settings_is_not_taken(sequences, monkeypatch, capsys):
     assert run(*words, 3) == 0
     before = contents(sequences / "out")
     assert run(*words, 4) == 2
-    assert "holds a study that was made otherwise (frames 3, now 4)" in capsys.readouterr().err
+    assert "holds a study made with other settings (frames 3, now 4)" in capsys.readouterr().err
     assert contents(sequences / "out") == before

@@ -219,7 +219,7 @@ class OneModel:
 @given(
     do=st.sampled_from(["draw", "key", "absent", "unkey", "rename", "remove", "undo"]) | NUMBER,
     values=st.dictionaries(
-        st.sampled_from(["frame", "target", "box", "name", "colour", "direction", "model", "count",
+        st.sampled_from(["frame", "target", "box", "name", "color", "direction", "model", "count",
                          "targets", "redetect"]),
         NUMBER | st.lists(NUMBER, max_size=5) | st.text(max_size=9),
     ),

@@ -75,8 +75,8 @@ EVENT = st.fixed_dictionaries(
     optional={"events": st.lists(st.fixed_dictionaries(
         {"do": st.sampled_from(["target", "gone", "rename", "key", "unkey"]),
          "target": st.integers(0, 2)},
-        optional={"name": VALUE, "colour": VALUE, "frame": VALUE, "box": VALUE, "stamp": VALUE,
-                  "gone": VALUE}), max_size=3) | VALUE,
+        optional={"name": VALUE, "color": VALUE, "colour": VALUE, "frame": VALUE, "box": VALUE,
+                  "stamp": VALUE, "gone": VALUE}), max_size=3) | VALUE,
         "run": VALUE, "rows": VALUE, "target": VALUE, "model": VALUE, "origin": VALUE,
         "stamp": VALUE, "first": VALUE, "step": VALUE},
 )  # fmt: skip

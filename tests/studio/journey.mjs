@@ -192,7 +192,7 @@ await page.waitForFunction(() => /^[1-9]\d* of 250 frames$/.test(document.queryS
 assert.match(await page.textContent("#export"), /Export \d+ %/);
 await page.click("#export-cancel");
 await page.waitForSelector("#export-dialog", { state: "hidden" });
-assert.match(await page.textContent("#toast"), /Cancelled/);
+assert.match(await page.textContent("#toast"), /Canceled/);
 for (let k = 0; k < 100 && left().length; k++) await page.waitForTimeout(50);
 assert.deepEqual(left(), []);
 

@@ -110,7 +110,7 @@ def test_a_page_gives_classes_and_a_restart_remembers_them(serve, movie, tmp_pat
         return answer.json()["project"]
 
     edit(do="draw", frame=0, box=[10, 10, 40, 40], **{"class": "person"})
-    found = edit(do="class", name="car", colour="#00ff00")
+    found = edit(do="class", name="car", color="#00ff00")
     assert found["classes"] == [["person", PALETTE[0]], ["car", "#00ff00"]]
     assert found["targets"][0]["class"] == "person"
     edit(**{"do": "class", "class": "person", "name": "cyclist"})
@@ -149,7 +149,8 @@ def test_a_journal_from_before_there_were_classes_is_read(tmp_path):
         project = Project(30, SIZE, journal.write)
         for event in found:
             project.apply(event)
-        assert (project.targets[0].name, project.targets[0].label) == ("dog", "")
+        target = project.targets[0]
+        assert (target.name, target.label, target.color) == ("dog", "", "#ff0000")
         project.classify(0, "animal")
         journal.compact(project.compact())
         journal.close()

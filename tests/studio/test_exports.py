@@ -357,7 +357,7 @@ def test_every_format_of_the_page_is_one(client):
 def classed(client, drawn):
     """The tracked target is a dog; the project knows a cat, too, of which there is none."""
     for change in (
-        {"do": "class", "name": "cat", "colour": "#112233"},
+        {"do": "class", "name": "cat", "color": "#112233"},
         {"do": "classify", "target": 0, "class": "dog"},
     ):
         assert client.post(drawn + "/edits", json=change).status_code == 200

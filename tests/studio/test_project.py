@@ -183,14 +183,14 @@ def test_models_do_not_mix(project):
     assert np.isfinite(project.known(0, "other").rows[:, 0]).sum() == 1
 
 
-def test_names_and_colours(project):
+def test_names_and_colors(project):
     project.draw(0, (1, 2, 30, 20))
-    project.rename(0, name="  red \n car ", colour="#FF0000")
-    assert (project.targets[0].name, project.targets[0].colour) == ("red car", "#ff0000")
+    project.rename(0, name="  red \n car ", color="#FF0000")
+    assert (project.targets[0].name, project.targets[0].color) == ("red car", "#ff0000")
     project.undo()
     assert project.targets[0].name == "Target 1"
-    for wrong in ({"name": " \t"}, {"colour": "red"}, {"colour": "#12345"}):
-        with pytest.raises(ValueError, match=r"name|colour"):
+    for wrong in ({"name": " \t"}, {"color": "red"}, {"color": "#12345"}):
+        with pytest.raises(ValueError, match=r"name|color"):
             project.rename(0, **wrong)
 
 

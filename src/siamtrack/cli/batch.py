@@ -95,10 +95,13 @@ class Batch:
             file.unlink(missing_ok=True)
         frames = sum(each.frames for each in outcomes.values())
         summary = {
-            "videos": len(videos), "there": len(videos) - len(outcomes), "frames": frames,
-            "tracked": len(outcomes) - len(failed), "failed": len(failed),
+            "videos": len(videos),
+            "there": len(videos) - len(outcomes),
+            "frames": frames,
+            "tracked": len(outcomes) - len(failed),
+            "failed": len(failed),
             "frames_per_second": round(frames / max(seconds, 1e-9), 1),
-        }  # fmt: skip
+        }
         print(json.dumps(summary) if self.json else as_text(summary))
         if failed:
             raise SiamtrackError(

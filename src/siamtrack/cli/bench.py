@@ -85,10 +85,16 @@ class Bench:
                 bar.update()
 
             report = run_benchmark(
-                self.source, box=self.box, trackers=self.tracker, peers=self.peers,
-                threads=self.threads, rounds=self.rounds, frames=self.frames,
-                targets=self.targets, done=done,
-            )  # fmt: skip
+                self.source,
+                box=self.box,
+                trackers=self.tracker,
+                peers=self.peers,
+                threads=self.threads,
+                rounds=self.rounds,
+                frames=self.frames,
+                targets=self.targets,
+                done=done,
+            )
         if self.report is not None:
             write_text(self.report, report.to_json())
         if self.picture is not None:

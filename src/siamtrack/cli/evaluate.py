@@ -155,9 +155,13 @@ class Eval:
         if self.protocol in ("vot", "vot-multistart"):
             made = None if self.out is None else {n: tracker_made(t) for n, t in trackers.items()}
             return evaluate_vot(
-                {**trackers, **read}, dataset, protocol=self.protocol, made=made,
-                overwrite=self.overwrite, **common,  # type: ignore[arg-type]
-            )  # fmt: skip
+                {**trackers, **read},
+                dataset,
+                protocol=self.protocol,
+                made=made,
+                overwrite=self.overwrite,
+                **common,  # type: ignore[arg-type]
+            )
         if self.protocol == "longterm":
             runs = {
                 n: run_dataset(t, dataset, name=n, **self._made(t), **common)  # type: ignore[arg-type]
@@ -198,9 +202,14 @@ class Eval:
         if self.out is None:
             raise ValueError(f"{dataset.name} is evaluated by its server: give --out for results")
         run_dataset(
-            factory, dataset, out=self.out, name=name, workers=self._workers(),
-            resume=not self.no_resume, **self._made(factory),
-        )  # fmt: skip
+            factory,
+            dataset,
+            out=self.out,
+            name=name,
+            workers=self._workers(),
+            resume=not self.no_resume,
+            **self._made(factory),
+        )
         print(f"{name}: results in {self.out / file_name(name)}; pack them with --submission")
 
     def _made(self, tracker: TrackerFactory) -> dict[str, Any]:

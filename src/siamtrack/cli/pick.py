@@ -54,8 +54,7 @@ class Picking:
 
     Attributes:
         targets: The boxes.
-        video: What to track in: the source that was given, or one that goes on from the frame that
-            was drawn on.
+        video: What to track in: the given source, or one that continues from the frame drawn on.
     """
 
     targets: tuple[Picked, ...]
@@ -102,10 +101,15 @@ class Pictures:
         height, width = self._newest.image.shape[:2] if self._clip is None else (0, 0)
         size = (width, height) if self._clip is None else self._clip.size
         return {
-            "name": Path(self.video.name).name, "live": self.live, "first": first, "last": last,
-            "stride": span.stride, "width": size[0], "height": size[1],
+            "name": Path(self.video.name).name,
+            "live": self.live,
+            "first": first,
+            "last": last,
+            "stride": span.stride,
+            "width": size[0],
+            "height": size[1],
             "known": self._clip is None or self._clip.exact,
-        }  # fmt: skip
+        }
 
     def picture(self, index: int | None) -> tuple[int, Image]:
         """Return the number and the picture of a frame; None: the newest.
@@ -139,7 +143,7 @@ class Pictures:
         return facts["first"] <= index <= facts["last"] and self.video.span.wants(index)
 
     def chosen(self, frame: int) -> VideoSource:
-        """Return the source to track in: it begins, or goes on, with the frame drawn on."""
+        """Return the source to track in: it begins, or continues, with the frame drawn on."""
         if self._clip is not None:
             self._clip.close()
             return self.video

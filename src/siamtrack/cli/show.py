@@ -30,7 +30,7 @@ class Viewer(Protocol):
     """Shows frames with tracks."""
 
     def show(self, frame: Frame, tracks: Sequence[Track]) -> bool:
-        """Show a frame; return whether to go on."""
+        """Show a frame; return whether to continue."""
         ...
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Window:
         self._sized = False
 
     def show(self, frame: Frame, tracks: Sequence[Track]) -> bool:
-        """Show a frame; return whether to go on."""
+        """Show a frame; return whether to continue."""
         picture = drawn(frame.image, tracks, self._style)
         if not self._sized:
             cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
@@ -116,7 +116,7 @@ class PageViewer:
         server.add("POST", "/api/stop", self._stop)
 
     def show(self, frame: Frame, tracks: Sequence[Track]) -> bool:
-        """Show a frame; return whether to go on."""
+        """Show a frame; return whether to continue."""
         with self._changed:
             self._count += 1
             self._newest = (self._count, frame, list(tracks))

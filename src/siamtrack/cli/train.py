@@ -114,7 +114,7 @@ class Train:
             return
         assert self.out is not None
         if self.resume and (self.out / "checkpoint.pt").exists():
-            return  # config.json is this run's own record, which --config may name to go on
+            return  # config.json is this run's own record, which --config may name to continue
         read = [*read, *([Path(initial)] if initial else [])]
         check_outputs([self.out / name for name in RUN_FILES], read)
 

@@ -126,20 +126,23 @@ class Tune:
         check_outputs(outputs, [*read, *models])
 
     def _same(self, model: Model, space: Space, parts: Sequence[list[Frames]]) -> None:
-        """Refuse to go on with a study of another model or of other clips."""
+        """Refuse to continue a study of another model or of other clips."""
         named = ("tuned_on", "held_out")
+        clips = [{each.name: sequence_made(each) for each in part} for part in parts]
         made = {
-            **model_made(self.model, "auto"), "precision": model.precision,
-            "starts": self.starts, "frames": self.frames, "grid": [self.places, self.sizes],
+            **model_made(self.model, "auto"),
+            "precision": model.precision,
+            "starts": self.starts,
+            "frames": self.frames,
+            "grid": [self.places, self.sizes],
             "space": {name: to_dict(each) for name, each in space.items()},
-            **{name: {s.name: sequence_made(s) for s in part}
-               for name, part in zip(named, parts, strict=True)},
-        }  # fmt: skip
+            **dict(zip(named, clips, strict=True)),
+        }
         study = self.out / Path(STUDY).stem  # no file: the database changes with each trial
         differs = differences(study, made)
         if differs:
             raise StaleResultsError(
-                f"{self.out} holds a study that was made otherwise ({'; '.join(differs[:4])}): "
+                f"{self.out} holds a study made with other settings ({'; '.join(differs[:4])}): "
                 "give another --out (and --storage), or the same command as before"
             )
         record(study, made)
@@ -150,9 +153,13 @@ class Tune:
         cache = self.cache or self.out / "responses"
         store = ResponseStore(cache, model, limit=int(self.cache_gib * 2**30))
         plan = Plan(
-            self.trials, self.sampler, self.pruner, self.seed, self.worker,
+            self.trials,
+            self.sampler,
+            self.pruner,
+            self.seed,
+            self.worker,
             self.storage or f"sqlite:///{(self.out / STUDY).resolve()}",
-        )  # fmt: skip
+        )
         replay = Replay(model, store, Grid(self.places, self.sizes))
         with tqdm(
             total=self.trials, unit=" trials", disable=self.quiet or None, file=sys.stderr

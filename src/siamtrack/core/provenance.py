@@ -104,7 +104,7 @@ def refuse_stale(stale: Mapping[Path, list[str]], total: int) -> None:
         return
     file, words = next(iter(stale.items()))
     raise StaleResultsError(
-        f"{len(stale)} of {total} results that are there were made otherwise ({file}: "
+        f"{len(stale)} of {total} existing results were made differently ({file}: "
         f"{'; '.join(words[:4])}): give another --out, or --overwrite to make them again"
     )
 

@@ -138,10 +138,10 @@ def evaluate(
         policy: Which frames count; by default the rules of the data set.
         made: What the tracker is made of, as JSON can hold it: kept beside the results, and
             compared before they are taken again. None: nothing is compared.
-        overwrite: Run again what was made otherwise, in place of an error.
+        overwrite: Run again what was made differently, instead of an error.
 
     Raises:
-        StaleResultsError: If results in `out` were made otherwise and `overwrite` is false.
+        StaleResultsError: If results in `out` were made differently and `overwrite` is false.
         FolderBusyError: If another run writes to `out/NAME`.
         ValueError: If `workers` is below 1, or above 1 with a tracker object.
         UnknownNameError: If there is no such protocol.
@@ -246,11 +246,11 @@ def run_resumable(
         folder: Where the files are; one process at a time writes to it.
         workers: As for `evaluate`, like `resume` and `overwrite`.
         resume: Whether finished results are read at all.
-        overwrite: Whether results that were made otherwise are made again instead of an error.
+        overwrite: Whether results that were made differently are made again, instead of an error.
         cost: Estimates the duration of a job, so that long ones begin first.
     """
     with nullcontext() if folder is None else owning(folder):
-        # Read what is finished, unless it was made otherwise.
+        # Read what is finished, unless it was made differently.
         files = [job.file for job in jobs]
         again = outdated(files, [job.made for job in jobs], resume, overwrite)
         done: dict[int, R] = {}

@@ -32,7 +32,7 @@ OTHERS = (".xml", ".bin", ".pt2", ".safetensors")
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a model; `card.json` in its folder.
+    """The facts about a model; `card.json` in its folder.
 
     Attributes:
         name: Name of the model.
@@ -97,7 +97,7 @@ class Model:
     files where it is unpickled, with the settings that its card has here.
 
     Attributes:
-        card: What is known of it.
+        card: The facts about it.
         runtime: Runs its graphs.
         precision: Of the search graph.
         loaded: What it was loaded from; None if it was put together by hand.

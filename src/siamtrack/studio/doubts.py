@@ -69,7 +69,7 @@ def doubts(known: Table, check: Table) -> list[Doubt]:
     """Return where to look, in the order of frames.
 
     Args:
-        known: What is known of a target.
+        known: The state of a target in each frame.
         check: What the check backwards found.
 
     Example:
@@ -214,7 +214,7 @@ def check_segments(target: DrawnTarget, known: Table) -> list[Segment]:
 
     Args:
         target: The target.
-        known: What is known of it.
+        known: Its state in each frame.
     """
     total = len(known.owner)
     keys = [key for key in target.ordered() if key.frame < total]

@@ -98,7 +98,7 @@ class State:
             {
                 "target": target.id,
                 "name": target.name,
-                "colour": target.colour,
+                "color": target.color,
                 "class": target.label,
                 "gone": target.gone,
                 "keys": [_key_event(target.id, *place) for place in target.keys.items()],
@@ -137,7 +137,7 @@ class State:
         if self.targets or self.runs:
             raise LookupError("a state after other events")
         for each in event["targets"]:
-            target = DrawnTarget(each["target"], each["name"], each["colour"], gone=each["gone"])
+            target = DrawnTarget(each["target"], each["name"], each["color"], gone=each["gone"])
             target.label = each.get("class", "")
             for key in each["keys"]:
                 target.keys[key["frame"]] = _key_of(key)
@@ -194,15 +194,15 @@ class State:
             if number in self.targets:  # redone
                 self.targets[number].gone = False
             else:
-                self.targets[number] = DrawnTarget(number, event["name"], event["colour"])
+                self.targets[number] = DrawnTarget(number, event["name"], event["color"])
             return make_event("gone", target=number, gone=True)
         target = self.targets[number]
         if kind == "gone":
             old = make_event("gone", target=number, gone=target.gone)
             target.gone = event["gone"]
         elif kind == "rename":
-            old = make_event("rename", target=number, name=target.name, colour=target.colour)
-            target.name, target.colour = event["name"], event["colour"]
+            old = make_event("rename", target=number, name=target.name, color=target.color)
+            target.name, target.color = event["name"], event["color"]
         elif kind == "class":
             old = make_event("class", target=number, **{"class": target.label})
             target.label = event["class"]
@@ -238,7 +238,7 @@ def _needed(runs: Iterable[Run], stamps: set[int]) -> list[Run]:
 
 
 def _pairs(classes: dict[str, str]) -> list[list[str]]:
-    return [[name, colour] for name, colour in classes.items()]
+    return [[name, color] for name, color in classes.items()]
 
 
 def _row(row: Any) -> list[float]:

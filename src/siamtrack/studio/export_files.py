@@ -46,12 +46,12 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of all targets at one moment, to be written without holding up anybody.
+    """The state of all targets at one moment, to be written without holding up anybody.
 
     Attributes:
         model: Whose tracks.
         targets: Copies of the targets.
-        tables: Id of a target to what is known of it.
+        tables: Id of a target to its state in each frame.
         total: Number of frames.
         size: Width and height of the frames.
         fps: Frames per second.
@@ -70,7 +70,7 @@ class Snapshot:
 
     def color(self, target: DrawnTarget, by_class: bool) -> tuple[int, int, int]:
         """Return the RGB color of a target: its class's if that is wanted, or its own."""
-        own = target.colour
+        own = target.color
         red, green, blue = bytes.fromhex(
             (self.classes.get(target.label, own) if by_class else own)[1:]
         )
@@ -121,7 +121,7 @@ def write_export(
     tick: Tick,
     options: Options = Options(),
 ) -> None:
-    """Write what is known of all targets.
+    """Write the state of all targets.
 
     Args:
         format: One of `FORMATS` but `yolo`.
@@ -179,7 +179,7 @@ def _document(result: Snapshot) -> dict[str, Any]:
         {
             "id": target.id,
             "name": target.name,
-            "colour": target.colour,
+            "color": target.color,
             "class": target.label or None,
             "keys": [
                 {"frame": key.frame, "box": None if key.box is None else list(key.box)}

@@ -140,9 +140,14 @@ class Jobs:
             self._control, self._order = Control(), order
             self._status = {"type": "job"}
             self._set(
-                state="running", model=order.model, check=order.check, frame=order.frame,
-                done=0, total=0, fps=0,
-            )  # fmt: skip
+                state="running",
+                model=order.model,
+                check=order.check,
+                frame=order.frame,
+                done=0,
+                total=0,
+                fps=0,
+            )
             self._thread = threading.Thread(
                 target=self._run, args=(order, self._control), name="siamtrack-job", daemon=True
             )

@@ -85,7 +85,9 @@ class Journal:
             if end < len(data):
                 file.truncate(end)
                 file.seek(0, os.SEEK_END)
-            lines = [parse_json(line) for line in data[:end].splitlines()]
+            # what was written until the spelling changed; no text of a user's can look so
+            data = data[:end].replace(b'"colour":', b'"color":')
+            lines = [parse_json(line) for line in data.splitlines()]
             head = lines[0]
             version = head["studio"]
             if type(head.get("bytes", 0)) is not int:

@@ -77,7 +77,7 @@ def response_picture(
 
 
 def _colored(patch: Image, score: np.ndarray, stride: int) -> Image:
-    """Colour a patch by a response map whose cells lie `stride` pixels apart, in the middle."""
+    """Color a patch by a response map whose cells lie `stride` pixels apart, in the middle."""
     low, high = float(np.nanmin(score)), float(np.nanmax(score))
     share = np.nan_to_num((score - low) / max(high - low, 1e-6)).astype(np.float32)
     side = patch.shape[0]

@@ -10,10 +10,8 @@ from siamtrack.studio.events import Event, State, make_event, run_event
 from siamtrack.studio.timeline import Box, DrawnTarget, Row, Run, Segment, Table, table
 
 NAME_LENGTH, MOST_TARGETS, MOST_CLASSES = 80, 200, 200
-PALETTE = (
-    "#2fc274", "#ff8a3d", "#8a7bff", "#f5c431", "#2bb5e8", "#ff5d8f", "#a3d13c", "#d28bff",
-    "#ff7059", "#3fd0c4",
-)  # fmt: skip
+PALETTE: tuple[str, ...] = ("#2fc274", "#ff8a3d", "#8a7bff", "#f5c431", "#2bb5e8")
+PALETTE += ("#ff5d8f", "#a3d13c", "#d28bff", "#ff7059", "#3fd0c4")
 """Colors of targets and classes: bright enough for dark pictures, apart for neighbors."""
 
 
@@ -56,7 +54,7 @@ class Project(State):
         return target
 
     def known(self, number: int, model: str) -> Table:
-        """Return what is known of a target by one model; do not change it."""
+        """Return a target's state in each frame by one model; do not change it."""
         with self.lock:
             found = self._tables.get((number, model))
             if found is None or len(found.owner) != self.total:
@@ -81,7 +79,7 @@ class Project(State):
             number = max(self.targets, default=-1) + 1
             clean = clean_name(name or f"Target {number + 1}")
             paint = PALETTE[number % len(PALETTE)]
-            add = make_event("target", target=number, name=clean, colour=paint)
+            add = make_event("target", target=number, name=clean, color=paint)
             key = self._key(number, frame, self._box(box))
             self._edit(add, key, *(self._labelled(number, label) if label else ()))
             return number
@@ -111,17 +109,17 @@ class Project(State):
                 raise ValueError("the only key of a target: remove the target instead")
             self._edit(make_event("unkey", target=number, frame=frame))
 
-    def rename(self, number: int, name: str | None = None, colour: str | None = None) -> None:
-        """Give a target another name, colour or both.
+    def rename(self, number: int, name: str | None = None, color: str | None = None) -> None:
+        """Give a target another name, color or both.
 
         Raises:
-            ValueError: If there is no such target, or the colour is not written #rrggbb.
+            ValueError: If there is no such target, or the color is not written #rrggbb.
         """
         with self.lock:
             target = self.target(number)
             new = target.name if name is None else clean_name(name)
-            paint = target.colour if colour is None else _colour(colour)
-            self._edit(make_event("rename", target=number, name=new, colour=paint))
+            paint = target.color if color is None else _color(color)
+            self._edit(make_event("rename", target=number, name=new, color=paint))
 
     def remove(self, number: int) -> None:
         """Remove a target.
@@ -143,7 +141,7 @@ class Project(State):
             self.target(number)
             self._edit(*self._labelled(number, label or ""))
 
-    def set_class(self, old: str | None, name: str | None, colour: str | None = None) -> None:
+    def set_class(self, old: str | None, name: str | None, color: str | None = None) -> None:
         """Rename a class or give it another color; without `old` add one. Targets follow the name.
 
         Raises:
@@ -152,7 +150,7 @@ class Project(State):
         """
         with self.lock:
             new = clean_name(name if name is not None else old or "")
-            paint = None if colour is None else _colour(colour)
+            paint = None if color is None else _color(color)
             if new != old and new in self.classes:
                 raise ValueError(f"there is a class {new!r} already: choose another name")
             if old is None:
@@ -239,8 +237,8 @@ class Project(State):
             raise ValueError(f"{MOST_CLASSES} classes are enough: remove one first")
         taken = set(self.classes.values())
         free = [each for each in PALETTE if each not in taken] or PALETTE
-        colour = paint or free[0]
-        pairs = [[name, colour] for name, colour in {**self.classes, name: colour}.items()]
+        color = paint or free[0]
+        pairs = [[name, color] for name, color in {**self.classes, name: color}.items()]
         return make_event("classes", classes=pairs)
 
     def _turn(self, which: str) -> bool:
@@ -270,9 +268,9 @@ class Project(State):
         return [round(value, 3) for value in (left, top, right - left, bottom - top)]
 
 
-def _colour(text: str) -> str:
+def _color(text: str) -> str:
     if not re.fullmatch(r"#[0-9a-f]{6}", text.lower()):
-        raise ValueError(f"colour {text!r}: expected #rrggbb")
+        raise ValueError(f"color {text!r}: expected #rrggbb")
     return text.lower()
 
 

@@ -188,6 +188,7 @@ def change_of(values: Mapping[str, Any]) -> Change:
     if not isinstance(kind, str) or kind not in EDITS:
         raise ValueError(f"do {shown(kind)}: no edit is called so")
     edit, names = EDITS[kind]
+    values = {"color" if name == "colour" else name: value for name, value in values.items()}
     given = [READERS[name](values, name) for name in names]
     return lambda project: edit(project, *given)
 
@@ -251,15 +252,17 @@ EDITS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "redo": (Project.redo, ()),
     "draw": (Project.draw, ("frame", "box", "name", "class")),
     "remove": (Project.remove, ("target",)),
-    "rename": (Project.rename, ("target", "name", "colour")),
+    "rename": (Project.rename, ("target", "name", "color")),
     "classify": (Project.classify, ("target", "class")),
-    "class": (Project.set_class, ("class", "name", "colour")),
+    "class": (Project.set_class, ("class", "name", "color")),
     "unclass": (Project.remove_class, ("class",)),
     "key": (Project.set_key, ("target", "frame", "box")),
     "absent": (partial(Project.set_key, box=None), ("target", "frame")),
     "unkey": (Project.remove_key, ("target", "frame")),
 }
 """What pages call an edit: what does it, and the values that they send with it."""
-READERS = {
-    "target": _whole, "frame": _whole, "box": _box, "name": _text, "colour": _text, "class": _text,
-}  # fmt: skip
+READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    **dict.fromkeys(("target", "frame"), _whole),
+    **dict.fromkeys(("name", "color", "class"), _text),
+    "box": _box,
+}

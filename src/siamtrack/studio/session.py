@@ -204,7 +204,7 @@ def _target(target: DrawnTarget) -> dict[str, Any]:
     return {
         "id": target.id,
         "name": target.name,
-        "colour": target.colour,
+        "color": target.color,
         "class": target.label,
         "keys": [[key.frame, None if key.box is None else [*key.box]] for key in target.ordered()],
     }

@@ -47,7 +47,7 @@ class DrawnTarget:
     Attributes:
         id: Its number.
         name: What people call it.
-        colour: As #rrggbb.
+        color: As #rrggbb.
         keys: Frame to key.
         gone: Whether it was removed; undo brings it back.
         label: The class that it belongs to; empty: none.
@@ -55,7 +55,7 @@ class DrawnTarget:
 
     id: int
     name: str
-    colour: str
+    color: str
     keys: dict[int, Key] = field(default_factory=dict)
     gone: bool = False
     label: str = ""
@@ -128,7 +128,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is known of one target in all frames, by one model.
+    """The state of one target in all frames, by one model.
 
     Attributes:
         rows: (N, 6), see `Row`; NaN where nothing is known.
@@ -142,7 +142,7 @@ class Table:
 
 
 def table(target: DrawnTarget, runs: Iterable[Run], total: int) -> Table:
-    """Return what is known of a target in frames 0 to total - 1.
+    """Return the state of a target in frames 0 to total - 1.
 
     Args:
         target: The target.
@@ -220,7 +220,7 @@ def segments(
 
     Args:
         target: The target.
-        known: What is known of it.
+        known: Its state in each frame.
         step: 1 forwards, -1 backwards.
         frame: Where the person stands.
         bounds: First and last frame to touch; None: all.

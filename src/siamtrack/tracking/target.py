@@ -128,7 +128,7 @@ class Target:
         self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
 
     def correct(self, box: ArrayLike) -> None:
-        """Take place and size of a target that is followed from `box`; its motion goes on.
+        """Take place and size of a target that is followed from `box`; its motion continues.
 
         Raises:
             ValueError: If the box is no box of the frame.

@@ -30,7 +30,7 @@ class SiamTracker:
     them through the network in one batch. Frames are RGB of any kind that
     `siamtrack.core.images.as_rgb` takes; boxes are left, top, width, height in pixels, 0-based.
 
-    A copy goes on by itself from where the tracker is, with the same network. A pickled tracker
+    A copy continues on its own from where the tracker is, with the same network. A pickled tracker
     loads the network again from its files.
 
     Args:
@@ -137,7 +137,7 @@ class SiamTracker:
         del self._targets[self._known(id)]
 
     def target(self, id: int) -> Target:
-        """Return the state of a target, which goes on with every update.
+        """Return the state of a target, which advances with every update.
 
         Raises:
             ValueError: If there is none with this id.

@@ -267,7 +267,7 @@ def _study(plan: Plan, start: Mapping[str, float], space: Space) -> optuna.Study
         pruner=PRUNERS[plan.pruner](),
     )
     done = len(study.get_trials(deepcopy=False))
-    # a resumed or another process goes on with other numbers, not with the same ones again
+    # a resumed or another process continues with other numbers, not with the same ones again
     seed = int(np.random.SeedSequence([plan.seed, plan.worker, done]).generate_state(1)[0])
     study.sampler = SAMPLERS[plan.sampler](seed)
     # one process asks for the model's own settings, so that several that begin together try them

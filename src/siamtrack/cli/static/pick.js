@@ -7,7 +7,7 @@ const canvas = $("stage");
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let clip = null, frame = 0, image = null, boxes = [], chosen = null, hand = null, sent = false;
 
-const colour = (number) => `hsl(${Math.round((119 + number * 222.5) % 360)} 85% 50%)`;
+const color = (number) => `hsl(${Math.round((119 + number * 222.5) % 360)} 85% 50%)`;
 
 function say(text) {
   $("said").textContent = text;
@@ -91,10 +91,10 @@ function draw() {
     pen.lineWidth = each === chosen ? 3 : 2;
     pen.strokeStyle = "#000a";
     pen.strokeRect(left + x - 1, top + y - 1, w + 2, hgt + 2);
-    pen.strokeStyle = colour(number);
+    pen.strokeStyle = color(number);
     pen.strokeRect(left + x, top + y, w, hgt);
     if (each !== chosen) return;
-    pen.fillStyle = colour(number);
+    pen.fillStyle = color(number);
     for (const [, fx, fy] of HANDLES) pen.fillRect(left + x + fx * w - 4, top + y + fy * hgt - 4, 8, 8);
   });
 }
@@ -182,7 +182,7 @@ function list(focus = false) {
   $("list").replaceChildren(...boxes.map((each, number) => {
     const swatch = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const circle = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-    for (const [name, value] of [["cx", 7], ["cy", 7], ["r", 6], ["fill", colour(number)], ["stroke", "none"]]) circle.setAttribute(name, value);
+    for (const [name, value] of [["cx", 7], ["cy", 7], ["r", 6], ["fill", color(number)], ["stroke", "none"]]) circle.setAttribute(name, value);
     swatch.setAttribute("viewBox", "0 0 14 14");
     swatch.setAttribute("class", "swatch");
     swatch.append(circle);

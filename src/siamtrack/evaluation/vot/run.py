@@ -67,7 +67,7 @@ def evaluate_vot(
         interval: Shortest and longest sequence over which EAO averages; the year's by default.
             Without either, EAO is left out.
         made: What each tracker is made of, by name, as for `siamtrack.evaluation.run`.
-        overwrite: Run again what was made otherwise.
+        overwrite: Run again what was made differently.
 
     Returns:
         Report with EAO, accuracy, and robustness (multi-start: part of frames tracked; supervised:

@@ -22,7 +22,7 @@ Objective = Callable[..., Parts]
 
 
 class Pairs(Protocol):
-    """What is known of B pairs beside their pictures.
+    """B pairs, apart from their pictures.
 
     Attributes:
         size: Width and height (B, 2) of the target as a share of the template's side.

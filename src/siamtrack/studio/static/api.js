@@ -28,7 +28,7 @@ export function upload(file, progress, signal) {
     request.setRequestHeader("content-type", "application/octet-stream");
     request.upload.onprogress = (event) => progress(event.loaded / Math.max(1, event.total));
     request.onerror = () => reject(new Error("the upload broke off"));
-    request.onabort = () => reject(new Error("the upload was cancelled"));
+    request.onabort = () => reject(new Error("the upload was canceled"));
     signal.addEventListener("abort", () => request.abort());
     request.onload = () => {
       let value = {};

@@ -5,8 +5,8 @@ import { between, clamp, drag, grow } from "./geometry.js";
 import { paintBox } from "./paint.js";
 import { Recorder } from "./record.js";
 
-const COLOURS = ["#33d17a", "#ff8a3d", "#8f7bff", "#ffd23d", "#3dc8ff", "#ff5d8f"];
-const colourOf = (id) => COLOURS[id % COLOURS.length];
+const COLORS = ["#33d17a", "#ff8a3d", "#8f7bff", "#ffd23d", "#3dc8ff", "#ff5d8f"];
+const colorOf = (id) => COLORS[id % COLORS.length];
 
 export class Camera {
   constructor() {
@@ -82,7 +82,7 @@ export class Camera {
       let row = this.rows.get(track.id);
       if (!row) {
         const swatch = h("span", { className: "swatch" });
-        swatch.style.background = colourOf(track.id);
+        swatch.style.background = colorOf(track.id);
         const state = h("span", { className: "state" });
         const remove = h("button", {
           className: "quiet", title: "Remove this target", "aria-label": `Remove target ${track.id + 1}`,
@@ -282,7 +282,7 @@ export class Camera {
   paintTracks(context, view) {
     for (const { id, box, state, score } of this.tracks) {
       const words = state === "tracked" ? score.toFixed(2) : state;
-      paintBox(context, box, colourOf(id), view, {
+      paintBox(context, box, colorOf(id), view, {
         bold: true, dashed: state !== "tracked", faint: state === "lost", label: `Target ${id + 1} · ${words}`,
       });
     }

@@ -42,11 +42,11 @@ export class ClassList {
     const counts = new Map();
     for (const target of store.targets) counts.set(target.class, (counts.get(target.class) || 0) + 1);
     if (this.list.contains(document.activeElement) && document.activeElement.type === "text") return;
-    this.list.replaceChildren(...store.classes.map(([name, colour], k) => this.row(name, colour, k, counts.get(name) || 0)));
+    this.list.replaceChildren(...store.classes.map(([name, color], k) => this.row(name, color, k, counts.get(name) || 0)));
     $("by-class-row").hidden = !store.classes.length;
   }
 
-  row(name, colour, k, count) {
+  row(name, color, k, count) {
     const { store } = this;
     const field = h("input", {
       type: "text", value: name, maxLength: 80, "aria-label": `Class ${name}`,
@@ -59,8 +59,8 @@ export class ClassList {
       onkeydown: (event) => (event.key === "Enter" || event.key === "Escape") && field.blur(),
     });
     const paint = h("input", {
-      type: "color", value: colour, "aria-label": `Color of ${name}`,
-      onchange: () => store.edit({ do: "class", class: name, colour: paint.value }),
+      type: "color", value: color, "aria-label": `Color of ${name}`,
+      onchange: () => store.edit({ do: "class", class: name, color: paint.value }),
     });
     const remove = h("button", {
       className: "quiet", title: "Remove this class", "aria-label": `Remove class ${name}`,

@@ -3,7 +3,7 @@ import { socketAddress } from "./api.js";
 import { $, announce, h, toast } from "./dom.js";
 
 const FORMATS = [
-  ["Go on annotating", [
+  ["Continue annotating", [
     ["cvat", "CVAT", ".xml", "CVAT for video 1.1: tracks to correct in CVAT"],
     ["coco", "COCO", ".json", "Videos, tracks and categories for Label Studio and many tools"],
   ]],
@@ -108,7 +108,7 @@ export class Exports {
   }
 
   cancel() {
-    this.end("Cancelled: nothing was kept.");
+    this.end("Canceled: nothing was kept.");
   }
 
   // Close what is going on; `words` say why, if there is somebody to tell.

@@ -3,7 +3,7 @@ import { HANDLES } from "./geometry.js";
 
 // `view` says where frame pixels lie on the canvas, `look` what is to be seen of the box: selected,
 // dashed, faint, key, label.
-export function paintBox(context, box, colour, { scale, left, top }, look) {
+export function paintBox(context, box, color, { scale, left, top }, look) {
   const [x, y, w, h] = [box[0] * scale + left, box[1] * scale + top, box[2] * scale, box[3] * scale];
   context.save();
   context.globalAlpha = look.faint ? 0.75 : 1;
@@ -12,7 +12,7 @@ export function paintBox(context, box, colour, { scale, left, top }, look) {
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.strokeRect(x, y, w, h);
   context.lineWidth = look.selected || look.bold ? 2.5 : 1.75;
-  context.strokeStyle = colour;
+  context.strokeStyle = color;
   context.strokeRect(x, y, w, h);
   context.setLineDash([]);
   if (look.label) {
@@ -27,7 +27,7 @@ export function paintBox(context, box, colour, { scale, left, top }, look) {
     context.beginPath();
     context.roundRect(from, high, wide, 18, 5);
     context.fill();
-    context.fillStyle = look.faint ? "#e6e6e6" : colour;
+    context.fillStyle = look.faint ? "#e6e6e6" : color;
     context.textBaseline = "middle";
     context.fillText(text, from + 6, high + 9.5);
   }

@@ -16,7 +16,7 @@ export class Stage {
     this.onDraft = options.onDraft || (() => {});
     this.shown = 0; // the frame whose picture is drawn; boxes are of this one, never of another
     this.zoom = 1;
-    this.centre = null;
+    this.center = null;
     this.pointers = new Map();
     this.hand = null; // what the pointer does
     this.draft = null; // a box under way: {box, id}
@@ -34,7 +34,7 @@ export class Stage {
     const [width, height] = this.size;
     const { clientWidth: w, clientHeight: h } = this.canvas;
     const scale = Math.min(w / width, h / height) * this.zoom;
-    const [cx, cy] = this.zoom === 1 || !this.centre ? [width / 2, height / 2] : this.centre;
+    const [cx, cy] = this.zoom === 1 || !this.center ? [width / 2, height / 2] : this.center;
     return { scale, left: w / 2 - cx * scale, top: h / 2 - cy * scale };
   }
 
@@ -76,7 +76,7 @@ export class Stage {
     if (this.draft) {
       const target = this.store.target(this.draft.id);
       const name = target ? target.name : ["New target", this.store.nextClass].filter(Boolean).join(", ");
-      paintBox(context, this.draft.box, target ? this.store.colour(target) : token("accent"), this.view(), {
+      paintBox(context, this.draft.box, target ? this.store.color(target) : token("accent"), this.view(), {
         selected: true, label: `${name} · ${this.sizeText(this.draft.box)}`,
       });
     }
@@ -92,7 +92,7 @@ export class Stage {
     const box = tracks?.box(this.shown);
     if (!box) return;
     const state = tracks.state[this.shown];
-    paintBox(context, box, this.store.colour(target), this.view(), {
+    paintBox(context, box, this.store.color(target), this.view(), {
       selected: this.onBox && target.id === this.store.selected,
       dashed: state === LOST || state === UNCERTAIN,
       faint: state === LOST,
@@ -126,9 +126,9 @@ export class Stage {
     const after = this.view().scale;
     if (keep) {
       const [x, y] = [keep[0] * before.scale + before.left, keep[1] * before.scale + before.top];
-      this.centre = [keep[0] + (w / 2 - x) / after, keep[1] + (h / 2 - y) / after];
+      this.center = [keep[0] + (w / 2 - x) / after, keep[1] + (h / 2 - y) / after];
     }
-    if (this.zoom === 1) this.centre = null;
+    if (this.zoom === 1) this.center = null;
     this.draw();
   }
 
@@ -202,8 +202,8 @@ export class Stage {
     if (hand.kind === "pinch") {
       if (this.pointers.size === 2) this.setZoom((hand.zoom * this.spread()) / Math.max(1, hand.spread), point);
     } else if (hand.kind === "pan") {
-      const [cx, cy] = this.centre || [width / 2, height / 2];
-      this.centre = [cx + hand.from[0] - point[0], cy + hand.from[1] - point[1]];
+      const [cx, cy] = this.center || [width / 2, height / 2];
+      this.center = [cx + hand.from[0] - point[0], cy + hand.from[1] - point[1]];
     } else if (hand.kind === "draw") {
       const far = Math.hypot(point[0] - hand.from[0], point[1] - hand.from[1]) * this.view().scale > 4;
       if (far || hand.moved) {

@@ -113,9 +113,9 @@ export class Store extends EventTarget {
   }
 
   // The color that a target is shown in: its class's, or its own.
-  colour(target) {
+  color(target) {
     const found = this.byClass && this.classes.find(([name]) => name === target.class);
-    return found ? found[1] : target.colour;
+    return found ? found[1] : target.color;
   }
 
   setByClass(on) {

@@ -21,9 +21,9 @@ export class TargetList {
     for (const target of store.targets) {
       const row = this.rows.get(target.id) || this.add(target.id);
       if (document.activeElement !== row.name) row.name.value = target.name;
-      row.colour.value = store.colour(target);
-      row.colour.disabled = store.colour(target) !== target.colour;
-      row.colour.title = row.colour.disabled ? `The color of the class ${target.class}` : "Color";
+      row.color.value = store.color(target);
+      row.color.disabled = store.color(target) !== target.color;
+      row.color.title = row.color.disabled ? `The color of the class ${target.class}` : "Color";
       this.fillClasses(row.kind, target);
       this.list.append(row.item);
     }
@@ -39,9 +39,9 @@ export class TargetList {
       onkeydown: (event) => (event.key === "Enter" || event.key === "Escape") && name.blur(),
       onfocus: () => store.select(id),
     });
-    const colour = h("input", {
+    const color = h("input", {
       type: "color", "aria-label": "Color",
-      onchange: () => store.edit({ do: "rename", target: id, colour: colour.value }),
+      onchange: () => store.edit({ do: "rename", target: id, color: color.value }),
     });
     const state = h("span", { className: "state" });
     const remove = h("button", {
@@ -56,9 +56,9 @@ export class TargetList {
       onchange: () => this.classify(id, kind),
     });
     const item = h("li", { onclick: () => store.select(id) },
-      colour, h("div", { className: "named" }, name, kind), state, remove);
+      color, h("div", { className: "named" }, name, kind), state, remove);
     item.dataset.target = id;
-    const row = { item, name, colour, kind, state };
+    const row = { item, name, color, kind, state };
     this.rows.set(id, row);
     return row;
   }

@@ -122,8 +122,8 @@ export class Timeline {
     const bad = token("bad"), warn = token("warn"), quiet = token("line");
     context.fillStyle = quiet;
     context.fillRect(MARGIN, bottom, width, 1);
-    const colour = this.store.colour(target);
-    const line = `color-mix(in oklab, ${colour} 70%, ${token("ink")})`;
+    const color = this.store.color(target);
+    const line = `color-mix(in oklab, ${color} 70%, ${token("ink")})`;
     const column = Math.max(1, width / (b - a));
     const per = (b - a) / Math.min(width, b - a); // frames in a column
     for (let k = 0; tracks && k < Math.min(width, b - a); k++) {
@@ -151,7 +151,7 @@ export class Timeline {
         context.fillRect(x, bottom - full, wide, full);
       }
       context.globalAlpha = 0.5;
-      context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : colour;
+      context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : color;
       context.fillRect(x, bottom - high, wide, high);
       context.globalAlpha = 1;
       context.fillStyle = worst === LOST ? bad : worst === UNCERTAIN ? warn : line;
