@@ -183,7 +183,7 @@ def main() -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(decoder + encoder, 5.0)
         optimizer.step()
-        decay = min(0.995, 1 - 1 / (step + 2))
+        decay = min(0.98, (step + 1) / (step + 10))
         for name, value in model.state_dict().items():
             if value.dtype.is_floating_point:
                 average[name].lerp_(value, 1 - decay)

@@ -62,10 +62,10 @@ def to_detections(
     shown = [track for track in tracks if lost or track.state is not TrackState.LOST]
     boxes = np.array([track.box for track in shown], np.float64).reshape(-1, 4)
     numbers = classes or {}
-    size = next((track.mask.shape for track in shown if track.mask is not None), None)
+    sizes = [track.mask.shape for track in shown if track.mask is not None]
     masks = [
-        np.zeros(size, bool) if track.mask is None else track.mask.full()
-        for track in (shown if size is not None else ())
+        np.zeros(sizes[0], np.bool_) if track.mask is None else track.mask.full()
+        for track in (shown if sizes else ())
     ]
     return Detections(
         xyxy=ltwh_to_ltrb(boxes),

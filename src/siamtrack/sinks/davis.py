@@ -31,8 +31,8 @@ class DavisSink(Sink):
     needs_masks = True
 
     def _start(self, frame: Frame) -> None:
-        mode = "w" if self._overwrite else "x"
-        self._zip = zipfile.ZipFile(self._place(self.path), mode, zipfile.ZIP_STORED)
+        place = self._place(self.path)
+        self._zip = zipfile.ZipFile(place, "w" if self._overwrite else "x", zipfile.ZIP_STORED)
         self._numbers: dict[int, int] = {}
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:

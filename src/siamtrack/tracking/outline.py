@@ -59,7 +59,9 @@ class Outliner:
         # Cut all windows, and run the network once
         seen = [outline_window(wanted[place]) for place in places]
         patches = np.empty((len(places), SIDE, SIDE, 3), np.uint8)
-        border = mean_color(frame)
+        border: ArrayLike = (0, 0, 0)
+        if any(_reaches_beyond(window, shape) for window, _ in seen):
+            border = mean_color(frame)  # of large frames it takes as long as the rest
         for (window, _), patch in zip(seen, patches, strict=True):
             cut(frame, window, border, out=patch)
         sizes = np.stack([size for _, size in seen])
@@ -91,6 +93,12 @@ class Outliner:
         if self.folder is None:
             raise TypeError("an outliner that was put together by hand cannot be loaded elsewhere")
         return load_outliner, (self.folder,)
+
+
+def _reaches_beyond(window: Window, shape: tuple[int, int]) -> bool:
+    across, down = window.width / 2, window.height / 2
+    inner = across <= window.cx <= shape[1] - across and down <= window.cy <= shape[0] - down
+    return not inner
 
 
 def load_outliner(folder: str | Path | None = None, threads: int = 0) -> Outliner:
