@@ -1,6 +1,7 @@
 # make demo   set up and track a real clip; says where the annotated video is
 # make test   set up and run every check that ends within minutes
-# make test-all   the long tests as well
+# make test-all   the long tests as well, and test-interop
+# make test-interop  read our exports with the tools whose versions do not go with ours, such as datumaro
 # make test-root  the tests that mount file systems and make network namespaces; as root on Linux
 # make test-core  the tests that need no extra, in an environment that has none;
 #                 CONSTRAINTS=constraints-oldest.txt PYTHON=python3.10 with the least versions
@@ -24,6 +25,7 @@ DEMO := .venv-demo
 BENCH := .venv-bench
 DIST := .venv-dist
 CORE := .venv-core
+INTEROP := .venv-interop
 CONSTRAINTS ?= constraints.txt
 OTB ?= data/OTB
 WIDE ?= data/wide
@@ -34,7 +36,7 @@ TOOLS := .venv-tools
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --python-version 3.11 -c constraints.txt pyproject.toml
 
-.PHONY: web lock sbom licenses audit demo test test-all test-root test-core dist check-wheel fuzz setup lint docs bench benchmark clean
+.PHONY: web lock sbom licenses audit demo test test-all test-interop test-root test-core dist check-wheel fuzz setup lint docs bench benchmark clean
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/siamtrack demo --out siamtrack_demo.mp4
@@ -42,8 +44,12 @@ demo: $(DEMO)/.done
 test: setup lint
 	$(DEV)/bin/python -m pytest
 
-test-all: setup lint
+test-all: setup lint $(INTEROP)/.done
 	$(DEV)/bin/python -m pytest -m "slow or not slow"
+	$(MAKE) test-interop
+
+test-interop: $(INTEROP)/.done
+	$(INTEROP)/bin/python -m pytest tests/interop/test_exports.py -rs
 
 test-root: setup
 	$(DEV)/bin/python -m pytest -m root -rs
@@ -146,6 +152,13 @@ $(DEMO)/.done: pyproject.toml requirements-demo.lock
 	else $(DEMO)/bin/python -m pip install --quiet '.[demo]'; fi
 	touch $@
 
+# datumaro wants an older pandas and OpenCV than constraints.txt has; only new pips know --group
+$(INTEROP)/.done: pyproject.toml
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(INTEROP)/bin/python -m pip install --quiet -e . pytest hypothesis --group interop
+	touch $@
+
 # OpenCV with its contrib modules takes the place of the plain one: KCF and CSRT are in there
 $(BENCH)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
@@ -155,4 +168,4 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(DEV) $(TOOLS) $(DEMO) $(BENCH) $(DIST) $(CORE) docs/_build docs/cards siamtrack_demo.mp4 web/node_modules web/dist web/site web/generated
+	rm -rf $(DEV) $(TOOLS) $(DEMO) $(BENCH) $(DIST) $(CORE) $(INTEROP) docs/_build docs/cards siamtrack_demo.mp4 web/node_modules web/dist web/site web/generated

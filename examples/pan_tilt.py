@@ -1,6 +1,8 @@
-"""Turn a camera so that the target stays in the middle: PI control with a dead zone.
+"""Turn a camera so that the target stays in the middle: its velocity, and a dead zone.
 
-The camera is a small window that moves over a wide clip, as a pan-tilt head moves a real one.
+The motor keeps up with the velocity of the target, learned from the error that is left over, and
+takes a share of the error away; in the dead zone it is noise of the box. The camera is a window
+that moves over a wide clip.
 
 python examples/pan_tilt.py video.mp4 230 90 80 90 [first frame] [frame to stop at]
 """
@@ -12,8 +14,7 @@ import numpy as np
 import siamtrack
 from siamtrack.core.boxes import centers
 
-GAIN, LEARN = 0.4, 0.15  # shares of the error that go into the speed at once, and are kept
-DEAD = 0.02  # share of the picture in which an error is noise of the box: the motor rests
+GAIN, LEARN, DEAD = 0.4, 0.15, 0.02  # shares of the error; and of the picture: the dead zone
 FASTEST = np.array([40.0, 20.0])  # pixels per frame that pan and tilt can do
 
 
@@ -33,27 +34,25 @@ class VirtualCamera:
 
 
 def main(source: str, *numbers: str) -> None:
-    box = np.array([float(value) for value in numbers[:4]])
+    box = np.array(numbers[:4], float)
     start, end = (int(value) for value in numbers[4:]) if numbers[4:] else (0, None)
-    tracker, camera, kept = siamtrack.load(), None, np.zeros(2)
+    tracker, camera, velocity = siamtrack.load(), None, np.zeros(2)
     with siamtrack.open_video(source, start=start, end=end) as video:
         for frame in video:
-            height, width = frame.image.shape[:2]
             if camera is None:
-                size = (width // 3, height * 2 // 3)
+                size = (frame.image.shape[1] // 3, frame.image.shape[0] * 2 // 3)
                 camera = VirtualCamera(centers(box) - np.array(size) / 2 - [40, 0], size)
                 camera.turn(np.zeros(2), frame.image)  # inside the picture
-                corner = np.rint(camera.place)
-                track = tracker.init(camera.look(frame.image), [*box[:2] - corner, *box[2:]])
-            else:
-                track = tracker.update(camera.look(frame.image))
-            error = centers(track.box) - camera.size / 2  # right and down are positive
-            dead = DEAD * camera.size
-            ask = error - np.clip(error, -dead, dead)  # from the edge of the zone, without a jump
-            lost = track.state is siamtrack.TrackState.LOST
-            kept = np.zeros(2) if lost else kept + LEARN * ask  # stand still rather than guess
-            camera.turn(kept + GAIN * ask * (not lost), frame.image)
-            print(f"{frame.index}: pan {error[0]:+.0f} tilt {error[1]:+.0f} px {track.state.value}")
+                box[:2] -= np.rint(camera.place)
+            view = camera.look(frame.image)
+            track = tracker.update(view) if tracker.ids else tracker.init(view, box)
+            error = centers(track.box) - camera.size / 2
+            ask = error - np.clip(error, -DEAD * camera.size, DEAD * camera.size)
+            there = track.state is not siamtrack.TrackState.LOST  # else stand still: do not guess
+            velocity = there * np.clip(velocity + LEARN * ask, -FASTEST, FASTEST)
+            camera.turn(velocity + there * GAIN * ask, frame.image)
+            said = "pan {:+.0f} tilt {:+.0f} px, {:+.0f} {:+.0f} px a frame, {}"
+            print(f"{frame.index}:", said.format(*error, *velocity, track.state.value))
 
 
 if __name__ == "__main__":

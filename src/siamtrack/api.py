@@ -26,6 +26,7 @@ def load(
     threads: int = 0,
     precision: Precision = "auto",
     redetect: bool = False,
+    moving_camera: bool = False,
     masks: bool = False,
 ) -> SiamTracker:
     """Load a tracker.
@@ -39,6 +40,8 @@ def load(
         precision: `float32`, `int8`, or `auto`: int8 where the model has it and this processor
             computes it exactly.
         redetect: Search more of the frame while a target is lost.
+        moving_camera: Look for each target where the motion of the whole frame carries it; for
+            cameras that shake.
         masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`.
 
     Raises:
@@ -56,7 +59,7 @@ def load(
     """
     model = load_model(name, runtime=runtime, threads=threads, precision=precision)
     outliner = load_outliner(threads=threads) if masks else None
-    return SiamTracker(model, redetect=redetect, outliner=outliner)
+    return SiamTracker(model, redetect=redetect, moving_camera=moving_camera, outliner=outliner)
 
 
 @surface

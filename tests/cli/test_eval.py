@@ -21,6 +21,15 @@ class Drifts(Still):
     def update(self, frame):
         self.box = self.box + np.array([3.0, 0, 0, 0])
         return self
+class Leaves(Still):
+    name, stays = "leaves", 2
+    def init(self, frame, box): super().init(frame, box); self.seen = 0
+    def update(self, frame):
+        self.seen += 1
+        self.box = self.box + np.array([90.0 * (self.seen == self.stays), 0, 0, 0])
+        return self
+class Flees(Leaves):
+    name, stays = "flees", 1
 """
 
 
@@ -79,6 +88,29 @@ def test_trackers_reports_and_resuming(data, capsys):
     assert run("folder:data", "--results", "out", "--report", "again.html") == 0
     assert capsys.readouterr().out == table
     assert (data / "again.html").read_text(encoding="utf-8").count("<video") == 2
+
+
+def test_the_report_shows_where_trackers_fail(data):
+    """Also where a frame is damaged: hours of running are not lost over a video."""
+    run("folder:data", "--tracker", "user.py:Leaves", "--tracker", "user.py:Flees", "--out", "out")
+    page = data / "r.html"
+    words = ["folder:data", "--report", page, "--overwrite", "--results"]
+    assert run(*words, "out/leaves") == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<h2>Where success is lowest</h2>" in text
+    assert "Where they differ most" not in text
+    assert text.count("<video") == text.count("No overlap from frame 2 of 7 on.") == 2
+    # Of two trackers: one sequence for each kind, none of them twice
+    assert run(*words, "out/leaves", "--results", "out/flees", "--clips", 1) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.index("Where they differ most") < text.index("Where all fail")
+    assert text.count("<video") == 2
+    assert text.count("No overlap from frame 2 of 7 on.") == 1
+    (data / "data" / "two" / "img" / "0004.jpg").write_bytes(b"no picture")
+    assert run(*words, "out/leaves") == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<video") == 1
+    assert re.search(r"<b>two</b>.*No video: [^<]*0004\.jpg", text)
 
 
 def test_one_runs_and_one_is_read(data, capsys):

@@ -230,6 +230,22 @@ def test_key_frames_need_an_output_that_has_them(video, tmp_path, capsys):
     assert text.count('keyframe="0"') > text.count('keyframe="1"') >= 2
 
 
+def test_a_data_set_for_yolo_with_its_images(video, tmp_path, capsys):
+    video, boxes = video
+    words = ["track", video, *box(boxes[0]), "--quiet", "--end", "3", "--images"]
+    assert run(*words, "--out", tmp_path / "a.csv") == 2
+    assert "no output holds images; add --out NAME.zip" in capsys.readouterr().err
+    assert run(*words, "--out", tmp_path / "a.zip") == 0
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        names = sorted(file.namelist())
+    assert names[0] == "data.yaml"
+    assert names[1:] == [
+        f"{kind}/train/frame_00000{index}.{suffix}"
+        for kind, suffix in (("images", "jpg"), ("labels", "txt"))
+        for index in range(3)
+    ]
+
+
 SIGNALED = 30
 SIGNALS_ITSELF = """
 import os

@@ -82,6 +82,25 @@ def test_yolo_is_read_back(tmp_path):
     assert sum(entry.label != "dog" for entry in entries) == 4
 
 
+def test_yolo_with_images_is_a_whole_data_set(tmp_path):
+    """Without frames whose target is lost: they would be taught as empty."""
+    red = np.full((48, 64, 3), (200, 30, 30), np.uint8)
+    with open_sink(tmp_path / "a.zip", classes={0: "dog"}, images=True) as sink:
+        for index in range(4):
+            state = TrackState.LOST if index == 2 else TrackState.UNCERTAIN
+            box = np.array([10.0 + index, 8.0, 20.0, 10.0])
+            sink.write(Frame(index, None, red), [Track(box, 0.5, state)])
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        assert file.testzip() is None
+        file.extractall(tmp_path / "yolo")
+    entries = list(read_yolo(tmp_path / "yolo", Findings()))
+    assert [entry.box[0] for entry in entries] == pytest.approx([10.0, 11.0, 13.0], abs=0.01)
+    images = sorted((tmp_path / "yolo" / "images" / "train").iterdir())
+    assert [each.stem[-1] for each in images] == ["0", "1", "3"]
+    for each in images:
+        np.testing.assert_allclose(cv2.imread(str(each))[..., ::-1], red, atol=4)
+
+
 @pytest.mark.parametrize("format", ["cvat", "yolo"])
 def test_nothing_is_overwritten_unasked(format, tmp_path):
     (tmp_path / "a").write_text("precious")

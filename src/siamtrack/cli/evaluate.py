@@ -77,7 +77,8 @@ class Eval:
     submission: Path | None = None
     """Zip file for the evaluation server, with the results of one tracker."""
     clips: int = 4
-    """Number of videos in an HTML report, from the sequences on which trackers differ most."""
+    """Number of videos in an HTML report of each kind: where trackers differ most, and where even
+    the best one fails (a single tracker: where its success is lowest)."""
     workers: int = 1
     """Number of processes."""
     ray: Ray = None
@@ -267,7 +268,7 @@ class Eval:
 
     def _videos(self, report: Report, dataset: Dataset, folders: Mapping[str, Path]) -> list[Video]:
         """Return videos, where there are results in files and frames to show them on."""
-        frames = all(sequence.files and not sequence.frames.missing() for sequence in dataset)
+        frames = any(sequence.files and not sequence.frames.missing() for sequence in dataset)
         there = all(name in folders for name in report.trackers)
         if not (self.clips and frames and there and self.protocol == "ope"):
             return []

@@ -21,7 +21,9 @@ from siamtrack.packages.card import Precision
 from siamtrack.runtimes import AUTO, cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.tracking.detections import Detections
+from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.follow import Starts, follow
+from siamtrack.tracking.smooth import smoothed
 from siamtrack.video import VideoSource
 
 
@@ -35,8 +37,10 @@ def run_track(
     precision: Precision = "auto",
     threads: int = 0,
     redetect: bool = False,
+    moving_camera: bool = False,
     masks: bool = False,
-    detections: Detections | None = None,
+    smooth: int = 0,
+    detections: Detections | Detect | None = None,
     overwrite: bool = False,
     quiet: bool = False,
     style: Style | None = None,
@@ -55,8 +59,10 @@ def run_track(
         precision: Precision of the network.
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
+        moving_camera: Whether the motion of the whole frame is measured and followed.
         masks: Whether tracks get masks.
-        detections: What a detector sees in each frame; None: there is no detector.
+        smooth: Frames on either side over which each box is averaged.
+        detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
         quiet: Whether to show no progress bar.
         style: How outputs show what is tracked.
@@ -75,9 +81,11 @@ def run_track(
             precision=precision,
             threads=threads,
             redetect=redetect,
+            moving_camera=moving_camera,
             masks=masks,
         )
         results = follow(video, starts, tracker, detections=detections)
+        results = smoothed(results, smooth) if smooth else results
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
         begun = time.perf_counter()
         with Outputs(files, overwrite=overwrite, fps=fps, style=style, table=table) as outputs:

@@ -51,6 +51,7 @@ class Style:
         names: Id of a target to its name.
         classes: Id of a target to its class.
         keyframes: Pixels between the key frames of CVAT XML; None: all frames are key frames.
+        images: Whether zips for YOLO hold the frames, too.
         codec: Of annotated videos.
         preset: Of annotated videos in h264.
     """
@@ -58,6 +59,7 @@ class Style:
     names: Mapping[int, str] = field(default_factory=dict)
     classes: Mapping[int, str] = field(default_factory=dict)
     keyframes: float | None = None
+    images: bool = False
     codec: str | None = None
     preset: str | None = None
 

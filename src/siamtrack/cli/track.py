@@ -24,7 +24,8 @@ from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
 from siamtrack.sinks import SINKS
 from siamtrack.sinks.text import labels_file, numbered
-from siamtrack.tracking.detections import read_detections
+from siamtrack.tracking.detections import Detections, read_detections
+from siamtrack.tracking.detector import SURE, Detect, EveryNth, OnnxDetector
 from siamtrack.tracking.follow import read_boxes
 from siamtrack.video import AHEAD, VideoSource, open_video, source_files
 
@@ -97,10 +98,23 @@ class Track:
     detections: Annotated[
         Path | None,
         arg(
-            help="What a detector sees in each frame, .jsonl or MOT text: corrects the targets, "
-            "finds them again, and keeps other objects from taking their place."
+            help="What a detector sees in each frame, .jsonl or MOT text, or the detector, .onnx "
+            "in the layout of YOLOv8 or YOLOX: corrects the targets, finds them again, and keeps "
+            "other objects from taking their place."
         ),
     ] = None
+    detection_score: Annotated[
+        float | None,
+        arg(
+            metavar="SCORE",
+            help="With --detections: leave out what scores lower; by default nothing of a file, "
+            "and what is below 0.3 of a detector.",
+        ),
+    ] = None
+    detection_classes: tuple[str, ...] = ()
+    """With --detections NAME.onnx: classes to keep, by name or number; all by default."""
+    detection_every: int = 1
+    """With --detections NAME.onnx: run the detector in every n-th frame."""
     ruler: Annotated[
         Path | None,
         arg(
@@ -129,6 +143,13 @@ class Track:
             "many pixels when CVAT interpolates between them; by default every frame is one.",
         ),
     ] = None
+    images: Annotated[
+        bool,
+        arg(
+            help="For .zip (YOLO): the frames as JPEG, too, to train on it as it is; frames in "
+            "which a target is lost are left out."
+        ),
+    ] = False
     start: int = 0
     """First frame, counted from 0."""
     end: int | None = None
@@ -144,6 +165,10 @@ class Track:
     annotated video is written beside it."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
+    moving_camera: bool = False
+    """Look for targets where the motion of the whole frame carries them, for cameras that shake."""
+    smooth: int = 0
+    """Average each box over so many frames before and after it; results come that much later."""
     masks: Annotated[
         bool,
         arg(
@@ -180,6 +205,7 @@ class Track:
             )
         self._check_files([path for path, _ in files], targets)
         self._style(targets, files)
+        detections = self._detections()
         with contextlib.ExitStack() as stack:
             video = stack.enter_context(self._open())
             served = asks or (self.show and not windowed())
@@ -190,7 +216,7 @@ class Track:
             if asks and server is not None:
                 video, targets = self._picked(server, video, targets, page is not None)
                 self._check_files([path for path, _ in files], targets)
-            summary = self._track(video, targets, files, server, page)
+            summary = self._track(video, targets, files, detections, server, page)
         out = sys.stdout if files else sys.stderr
         print(json.dumps(summary) if self.json else as_text(summary), file=out)
 
@@ -199,6 +225,7 @@ class Track:
         video: VideoSource,
         targets: Targets,
         files: Files,
+        detections: Detections | Detect | None,
         server: LocalServer | None,
         page: PageViewer | None,
     ) -> dict[str, object]:
@@ -214,8 +241,10 @@ class Track:
                 precision=self.precision,
                 threads=self.threads,
                 redetect=self.redetect,
+                moving_camera=self.moving_camera,
                 masks=self.masks,
-                detections=None if self.detections is None else read_detections(self.detections),
+                smooth=self.smooth,
+                detections=detections,
                 overwrite=self.overwrite,
                 quiet=self.quiet,
                 style=style,
@@ -230,6 +259,30 @@ class Track:
             )
             server.finish(text=text)
         return summary
+
+    def _detections(self) -> Detections | Detect | None:
+        """Return what a detector saw, or the detector.
+
+        Raises:
+            ValueError: If there are options for a detector, and no detector.
+        """
+        path, least = self.detections, self.detection_score
+        if path is not None and path.suffix.lower() == ".onnx":
+            detector = OnnxDetector(
+                path,
+                least=SURE if least is None else least,
+                classes=self.detection_classes,
+                threads=self.threads,
+            )
+            return EveryNth(detector, self.detection_every)
+        if self.detection_classes or self.detection_every != 1:
+            raise ValueError(
+                "--detection-classes and --detection-every are for a detector that is run here: "
+                "give --detections NAME.onnx"
+            )
+        if path is None and least is not None:
+            raise ValueError(f"--detection-score {least:g} without --detections: give both")
+        return None if path is None else read_detections(path, least=least or 0.0)
 
     def _files(self) -> Files:
         """Return the outputs."""
@@ -306,15 +359,18 @@ class Track:
         """Return how outputs show the targets.
 
         Raises:
-            ValueError: If there are key frames to choose and no file that has them.
+            ValueError: If there are key frames to choose, or images, and no file that has them.
         """
-        if self.keyframes is not None and not any(p.suffix.lower() == ".xml" for p, _ in files):
+        suffixes = {path.suffix.lower() for path, _ in files}
+        if self.images and ".zip" not in suffixes:
+            raise ValueError("--images: no output holds images; add --out NAME.zip (YOLO)")
+        if self.keyframes is not None and ".xml" not in suffixes:
             raise ValueError(
                 f"--keyframes {self.keyframes:g}: no output has key frames; add --out NAME.xml "
                 "(CVAT)"
             )
         names, classes = targets.names, targets.classes
-        return Style(names, classes, self.keyframes, self.codec, self.preset)
+        return Style(names, classes, self.keyframes, self.images, self.codec, self.preset)
 
 
 def _named(path: Path) -> tuple[Path, str | None]:

@@ -125,12 +125,15 @@ class MotionSettings:
         reach: The deviation as a multiple of how far the target has lately been from where it was
             expected.
         follow: Share of the velocity that is expected to last, in [0, 1].
+        camera: Whether the motion of the whole frame is measured, and each target is expected to
+            take part in it as far as it did before; for cameras that shake or turn.
     """
 
     weight: float = 0.0
     spread: float = 0.6
     reach: float = 3.0
     follow: float = 0.8
+    camera: bool = False
 
     def __post_init__(self) -> None:
         check_numbers(self, weight=(0, 1), spread=(0.05, 10), reach=(0, 100), follow=(0, 1))

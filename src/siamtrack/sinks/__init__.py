@@ -64,6 +64,7 @@ def open_sink(
     names: Mapping[int, str] | None = None,
     classes: Mapping[int, str] | None = None,
     keyframes: float | None = None,
+    images: bool = False,
     masks: MaskForm = "polygons",
 ) -> Sink:
     """Open a file for tracks. It is made with the first frame; without any frame there is none.
@@ -81,6 +82,8 @@ def open_sink(
         classes: Id of a target to its class, such as "person"; without one, its name is its class.
         keyframes: Of CVAT XML: pixels that a side of a box may be off between key frames, of which
             there are only as many as that takes; None means that all frames are key frames.
+        images: Whether a zip for YOLO holds the frames as JPEG, too; those with a lost target are
+            left out.
         masks: Of COCO: `polygons`, or run lengths, `rle`.
 
     Raises:
@@ -114,6 +117,8 @@ def open_sink(
     sink.classes.update(classes or {})
     if isinstance(sink, CvatSink):
         sink.keyframes = keyframes
+    if isinstance(sink, YoloSink):
+        sink.images = images
     if isinstance(sink, CocoSink):
         sink.masks = masks
     if isinstance(sink, Mp4Sink):

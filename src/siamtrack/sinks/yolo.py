@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
+import cv2
 import numpy as np
 
 from siamtrack.core.boxes import Array
@@ -16,6 +18,8 @@ from siamtrack.video import Frame
 
 ENTRY = 100
 """Bytes of a file's entry in the index of the zip, at its end."""
+QUALITY = 95
+"""Of the JPEG images, as in the studio's export."""
 
 
 @SINKS.register("yolo")
@@ -24,9 +28,20 @@ class YoloSink(Sink):
 
     A line is the class and the center, width and height as shares of the frame; the part of a box
     outside the frame is cut off. Each class of targets has a number. Frames in which nothing
-    is there have an empty file. Pictures are not included: put them into `images/train`. The
-    studio's export has them.
+    is there have an empty file.
+
+    Attributes:
+        images: Whether the zip holds `images/train/frame_000000.jpg`, too, to train on as it is. A
+            frame in which a target is lost is then left out: without a label it would teach that
+            the target is not there. Set it before the first frame. Without, put the images of
+            these names into `images/train`.
     """
+
+    slow = True
+
+    def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
+        super().__init__(path, overwrite=overwrite, fps=fps)
+        self.images = False
 
     def _start(self, frame: Frame) -> None:
         self._zip = zipfile.ZipFile(
@@ -35,15 +50,24 @@ class YoloSink(Sink):
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         height, width = frame.image.shape[:2]
+        name = f"train/frame_{frame.index:06d}"
+        if self.images:
+            if not all(map(is_there, tracks)):
+                return
+            bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+            jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+            self._zip.writestr(f"images/{name}.jpg", bytes(jpeg), zipfile.ZIP_STORED)
         text = self._text(tracks, (width, height))
-        self._zip.writestr(f"labels/train/frame_{frame.index:06d}.txt", text)
+        self._zip.writestr(f"labels/{name}.txt", text)
 
     def _text(self, tracks: list[TrackLike], size: tuple[int, int]) -> str:
         """Return the label file of a frame of this width and height."""
         return label_lines(tracks, size, self.category)
 
     def _needed(self, frame: Frame) -> int:
-        return ENTRY * (1 + len(self._zip.filelist)) if self._started else ENTRY
+        entries = 2 + len(self._zip.filelist) if self._started else 2
+        # An image that does not fit would be cut off, and its entry damaged
+        return ENTRY * entries + (frame.image.nbytes if self.images else 0)
 
     def _finish(self) -> None:
         with self._zip as file:

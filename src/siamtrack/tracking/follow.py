@@ -12,6 +12,7 @@ from siamtrack.core.boxes import Array
 from siamtrack.core.files import read_rows
 from siamtrack.core.tracks import Track
 from siamtrack.errors import DatasetError, VideoError
+from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.identities import Identities
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, Source, VideoSource, open_video
@@ -29,7 +30,7 @@ def follow(
     start: int = 0,
     end: int | None = None,
     stride: int = 1,
-    detections: Mapping[int, ArrayLike] | None = None,
+    detections: Mapping[int, ArrayLike] | Detect | None = None,
 ) -> Iterator[tuple[Frame, list[Track]]]:
     """Follow any number of targets through a video.
 
@@ -40,8 +41,9 @@ def follow(
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every n-th frame.
-        detections: Index of a frame to what a detector sees in it, boxes (N, 4): targets are
-            checked against them, see `siamtrack.tracking.identities`.
+        detections: Index of a frame to what a detector sees in it, boxes (N, 4), or the detector,
+            which takes a frame (H, W, 3) and returns them or None: targets are checked against
+            them, see `siamtrack.tracking.identities`. It is asked from the first target on.
 
     Returns:
         Iterator over every frame taken, with the tracks of all targets in it.
@@ -60,14 +62,14 @@ def follow(
             )
     follower = tracker if detections is None else Identities(tracker)
     video = open_video(source, start=start, end=end, stride=stride)
-    return _follow(video, starts, follower, detections or {})
+    return _follow(video, starts, follower, {} if detections is None else detections)
 
 
 def _follow(
     video: VideoSource,
     starts: Starts,
     tracker: SiamTracker | Identities,
-    detections: Mapping[int, ArrayLike],
+    detections: Mapping[int, ArrayLike] | Detect,
 ) -> Iterator[tuple[Frame, list[Track]]]:
     before: tuple[int, int] | None = None
     with video:
@@ -83,7 +85,12 @@ def _follow(
             tracks: list[Track] = []
             if tracker.ids and not changed:
                 if isinstance(tracker, Identities):
-                    tracks = tracker.update(frame.image, detections.get(frame.index))
+                    seen = (
+                        detections.get(frame.index)
+                        if isinstance(detections, Mapping)
+                        else detections(frame.image)
+                    )
+                    tracks = tracker.update(frame.image, seen)
                 else:
                     tracks = tracker.update_all(frame.image)
             found = {track.id: track for track in tracks}

@@ -32,6 +32,14 @@ MOST = 2.0
 """No spread and no pace is larger: the search window ends there."""
 KNOWN_AFTER = 3
 """Frames after which the motion is known well enough to expect anything."""
+FORGET = 0.95
+"""Weight of what is known of camera and target together, from frame to frame."""
+DOUBT = 0.02
+"""Shake of the camera, squared and in sizes of the target, that it takes to believe in its part."""
+LEAST_CARRY = 0.2
+"""Share of the target's size below which no box is carried: the search window covers it."""
+LIKELY = 4.0
+"""Shakes larger than so many times their usual size are taken for a cut, and carry nothing."""
 
 
 class Target:
@@ -134,6 +142,16 @@ class Target:
             ValueError: If the box is no box of the frame.
         """
         self.box = self._last_seen = check_box(box, self.shape[1], self.shape[0])
+
+    def carry(self, shift: Array | None) -> None:
+        """Move the box with the frame, as far as this target has moved with it before.
+
+        Args:
+            shift: From `Camera.shift`, (2,) in frame pixels; None: nobody knows.
+        """
+        carried = self.motion.carried(shift, self.box)
+        if self._lost_for == 0 and carried.any():
+            self.box = self._inside(self.box + np.array([*carried, 0.0, 0.0]))
 
     def windows(self) -> list[Window]:
         """Return the windows to search next; see `Decoder.windows`."""
@@ -247,11 +265,16 @@ class Motion:
     Look-alikes stand beside the target; it does not jump to them, unless it jumps anyway. The pace
     is how far it was from where it was expected: small for a walker seen from a tripod, large where
     the camera shakes, so that a steady target is held firmly and a restless one loosely.
+
+    Where the camera's motion is measured, its part in the steps of the target is learned, too: one
+    in the street moves with a picture that shakes, one that the camera follows does not.
     """
 
     def __init__(self, settings: MotionSettings) -> None:
         self.settings = settings
         self._pace, self._velocity, self._frames = FIRST_PACE, np.zeros(2), 0
+        self._camera, self._shake, self._carried = np.zeros(2), np.zeros(2), np.zeros(2)
+        self._together = self._alone = 0.0
 
     def expected(self) -> Expectation | None:
         """Return where the target should be next; None where nobody can say."""
@@ -261,14 +284,37 @@ class Motion:
         spread = min(max(settings.spread, settings.reach * self._pace), MOST)
         return Expectation(settings.follow * self._velocity, spread)
 
+    def carried(self, shift: Array | None, box: Array) -> Array:
+        """Return how far the frame's own motion carries a target (2,), beyond its velocity.
+
+        What lasts of the camera's motion is in the velocity; the rest is its shake.
+        """
+        self._shake, self._carried = np.zeros(2), np.zeros(2)
+        if shift is None:
+            return self._carried
+        self._shake = shift - self.settings.follow * self._camera
+        self._camera = self._camera + TURN * (shift - self._camera)
+        area = float(box[2] * box[3])
+        share = _limited(self._together / (self._alone + DOUBT * area), 0, 1)
+        squared = float(self._shake @ self._shake)
+        is_likely = squared <= LIKELY**2 * (1 - FORGET) * self._alone
+        if is_likely and share**2 * squared >= LEAST_CARRY**2 * area:
+            self._carried = share * self._shake
+        return self._carried
+
     def moved(self, before: Array, now: Array) -> None:
-        """Take in a step of a target that is followed, from one box ltwh (4,) to the next."""
-        if self.settings.weight == 0:  # nobody asks; a frame would take 30 us longer
-            return
-        step = centers(now) - centers(before)
-        apart = float(np.hypot(*(step - self.settings.follow * self._velocity)))
-        pace = min(apart / math.sqrt(float(before[2] * before[3])), MOST)
+        """Take in a step of a target that is followed, from one box ltwh (4,) to the next.
+
+        `before` is where its last box was carried to.
+        """
+        if self.settings.weight == 0 and not self._shake.any():
+            return  # nobody asks; a frame would take 30 us longer
+        beside = centers(now) - centers(before) - self.settings.follow * self._velocity
+        pace = min(float(np.hypot(*beside)) / math.sqrt(float(before[2] * before[3])), MOST)
         self._pace += (FASTER if pace > self._pace else SLOWER) * (pace - self._pace)
+        step = centers(now) - centers(before) + self._carried
+        self._together = FORGET * self._together + float((beside + self._carried) @ self._shake)
+        self._alone = FORGET * self._alone + float(self._shake @ self._shake)
         self._velocity += TURN * (step - self._velocity)
         self._frames += 1
 

@@ -18,6 +18,7 @@ from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.rows import overlapped
+from siamtrack.tracking.camera import Camera
 from siamtrack.tracking.decode import DECODERS
 from siamtrack.tracking.outline import Outliner
 from siamtrack.tracking.target import Target
@@ -39,7 +40,8 @@ class SiamTracker:
             default, as benchmarks of short-term tracking expect. The size of a target then stays
             as it is where the score is low, whatever `size_floor` says: it may have left, and
             comes back with its size.
-
+        moving_camera: Measure the motion of the whole frame, and look for each target where that
+            carries it; for cameras that shake. The settings of a model may ask for it as well.
         outliner: Gives every track that is not lost a mask, from
             `siamtrack.tracking.outline.load_outliner`; None: tracks have no masks, at no cost.
 
@@ -57,13 +59,20 @@ class SiamTracker:
     """
 
     def __init__(
-        self, model: Model, *, redetect: bool = False, outliner: Outliner | None = None
+        self,
+        model: Model,
+        *,
+        redetect: bool = False,
+        moving_camera: bool = False,
+        outliner: Outliner | None = None,
     ) -> None:
         self.model, self.redetect, self.outliner = model, redetect, outliner
         self.name = model.card.name
         DECODERS[model.card.kind]  # an unknown kind is refused here, not at the first frame
         self._targets: dict[int, Target] = {}
         self._next = 0
+        measured = moving_camera or model.card.tracker.motion.camera
+        self._camera = Camera() if measured else None
 
     def __copy__(self) -> SiamTracker:
         return deepcopy(self)  # two that share their targets would spoil them
@@ -83,6 +92,8 @@ class SiamTracker:
         picture = as_rgb(frame)
         target = Target(self.model, picture, box, redetect=self.redetect)
         self._targets, self._next = {0: target}, 1
+        if self._camera is not None:
+            self._camera.shift(picture)
         return self._outlined(picture, [_started(target)])[0]
 
     def clear(self) -> None:
@@ -126,6 +137,8 @@ class SiamTracker:
         target = Target(self.model, picture, box, number, redetect=self.redetect)
         self._targets[number] = target
         self._next = max(self._next, number + 1)
+        if self._camera is not None:
+            self._camera.shift(picture)
         return self._outlined(picture, [_started(target)])[0]
 
     def remove(self, id: int) -> None:
@@ -172,6 +185,11 @@ class SiamTracker:
         for target in targets:
             target.check_frame(picture)
         moves = self._checked(priors, picture)
+        # Camera: where a frame that has shifted carries the targets; priors are from this frame.
+        if self._camera is not None:
+            shift = self._camera.shift(picture)
+            for target in targets:
+                target.carry(shift)
         for number, box in moves.items():
             self._targets[number].move(box)
         windows = [target.windows() for target in targets]

@@ -34,6 +34,7 @@ svg polyline:hover { stroke-width: 4; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
 video { display: block; width: 100%; max-height: 420px; background: #111; object-fit: contain; }
 figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: .5rem .8rem; }
+.note { flex-basis: 100%; color: var(--soft); overflow-wrap: anywhere; }
 i { display: inline-block; width: .75em; height: .75em; border-radius: 2px; margin-right: .45em; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; }
 th, td { padding: .28rem .8rem; border-bottom: 1px solid var(--line); text-align: right;
@@ -47,11 +48,21 @@ td.best { font-weight: 700; }
 
 @dataclass(frozen=True)
 class Video:
-    """An MP4 video of a sequence with the boxes of trackers, and their success on it."""
+    """An MP4 video of a sequence with the boxes of trackers, and their success on it.
+
+    Attributes:
+        sequence: Name of the sequence.
+        figures: Tracker to its success.
+        video: The MP4 file; empty where the sequence cannot be shown.
+        failed: Whether it is shown since even the best tracker fails.
+        note: What to say below it, such as why there is no video.
+    """
 
     sequence: str
     figures: Mapping[str, float]
     video: bytes
+    failed: bool = False
+    note: str = ""
 
 
 def document(title: str, notes: Sequence[str], sections: Sequence[str]) -> str:
@@ -120,6 +131,13 @@ def table(
 
 def video_section(videos: Sequence[Video], trackers: Sequence[str]) -> str:
     """Return the videos with the figures of the trackers, in the colors of their ranks."""
+    differ = [each for each in videos if not each.failed]
+    failed = [each for each in videos if each.failed]
+    title = "Where all fail" if len(trackers) > 1 else "Where success is lowest"
+    return _clips("Where they differ most", differ, trackers) + _clips(title, failed, trackers)
+
+
+def _clips(title: str, videos: Sequence[Video], trackers: Sequence[str]) -> str:
     if not videos:
         return ""
     parts = []
@@ -129,14 +147,18 @@ def video_section(videos: Sequence[Video], trackers: Sequence[str]) -> str:
             f"<span>{_swatch(trackers.index(name))}{html.escape(name)} {value:.3f}</span>"
             for name, value in each.figures.items()
         )
+        shown = (
+            f'<video controls loop muted playsinline preload="metadata" '
+            f'src="data:video/mp4;base64,{data}"></video>'
+        )
+        note = f"<span class=note>{html.escape(each.note)}</span>" if each.note else ""
         parts.append(
-            f'<figure><video controls loop muted playsinline preload="metadata" '
-            f'src="data:video/mp4;base64,{data}"></video><figcaption>'
-            f"<b>{html.escape(each.sequence)}</b>{names}</figcaption></figure>"
+            f"<figure>{shown if each.video else ''}<figcaption>"
+            f"<b>{html.escape(each.sequence)}</b>{names}{note}</figcaption></figure>"
         )
     words = "<p>The true box is white; figures are success.</p>"
     grid = f'<section class="clips">{"".join(parts)}</section>'
-    return section("Where they differ most", words + grid)
+    return section(title, words + grid)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamtrack.core.boxes import Array, ltwh_to_ltrb
+from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
 from siamtrack.core.images import Image
 from siamtrack.data.sequence import Dataset, Sequence
+from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.report.html import Video
 from siamtrack.evaluation.report.plots import COLORS
 from siamtrack.evaluation.report.report import Report
@@ -19,37 +20,77 @@ from siamtrack.evaluation.results import find_runs, fit_lengths, read_results
 
 WIDTH, FRAMES, RATE, QUALITY = 384, 150, 15, 31
 WHITE = (255, 255, 255)
+FAILED, HELD = 0.5, 0.1
+"""Success below which a sequence has failed; overlap from which a box is on the target."""
 
 
 def comparison_videos(
     report: Report, dataset: Dataset, folders: Mapping[str, Path], *, count: int = 4
 ) -> list[Video]:
-    """Return videos of the `count` sequences on which trackers differ most, in the plots' colors.
+    """Return videos of the sequences that say most about the trackers, in the plots' colors.
 
-    `folders` are the raw results of each tracker.
+    Those are `count` on which several trackers differ most, and further `count` on which even the
+    best one has a success below 0.5; of a single tracker, those of its lowest success. A sequence
+    that cannot be shown has the reason in place of its video.
 
-    Raises:
-        ResultsError: If raw results cannot be read.
-        DatasetError: If a frame cannot be read.
+    Args:
+        report: What the trackers reach on each sequence.
+        dataset: Its frames and true boxes.
+        folders: Name of each tracker to its raw results.
+        count: Number of videos of each kind.
     """
     values = {name: report.values(name) for name in report.trackers}
     shared = [s.name for s in dataset if all(s.name in row for row in values.values())]
+    best = {name: max(row[name] for row in values.values()) for name in shared}
+    spread = {name: best[name] - min(row[name] for row in values.values()) for name in shared}
+    alone = len(values) == 1
+    # Of a single tracker the worst are shown however good they are
+    differ = [] if alone else sorted(shared, key=lambda name: -spread[name])[:count]
+    worst = sorted(set(shared) - set(differ), key=lambda name: (best[name], name))
+    failed = [name for name in worst if alone or best[name] < FAILED][:count]
+    return [
+        _video(name, values, report, dataset, folders, name in failed) for name in differ + failed
+    ]
 
-    def spread(name: str) -> float:
-        figures = [row[name] for row in values.values()]
-        return max(figures) - min(figures)
 
-    chosen = sorted(shared, key=lambda name: -spread(name))[:count]
-    videos = []
-    for name in chosen:
-        sequence, boxes = dataset[name], {}
+def _video(
+    name: str,
+    values: Mapping[str, Mapping[str, float]],
+    report: Report,
+    dataset: Dataset,
+    folders: Mapping[str, Path],
+    failed: bool,
+) -> Video:
+    figures = {tracker: row[name] for tracker, row in values.items()}
+    sequence, boxes = dataset[name], {}
+    try:
         for tracker in report.trackers:
             path = find_runs(folders[tracker], dataset)[name][0]
             raw = read_results(path, origin=dataset.origin, absent=True)
             boxes[tracker] = fit_lengths(raw, sequence, path, "align")[0]
-        figures = {tracker: row[name] for tracker, row in values.items()}
-        videos.append(Video(name, figures, draw_video(sequence, boxes)))
-    return videos
+        video = draw_video(sequence, boxes)
+    except (SiamtrackError, OSError, ValueError) as error:  # ValueError: no such encoder
+        return Video(name, figures, b"", failed, f"No video: {error}")
+    top = max(figures, key=lambda tracker: figures[tracker])
+    return Video(name, figures, video, failed, miss(sequence.boxes, boxes[top]) if failed else "")
+
+
+def miss(truth: Array, boxes: Array) -> str:
+    """Say from which frame on boxes (N, 4) no longer overlap the true ones (N, 4), both ltwh.
+
+    Returns:
+        A sentence, or "" where they overlap in the end.
+
+    Example:
+        >>> truth = np.tile([0.0, 0.0, 10.0, 10.0], (40, 1))
+        >>> miss(truth, truth + np.where(np.arange(40) < 15, 0, 90)[:, None])
+        'No overlap from frame 15 of 39 on.'
+    """
+    known = np.flatnonzero(np.isfinite(truth).all(axis=1))
+    overlaps = np.nan_to_num(iou(truth[known], boxes[known]))
+    held = known[overlaps >= HELD]
+    last, end = int(held[-1]) if held.size else -1, int(known[-1])
+    return f"No overlap from frame {last + 1} of {end} on." if last < end else ""
 
 
 def draw_video(sequence: Sequence, boxes: Mapping[str, Array]) -> bytes:

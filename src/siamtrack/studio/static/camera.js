@@ -53,7 +53,8 @@ export class Camera {
     this.record.classList.toggle("danger", this.recorder.going);
     this.clear.disabled = !this.tracks.length;
     $("no-camera-targets").hidden = this.tracks.length > 0;
-    this.hint.textContent = !going ? "Press Start" : !this.picture ? "Waiting for the camera …"
+    this.hint.classList.toggle("rest", !going);
+    this.hint.textContent = !going ? "Press Start to see the camera" : !this.picture ? "Waiting for the camera …"
       : this.tracks.length ? "" : "Drag a box around what to follow, or press N";
   }
 

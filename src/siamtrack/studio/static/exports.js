@@ -8,7 +8,7 @@ const FORMATS = [
     ["coco", "COCO", ".json", "Videos, tracks and categories for Label Studio and many tools"],
   ]],
   ["Train a detector", [
-    ["yolo", "YOLO", ".zip", "Pictures and labels, split into train and val"],
+    ["yolo", "YOLO", ".zip", "Images and labels, split into train and val"],
   ]],
   ["Count and evaluate", [
     ["csv", "CSV", ".csv", "A line for each target and frame, for spreadsheets"],
@@ -68,7 +68,7 @@ export class Exports {
       onchange: () => (this.pixels = Math.max(0, Number(pixels.value) || 0)),
     });
     return h("p", { className: "check" }, check,
-      h("label", { htmlFor: "thin" }, "Few key frames: boxes within"), pixels, "px");
+      h("label", { htmlFor: "thin" }, "Few key frames, within"), pixels, "px");
   }
 
   start(format, name) {

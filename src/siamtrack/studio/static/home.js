@@ -95,7 +95,7 @@ function tools(name, path, item, facts, changed) {
     const dialog = $("sure-dialog");
     dialog.replaceChildren(
       h("h2", { id: "sure-title" }, `Delete ${name}?`),
-      h("p", {}, `Its boxes, tracks and classes (${facts.textContent || "targets"}) are deleted and cannot be brought back. `
+      h("p", {}, `Its boxes, tracks and classes (${facts.textContent.split(" · ")[0] || "targets"}) are deleted and cannot be brought back. `
         + "A clip in an opened folder stays; an uploaded video goes as well."),
       h("div", { className: "dialog-foot" },
         h("button", { autofocus: true, onclick: () => dialog.close() }, "Keep it"),

@@ -56,7 +56,7 @@ export class TargetList {
       onchange: () => this.classify(id, kind),
     });
     const item = h("li", { onclick: () => store.select(id) },
-      color, h("div", { className: "named" }, name, kind), state, remove);
+      color, name, kind, state, remove);
     item.dataset.target = id;
     const row = { item, name, color, kind, state };
     this.rows.set(id, row);
