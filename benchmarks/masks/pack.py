@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out", type=Path, default=PACKAGED)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--before", type=int, default=0, help="steps of the run it began with")
     parser.add_argument("--scores", type=Path, help="JSON that evaluate.py wrote")
     options = parser.parse_args()
     state = torch.load(options.checkpoint, weights_only=True)
@@ -53,7 +54,7 @@ def main() -> None:
         summary=SUMMARY,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         license=LICENSE,
-        trained_on=TRAINED_ON.format(steps=state["step"]),
+        trained_on=TRAINED_ON.format(steps=options.before + state["step"]),
         scores=json.loads(options.scores.read_text())["scores"] if options.scores else {},
     )
     (options.out / CARD).write_text(json.dumps(asdict(card), indent=2) + "\n")
