@@ -94,7 +94,8 @@ def clips(clones: Path, finders: dict[str, Finder], model: str, every: int = 1) 
     tracks: dict[str, list[Sample]] = defaultdict(list)
     with Clone(clones, *REPOSITORY) as clone:
         for sample in segtrack(CLIPS)(clone):
-            tracks[sample.track].append(sample)
+            if sample.mask.any() or sample.track in tracks:  # a track begins where it is seen
+                tracks[sample.track].append(sample)
     result: dict[str, Any] = {}
     for track, samples in sorted(tracks.items()):
         rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -103,7 +104,7 @@ def clips(clones: Path, finders: dict[str, Finder], model: str, every: int = 1) 
             frame = np.ascontiguousarray(sample.picture[..., ::-1])
             truth = np.array(Mask.of(sample.mask).box)
             seen = tracker.update(frame) if number else tracker.init(frame, truth)
-            if number % every:
+            if number % every or not sample.mask.any():  # where it is not to be seen, no score
                 continue
             rows["tracked box"]["overlap"].append(float(iou(seen.box, truth)))
             for name, find in finders.items():
