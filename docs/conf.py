@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import optuna
+
 import siamtrack
+import siamtrack.tuning.study
+
+# Tuning imports optuna when it searches; here it lets autodoc read the annotations
+siamtrack.tuning.study.optuna = optuna
 
 sys.path.insert(0, str(Path(__file__).parent / "_site"))
 

@@ -1,6 +1,6 @@
 """Checks for what you add to siamtrack: trackers, data sets, runtimes, backbones, heads, losses.
 
-Each says what is wrong and what to change. In a test of your package:
+Each says what is wrong and what to change. In a test of your package::
 
     @parametrize_with_checks([("tracker", MyTracker), ("backbone", MyBackbone)])
     def test_mine(check):
