@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pages import fill
 
 from siamtrack.models.analysis import analyse
 from siamtrack.models.backbones import BACKBONES
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "models.md"
-BEGIN, END = "<!-- backbones: begin -->\n", "<!-- backbones: end -->\n"
+MARKS = "<!-- backbones: begin -->\n", "<!-- backbones: end -->\n"
 ORIGINAL = {
     "alexnet": "AlexNetV1",
     "alexnet_rpn": "AlexNetLegacy",
@@ -76,9 +77,7 @@ def main() -> None:
     table = HEAD + "".join(rows)
     print(table)
     if "--write" in sys.argv[1:]:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(before + BEGIN + table + END + after, encoding="utf-8")
+        fill(PAGE, MARKS, table)
 
 
 if __name__ == "__main__":

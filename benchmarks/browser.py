@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from pages import fill  # noqa: E402
 from tests.web.conftest import WEB, no_browser, script  # noqa: E402
 from tests.web.test_browser import CLIPS, recorded  # noqa: E402
 
@@ -32,7 +33,7 @@ from siamtrack.packages.card import load_model  # noqa: E402
 
 PAGE = ROOT / "docs" / "browser.md"
 RESULT = ROOT / "benchmarks" / "results" / "browser.json"
-BEGIN, END = "<!-- figures: benchmarks/browser.py -->\n", "<!-- end of figures -->"
+MARKS = "<!-- figures: benchmarks/browser.py -->\n", "<!-- end of figures -->"
 HOURS = 4 * 3600
 
 
@@ -91,8 +92,7 @@ def main() -> None:
         found = measured(Path(folder), given.updates)
     found |= {"machine": asdict(this_machine()), "load": given.load}
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(before + BEGIN + table(found) + END + rest.split(END)[1])
+    fill(PAGE, MARKS, table(found))
     print(json.dumps(found))
 
 

@@ -9,10 +9,12 @@ import argparse
 import json
 from pathlib import Path
 
+from pages import filled
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 SETS = {"dev20": "20 targets of OTB-100", "wide16": "16 targets that change"}
-BEGIN, END = "<!-- results: benchmarks/readme_table.py -->\n", "<!-- end of results -->"
+MARKS = "<!-- results: benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 ABOUT = {
     "siamtrack-base": ("**siamtrack `base`**", "in the package", "Apache-2.0"),
     "siamtrack-lite": ("**siamtrack `lite`**", "in the package", "Apache-2.0"),
@@ -65,8 +67,7 @@ def main() -> None:
     arguments = parser.parse_args()
     page = ROOT / "README.md"
     text = page.read_text()
-    before, rest = text.split(BEGIN)
-    new = before + BEGIN + table() + END + rest.split(END, 1)[1]
+    new = filled(text, MARKS, table())
     if arguments.check:
         raise SystemExit(0 if new == text else "README.md is not up to date: run this script")
     page.write_text(new)

@@ -32,12 +32,13 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, shape_inference
+from pages import fill
 
 from siamtrack.benchmark.machine import this_machine
 from siamtrack.packages.card import DEFAULT, Card, model_folder, read_card, read_graphs
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- roofline: begin -->\n", "<!-- roofline: end -->\n"
+MARKS = "<!-- roofline: begin -->\n", "<!-- roofline: end -->\n"
 SIDE = 512  # of the matrices: short enough that some run undisturbed
 LARGE, SMALL = 2**26, 2**21  # bytes of a copy: more than a cache, and within the last level
 NUMPY = f"""
@@ -301,8 +302,7 @@ def main() -> None:
     text = page(given.model, given.threads, given.runs)
     print(text, end="")
     if given.write:
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(before + BEGIN + text + END + rest.split(END, 1)[1], encoding="utf-8")
+        fill(PAGE, MARKS, text)
 
 
 if __name__ == "__main__":

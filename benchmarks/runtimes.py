@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import fill
 
 from siamtrack.cli.demo import END, START, TARGETS, demo_clip
 from siamtrack.core.boxes import iou
@@ -38,7 +39,7 @@ from siamtrack.video import open_video
 HERE = Path(__file__).parent
 CHECKPOINT = HERE / "lite" / "checkpoint.pt"
 RESULT, PAGE = HERE / "runtimes.json", HERE.parent / "docs" / "runtimes.md"
-BEGIN, END_MARK = "<!-- runtimes: begin -->\n", "<!-- runtimes: end -->\n"
+MARKS = "<!-- runtimes: begin -->\n", "<!-- runtimes: end -->\n"
 NAMES = ("onnx", "openvino", "openvino-bf16", "torch", "torch-compiled")
 OUTPUTS = ("score", "distances", "presence", "features")
 ROUNDS, QUIET = 1, 0.15  # times through the clip; seconds in which waiting threads fall asleep
@@ -174,9 +175,7 @@ def main() -> None:
     print(table(result))
     if "--write" in sys.argv[1:]:
         RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        tail = rest.partition(END_MARK)[2]
-        PAGE.write_text(head + BEGIN + table(result) + END_MARK + tail, encoding="utf-8")
+        fill(PAGE, MARKS, table(result))
 
 
 def processor() -> str:

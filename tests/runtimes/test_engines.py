@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from siamtrack.benchmark.engines import engine_table, measure_engines
+from siamtrack.benchmark.machine import engine_table, measure_engines
 from siamtrack.cli import main
 from siamtrack.packages.card import load_model, model_made
 from siamtrack.runtimes.engines import (

@@ -6,7 +6,7 @@ import pytest
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
-from siamtrack.runtimes.rows import SharedRows, overlapped
+from siamtrack.runtimes.graph import SharedRows, overlapped
 from tests.networks import answers, assert_alike
 
 pytestmark = pytest.mark.needs("torch")

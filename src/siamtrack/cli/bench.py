@@ -102,7 +102,7 @@ class Bench:
         print(report.to_json() if self.json else table(report))
 
     def _engines(self) -> None:
-        from siamtrack.benchmark.engines import engine_table, measure_engines
+        from siamtrack.benchmark.machine import engine_table, measure_engines
         from siamtrack.core.config import to_dict
         from siamtrack.packages.card import DEFAULT
         from siamtrack.runtimes.engines import cache_file, merged, read_rows

@@ -125,6 +125,17 @@ def known_rows() -> list[Row]:
     return [*own, *read_rows(TABLE)]
 
 
+def cpu_info(text: str | None = None) -> dict[str, str]:
+    """Return what Linux says about the first processor, in `/proc/cpuinfo` if `text` is None."""
+    if text is None:
+        try:
+            text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return {}
+    first = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in first}
+
+
 @functools.cache
 def processor_kind(cpuinfo: str | None = None) -> str:
     r"""Return the maker and the best instructions of this processor; empty where nobody says.
@@ -136,15 +147,9 @@ def processor_kind(cpuinfo: str | None = None) -> str:
         >>> processor_kind("vendor_id : AuthenticAMD\nflags : sse avx2 avx512_vnni")
         'amd avx512-vnni'
     """
-    if cpuinfo is None:
-        if sys.platform == "darwin" and platform.machine() == "arm64":
-            return "arm neon-dot"
-        try:
-            cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-    first = (line.partition(":") for line in cpuinfo.split("\n\n")[0].splitlines())
-    fields = {name.strip(): value.strip() for name, _, value in first}
+    if cpuinfo is None and sys.platform == "darwin" and platform.machine() == "arm64":
+        return "arm neon-dot"
+    fields = cpu_info(cpuinfo)
     flags = set(fields.get("flags", fields.get("Features", "")).split())
     level = next((name for flag, name in LEVELS if flag in flags), "")
     maker = "arm" if level.startswith("neon") else VENDORS.get(fields.get("vendor_id", ""), "x86")

@@ -14,8 +14,7 @@ import onnxruntime
 from siamtrack.errors import WeightsError
 from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
 from siamtrack.runtimes.engines import cores
-from siamtrack.runtimes.graph import Feed, Graph, GraphRuntime, Input
-from siamtrack.runtimes.rows import SharedRows
+from siamtrack.runtimes.graph import Feed, Graph, GraphRuntime, Input, SharedRows
 
 onnxruntime.disable_telemetry_events()  # for Windows; elsewhere the package has done it
 

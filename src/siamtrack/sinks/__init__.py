@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from siamtrack.errors import UnknownNameError
-from siamtrack.sinks.base import SINKS, Sink
-from siamtrack.sinks.behind import BehindSink
+from siamtrack.sinks.base import SINKS, BehindSink, Sink
 from siamtrack.sinks.coco import CocoSink, MaskForm
 from siamtrack.sinks.cvat import CvatSink, check_error, key_frames
 from siamtrack.sinks.davis import DavisSink

@@ -17,7 +17,7 @@ from siamtrack.core.images import Image, as_rgb
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import NotInitialisedError
 from siamtrack.packages.card import Model
-from siamtrack.runtimes.rows import overlapped
+from siamtrack.runtimes.graph import overlapped
 from siamtrack.tracking.camera import Camera
 from siamtrack.tracking.decode import DECODERS
 from siamtrack.tracking.outline import Outliner
@@ -207,24 +207,27 @@ class SiamTracker:
         shared = None if apart is None else apart(count)
         if shared is not None:
             threads, runtime = shared
-            found = overlapped(
+            tracks = overlapped(
                 crop,
                 lambda k: runtime.respond(kernels[k], patches[firsts[k] : firsts[k + 1]]),
                 lambda k, response: targets[k].advance(windows[k], response),
                 len(targets),
                 threads,
             )
-            return self._outlined(picture, found)
         # Few: crop the windows of all into one batch, for which the network runs once.
-        for number in range(len(targets)):
-            crop(number)
-        response = self.model.runtime.respond(np.concatenate(kernels), patches)
-        # Decode: each target takes its part of the response (`Target.advance`).
-        found = [
-            target.advance(views, response.part(first, len(views)))
-            for target, views, first in zip(targets, windows, firsts, strict=False)
-        ]
-        return self._outlined(picture, found)
+        else:
+            for number in range(len(targets)):
+                crop(number)
+            response = self.model.runtime.respond(np.concatenate(kernels), patches)
+            # Decode: each target takes its part of the response (`Target.advance`).
+            tracks = [
+                target.advance(views, response.part(first, len(views)))
+                for target, views, first in zip(targets, windows, firsts, strict=False)
+            ]
+        # Remember: how a target looks now may help while it turns away.
+        for target in targets:
+            target.renew(picture)
+        return self._outlined(picture, tracks)
 
     def _outlined(self, picture: Image, tracks: list[Track]) -> list[Track]:
         return tracks if self.outliner is None else self.outliner.with_masks(picture, tracks)

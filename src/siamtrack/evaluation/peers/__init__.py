@@ -5,7 +5,6 @@ makes one.
 """
 
 from siamtrack.evaluation.peers import centers as centers
-from siamtrack.evaluation.peers import fear as fear
 from siamtrack.evaluation.peers import nanotrack as nanotrack
 from siamtrack.evaluation.peers import opencv as opencv
 from siamtrack.evaluation.peers import trax as trax

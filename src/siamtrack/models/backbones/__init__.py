@@ -9,7 +9,6 @@ from siamtrack.models.backbones import (
     alexnet,
     ciresnet,
     mobile,
-    mobilenetv2,
 )
 from siamtrack.models.backbones.backbone import BACKBONES, Backbone, Embedder
 
@@ -20,5 +19,4 @@ __all__ = [
     "alexnet",
     "ciresnet",
     "mobile",
-    "mobilenetv2",
 ]

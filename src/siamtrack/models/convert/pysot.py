@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from siamtrack.core.settings import SIAMRPN, TrackerSettings
 from siamtrack.models.backbones.alexnet import AlexNet
-from siamtrack.models.backbones.mobilenetv2 import MobileNetV2
+from siamtrack.models.backbones.mobile import MobileNetV2
 from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads import DepthwiseRPNHead, MultiRPNHead
 from siamtrack.models.network import Network
