@@ -77,3 +77,13 @@ def test_commands_in_tables_can_be_given(page):
         words = shlex.split(span)[1:]
         if len(words) > 2 and "..." not in words:
             parse(words)
+
+
+def test_every_extra_is_in_the_table_of_the_quick_start():
+    """Also those that a release brings new; not what only builds and tests this repository."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    part = project.split("[project.optional-dependencies]")[1].split("\n[")[0]
+    extras = set(re.findall(r"^(\w+) = \[", part, re.MULTILINE)) - {"dev", "docs"}
+    table = re.findall(r"^\| (`.*?) \|", (DOCS / "quick-start.md").read_text(), re.MULTILINE)
+    named = {name for row in table for name in re.findall(r"`(\w+)`", row)}
+    assert extras <= named

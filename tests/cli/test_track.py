@@ -224,6 +224,16 @@ def test_a_data_set_for_yolo_with_its_images(video, tmp_path, capsys):
     ]
 
 
+def test_a_camera_that_is_not_there_is_one_sentence():
+    """OpenCV writes its warnings past Python's streams, so they are looked for in the process."""
+    command = siamtrack("track", "97", "--box", 1, 2, 3, 4)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "camera 97 cannot be opened: check its number" in line
+
+
 SIGNALED = 30
 SIGNALS_ITSELF = """
 import os

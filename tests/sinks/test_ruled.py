@@ -39,3 +39,13 @@ def test_boxes_are_drawn_at_their_pixels():
     assert abs(top - 40) <= 1
     assert abs(width - 60) <= 2
     assert abs(height - 50) <= 2
+
+
+@pytest.mark.parametrize("ground", [0, 128, 235, 255])
+def test_numbers_can_be_read_on_any_ground(ground):
+    """On a bright sky as well: strokes in light and dark, each wide enough to be seen."""
+    picture = ruled(np.full((272, 640, 3), ground, np.uint8))
+    corner = picture[2 : round(30 * max(picture.shape) / 2400) + 3, :14].astype(int)
+    away = np.abs(corner - ground).max(axis=2)
+    assert (away > 100).sum() > 25  # the digit 0 of the first line
+    assert np.ptp(corner) > 180

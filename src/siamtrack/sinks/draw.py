@@ -197,6 +197,9 @@ def spacing(length: int) -> int:
 
 
 def _number(canvas: Image, number: int, place: tuple[int, int], size: float) -> None:
-    for paint, width in ((DARK, 6), (LIGHT, 2)):  # thinner digits vanish on a bright sky
-        thick, font = max(1, round(width * size * 2)), cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(canvas, str(number), place, font, size, paint, thick, cv2.LINE_AA)
+    """Draw a number on a dark plate: outlined digits alone vanish on a bright sky."""
+    font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(2 * size))
+    (wide, high), below = cv2.getTextSize(str(number), font, size, thick)
+    x, y = place
+    cv2.rectangle(canvas, (x - 2, y - high - 3), (x + wide + 2, y + below), DARK, cv2.FILLED)
+    cv2.putText(canvas, str(number), place, font, size, LIGHT, thick, cv2.LINE_AA)

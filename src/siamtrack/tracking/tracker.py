@@ -199,7 +199,7 @@ class SiamTracker:
         shared = None if apart is None else apart(count)
         if shared is not None:
             threads, runtime = shared
-            return overlapped(
+            tracks = overlapped(
                 crop,
                 lambda k: runtime.respond(kernels[k], patches[firsts[k] : firsts[k + 1]]),
                 lambda k, response: targets[k].advance(windows[k], response),
@@ -207,14 +207,19 @@ class SiamTracker:
                 threads,
             )
         # Few: crop the windows of all into one batch, for which the network runs once.
-        for number in range(len(targets)):
-            crop(number)
-        response = self.model.runtime.respond(np.concatenate(kernels), patches)
-        # Decode: each target takes its part of the response (`Target.advance`).
-        return [
-            target.advance(views, response.part(first, len(views)))
-            for target, views, first in zip(targets, windows, firsts, strict=False)
-        ]
+        else:
+            for number in range(len(targets)):
+                crop(number)
+            response = self.model.runtime.respond(np.concatenate(kernels), patches)
+            # Decode: each target takes its part of the response (`Target.advance`).
+            tracks = [
+                target.advance(views, response.part(first, len(views)))
+                for target, views, first in zip(targets, windows, firsts, strict=False)
+            ]
+        # Remember: how a target looks now may help while it turns away.
+        for target in targets:
+            target.renew(picture)
+        return tracks
 
     def _checked(self, priors: Mapping[int, ArrayLike] | None, picture: Image) -> dict[int, Array]:
         """Return the priors by id, each a box of the picture."""
