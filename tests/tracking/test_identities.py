@@ -158,3 +158,35 @@ def test_the_command_takes_detections(tmp_path):
         main([*words, *more, "--threads", "1"])
     assert stop.value.code == 0
     assert "lost" in (tmp_path / "t.csv").read_text()
+
+
+def twin_enters(frames=44, left=10):
+    """A target goes out of sight for good; later one that looks the same enters at the left."""
+    ground = texture(1, 120, 320, grain=40) // 3 + 60
+    target, passer = texture(2, 36, 24, 8), texture(7, 36, 24, 8)
+    pictures, found = [], []
+    for index in range(frames):
+        picture, seen = ground.copy(), []
+        if index < 14:
+            seen.append(([240 + index, 40, 24, 36], target))
+        if index >= 18:
+            seen.append(([left + index - 18, 42, 24, 36], target))
+        seen.append(([200, 42, 24, 36], passer))
+        for (x, y, width, height), sprite in seen:
+            picture[y : y + height, x : x + width] = sprite
+        pictures.append(picture)
+        found.append([box for box, _ in seen])
+    return pictures, found
+
+
+@pytest.mark.parametrize(("left", "taken"), [(10, False), (236, True)])
+def test_one_that_appears_too_far_away_is_another(tracker, left, taken):
+    pictures, found = twin_enters(left=left)
+    keeper = Identities(tracker)
+    keeper.add(pictures[0], found[0][0])
+    tracks = [keeper.update(*each)[0] for each in zip(pictures[1:], found[1:], strict=True)]
+    there = [track.state is not TrackState.LOST for track in tracks[17:]]  # from frame 18 on
+    assert any(there) == taken
+    if taken:  # not at once, but after three frames in which it looked like the target
+        assert not any(there[:2])
+        assert there[-1]

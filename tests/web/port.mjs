@@ -33,18 +33,27 @@ const messages = cases.boxes.map((box) => {
   }
 });
 
-// A whole run of a tracker
+// Whole runs of a tracker: as the card says, and with a recent template that joins at every chance
 const clip = path.join(folder, "clip");
 const told = about(clip);
-const tracker = new core.CoreTracker(runtime);
-const runs = [];
-for (let k = 0; k < told.count; k++) {
-  const picture = frame(clip, k, told);
-  const tracks = [];
-  if (k === 0) for (const [id, box] of told.boxes) tracks.push(await tracker.add(picture, box, id));
-  else tracks.push(...(await tracker.updateAll(picture)));
-  runs.push(apart(tracks, told.tracks[k]));
-}
+let tracker;
+const follow = async (told, clip) => {
+  tracker = new core.CoreTracker(runtime);
+  const runs = [];
+  for (let k = 0; k < told.count; k++) {
+    const picture = frame(clip, k, told);
+    const tracks = [];
+    if (k === 0) for (const [id, box] of told.boxes) tracks.push(await tracker.add(picture, box, id));
+    else tracks.push(...(await tracker.updateAll(picture)));
+    runs.push(apart(tracks, told.tracks[k]));
+  }
+  return runs;
+};
+const usual = runtime.card.tracker.recent;
+runtime.card.tracker.recent = cases.recent;
+const mixed = await follow(about(path.join(folder, "mixed")), path.join(folder, "mixed"));
+runtime.card.tracker.recent = usual;
+const runs = await follow(told, clip);
 
 // What a program can do wrong with it
 const sentences = [];
@@ -64,4 +73,4 @@ await wrong(() => tracker.updateAll(frame(clip, 0, told), { 0: [9000, 0, 5, 5] }
 await wrong(() => new core.CoreTracker(runtime).updateAll(small));
 await wrong(() => tracker.add(frame(clip, 0, told), [1, 1, 5, 5], 0.5));
 
-console.log(JSON.stringify({ version: core.VERSION, border, crops, messages, runs, sentences }));
+console.log(JSON.stringify({ version: core.VERSION, border, crops, messages, runs, mixed, sentences }));

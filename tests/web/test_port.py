@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import siamtrack
 from siamtrack.core.boxes import check_box
+from siamtrack.core.settings import RecentSettings
 from siamtrack.tracking.crops import cut, mean_color, square_window, whole_window
 from tests.web.conftest import frames_of, no_node, record, script
 
@@ -35,6 +37,10 @@ BOXES = [
 ]  # fmt: skip
 
 
+AT_ONCE = RecentSettings(share=0.5, below=1, sure=0.01, familiar=0, every=1, again=6)
+"""A recent template that joins, changes and leaves within a few frames."""
+
+
 @pytest.fixture(scope="module")
 def told(built, model, tmp_path_factory):
     """What the port says, with what Python says."""
@@ -48,9 +54,15 @@ def told(built, model, tmp_path_factory):
         each = {"cx": window.cx, "cy": window.cy, "side": window.width, "size": window.size}
         windows.append({**each, "file": file.name})
     cases = {"width": 160, "height": 120, "windows": windows, "boxes": BOXES}
+    cases["recent"] = asdict(AT_ONCE)
     (folder / "cases.json").write_text(json.dumps(cases))
     boxes = {0: (398.0, 52.0, 118.0, 218.0), 3: (265.0, 90.0, 58.0, 48.0)}
-    record(folder / "clip", frames_of("bikes.mp4", 76, 8), boxes, model)
+    frames = frames_of("bikes.mp4", 76, 8)
+    tracks = record(folder / "clip", frames, boxes, model)
+    settings = replace(model.card.tracker, recent=AT_ONCE)
+    at_once = replace(model, card=replace(model.card, tracker=settings))
+    mixed = record(folder / "mixed", frames, boxes, at_once)
+    assert any((a.box != b.box).any() for a, b in zip(tracks[5], mixed[5], strict=True))
     return {**script("port.mjs", built, folder), "noise": noise}
 
 
@@ -69,10 +81,11 @@ def test_crops_are_the_same_bytes(told, number):
         assert crop["most"] <= 1
 
 
-def test_boxes_and_states_are_the_same(told):
-    assert max(run["pixels"] for run in told["runs"]) < 0.01
-    assert max(run["score"] for run in told["runs"]) < 1e-4
-    assert sum(run["states"] for run in told["runs"]) == 0
+@pytest.mark.parametrize("runs", ["runs", "mixed"])
+def test_boxes_and_states_are_the_same(told, runs):
+    assert max(run["pixels"] for run in told[runs]) < 0.01
+    assert max(run["score"] for run in told[runs]) < 1e-4
+    assert sum(run["states"] for run in told[runs]) == 0
 
 
 @pytest.mark.parametrize("number", range(len(BOXES)))

@@ -27,6 +27,15 @@ export interface MotionSettings {
   follow: number;
 }
 
+export interface RecentSettings {
+  share: number;
+  below: number;
+  sure: number;
+  familiar: number;
+  every: number;
+  again: number;
+}
+
 export interface TrackerSettings {
   context: number;
   area: number;
@@ -39,6 +48,7 @@ export interface TrackerSettings {
   presence: Presence;
   online: Online;
   motion: MotionSettings;
+  recent: RecentSettings;
 }
 
 export interface FileInfo {
@@ -72,6 +82,7 @@ export interface Found {
     TURN: number;
     MOST: number;
     KNOWN_AFTER: number;
+    UNFAMILIAR: number;
     OWN: number;
     TRUE: number;
     CLEAR: number;

@@ -7,6 +7,7 @@ import type { Runtime } from "./engine.js";
 import { Motion } from "./motion.js";
 import { cellsOf, OnlineClassifier, type Cells } from "./online.js";
 import { CONSTANTS, type Card } from "./settings.js";
+import { Templates, type Look } from "./templates.js";
 
 export type State = "tracked" | "uncertain" | "lost";
 
@@ -31,6 +32,9 @@ export class Target {
   private frames = 0;
   private motion: Motion;
   private online: OnlineClassifier | null = null;
+  private readonly templates: Templates;
+  private wantsFrame = false;
+  private channels = 0;
 
   private constructor(
     readonly id: number,
@@ -39,12 +43,18 @@ export class Target {
     private readonly height: number,
     public box: Box,
     private readonly border: Color,
-    readonly kernel: Float32Array,
+    kernel: Float32Array,
     redetect: boolean,
   ) {
     this.decoder = new BoxDecoder(card, redetect);
     this.lastSeen = box;
     this.motion = new Motion(card.tracker.motion);
+    this.templates = new Templates(card.tracker.recent, kernel);
+  }
+
+  /** Its template as the network embeds it. */
+  get kernel(): Float32Array {
+    return this.templates.kernel;
   }
 
   /**
@@ -62,11 +72,8 @@ export class Target {
     const card = runtime.card;
     const box = checkBox(given, frame.width, frame.height);
     const border = meanColor(frame);
-    const [cx, cy] = centerOf(box);
-    const side = templateSide(box[2], box[3], card.tracker);
-    const patch = new Uint8Array(card.template ** 2 * 3);
-    cut(frame, { cx, cy, side, size: card.template }, border, patch);
-    const kernel = await runtime.embed(patch, [box[2] / side, box[3] / side]);
+    const look = lookAt(card, frame, box, border);
+    const kernel = await runtime.embed(look.patch, look.size);
     if (!kernel.every(Number.isFinite)) {
       throw new Error(
         `model ${card.name} gives no finite template for this box: give another box`,
@@ -133,6 +140,17 @@ export class Target {
     windows.forEach((window, k) => cut(frame, window, this.border, out, (first + k) * each));
   }
 
+  /** Renew its templates from the frame of the last `advance`, if that asked for it. */
+  async renew(runtime: Runtime, frame: Picture): Promise<void> {
+    if (!this.wantsFrame) return;
+    this.wantsFrame = false;
+    await this.templates.renew(
+      this.channels,
+      () => lookAt(this.card, frame, this.box, this.border),
+      (look) => runtime.embed(look.patch, look.size),
+    );
+  }
+
   /** Take in what the network says about `windows`, and return the new track. */
   advance(windows: Window[], response: Response): Track {
     const [before, presence] = [this.box, this.card.tracker.presence];
@@ -155,7 +173,7 @@ export class Target {
     let state = this.stateOf(score);
     let known = found !== null;
     if (found && seen.length && (wasHeld || state === "lost")) {
-      known = this.isFamiliar(windows[found.window], seen[found.window]);
+      known = this.familiarity(windows, seen, found) >= presence.familiar;
     }
     if (wasHeld && !known && state !== "lost") {
       state = "lost";
@@ -174,6 +192,11 @@ export class Target {
     // Learn: from what was surely seen
     if (found && seen.length && state !== "lost") {
       this.learn(windows[found.window], seen[found.window], found);
+    }
+    // Templates: when the first fits badly, a recent one joins
+    if (seen.length && this.card.tracker.recent.share > 0) {
+      this.channels = response.channels;
+      this.wantsFrame = this.templates.saw(score, this.familiarity(windows, seen, found));
     }
     this.frames += 1;
     return { id: this.id, box: [...this.box], score, state };
@@ -196,10 +219,11 @@ export class Target {
     return seen.every((each) => each.finite) ? seen : [];
   }
 
-  private isFamiliar(window: Window, seen: Cells): boolean {
-    if (!this.online) return true;
-    const [x, y] = centerOf(toPatch(window, this.box));
-    return this.online.familiarity(seen, x, y) >= this.card.tracker.presence.familiar;
+  private familiarity(windows: Window[], seen: Cells[], found: Detection | null): number {
+    if (!found) return 0;
+    if (!this.online) return 1;
+    const [x, y] = centerOf(toPatch(windows[found.window], this.box));
+    return this.online.familiarity(seen[found.window], x, y);
   }
 
   private learn(window: Window, seen: Cells, found: Detection): void {
@@ -219,6 +243,15 @@ export class Target {
     const [cx, cy] = [limited(x, 0, this.width), limited(y, 0, this.height)];
     return [cx - w / 2, cy - h / 2, w, h];
   }
+}
+
+/** Cut the template window of a box out of a frame. */
+function lookAt(card: Card, frame: Picture, box: Box, border: Color): Look {
+  const [cx, cy] = centerOf(box);
+  const side = templateSide(box[2], box[3], card.tracker);
+  const patch = new Uint8Array(card.template ** 2 * 3);
+  cut(frame, { cx, cy, side, size: card.template }, border, patch);
+  return { patch, size: [box[2] / side, box[3] / side] };
 }
 
 function allCells(response: Response): Cells[] {

@@ -72,11 +72,14 @@ export class CoreTracker {
     const response = await this.runtime.respond(kernels, patches);
     // Decode: each target takes its part of the response
     let first = 0;
-    return targets.map((target, k) => {
+    const tracks = targets.map((target, k) => {
       const part = partOf(response, first, windows[k].length);
       first += windows[k].length;
       return target.advance(windows[k], part);
     });
+    // Remember: how a target looks now may help while it turns away
+    for (const target of targets) await target.renew(this.runtime, frame);
+    return tracks;
   }
 
   /** Find the only target in the next frame. */

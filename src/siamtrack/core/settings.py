@@ -140,6 +140,38 @@ class MotionSettings:
 
 
 @dataclass(frozen=True)
+class RecentSettings:
+    """The recent template beside the first; see `siamtrack.tracking.templates`.
+
+    Attributes:
+        share: Share of the recent template while it helps out, in [0, 1]; 0 switches it off.
+        below: Below this score of a frame it joins the first.
+        sure: From this score on the target is surely seen, in [0, 1].
+        familiar: Score of the online classifier from which on the box may be looked at, in [0, 1].
+        every: A look is taken in every n-th frame in a row in which the target is surely seen.
+        again: Sure frames in a row after which the first template is tried alone.
+    """
+
+    share: float = 0.0
+    below: float = 0.8
+    sure: float = 0.9
+    familiar: float = 0.5
+    every: int = 10
+    again: int = 20
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            share=(0, 1),
+            below=(0, 1),
+            sure=(0, 1),
+            familiar=(0, 1),
+            every=(1, 2**31),
+            again=(1, 2**31),
+        )
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """How a tracker reads the response of a model.
 
@@ -162,6 +194,7 @@ class TrackerSettings:
         presence: What the score means.
         online: The classifier that learns while tracking; for models that give features.
         motion: What the motion so far says of the next frame (box head only).
+        recent: A recent template beside the first (box head with an online classifier only).
         rim: Cells beyond the response at which the cosine window reaches zero; 0: it is zero in the
             outermost cells, as in the released trackers of SiamFC and SiamRPN.
     """
@@ -180,6 +213,7 @@ class TrackerSettings:
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     online: OnlineSettings = field(default_factory=OnlineSettings)
     motion: MotionSettings = field(default_factory=MotionSettings)
+    recent: RecentSettings = field(default_factory=RecentSettings)
     rim: int = 1
 
     def __post_init__(self) -> None:

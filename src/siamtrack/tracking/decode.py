@@ -111,6 +111,10 @@ class Decoder(ABC):
             The best box; None if the response is not finite where it matters.
         """
 
+    def mixed(self, first: Floats, recent: Floats, share: float) -> Floats:
+        """Join the kernel of the first template and of a recent one, which has this share."""
+        return first
+
     def span(self, scores: Map) -> tuple[float, float]:
         """Return where scores begin and how far they reach, to mix them with others in [0, 1]."""
         return 0.0, 1.0
@@ -172,6 +176,20 @@ class BoxDecoder(Decoder):
             if best is None or other.presence > best.presence:
                 best = other
         return best
+
+    def mixed(self, first: Floats, recent: Floats, share: float) -> Floats:
+        """Join two kernels (1, T * T + 2, C): a mean, whose cells stay as long as they were.
+
+        Similarity is a cosine, and the mean of two unlike cells would be too short for one.
+        """
+        joined = (1 - share) * first + share * recent
+        cells = joined[:, :-2]
+        first_length, recent_length, length = (
+            np.linalg.norm(each[:, :-2], axis=-1, keepdims=True) for each in (first, recent, joined)
+        )
+        wanted = (1 - share) * first_length + share * recent_length
+        cells *= wanted / np.maximum(length, 1e-6)
+        return joined.astype(np.float32)
 
     def _best_cell(
         self,

@@ -18,6 +18,18 @@ from siamtrack.tracking.tracker import SiamTracker
 
 TURN = 0.3
 """Weight of a new step in the velocity of a path."""
+AROUND = (0.5, 0.15)
+"""Shares of width and height of a box that are looked at on either side of it, for its ground."""
+SHRUNK = (32, 48)
+"""Width and height of the picture in which colors are counted."""
+USUAL = 0.9
+"""How much a target looks like itself, before it is known."""
+CHANGED = 0.1
+"""How much less an object looks like itself than like a target that has taken its path."""
+SLOW = 0.01
+"""Sizes that a hidden target may have gone in a frame beyond its velocity."""
+GROUND = 3.0
+"""How much less a color counts in a box that is as frequent around it: a quarter then."""
 
 
 @dataclass(frozen=True)
@@ -27,25 +39,27 @@ class IdentitySettings:
     Attributes:
         least: Overlap (IoU) from which a detection is that of a target or an object.
         crowded: Overlap with another object from which a target is not learned from.
-        like: Likeness from which a box shows its target, where another object is near or the
-            detector sees nothing; see `likeness`.
-        again: Likeness from which a detection is a target that was hidden.
+        like: How much less than usual a box may look like its target, where another object is near
+            or the detector sees nothing; see `likeness`.
+        again: How much less than usual a detection may look like a target that was hidden.
         ahead: How much more it has to look like it than every other detection.
+        patience: Frames in a row in which it has to.
         learn: Share of a new frame in what a target looks like, while nothing is near it.
         forget: Frames after which an object without a detection is forgotten.
     """
 
     least: float = 0.3
     crowded: float = 0.1
-    like: float = 0.8
-    again: float = 0.8
-    ahead: float = 0.08
+    like: float = 0.25
+    again: float = 0.2
+    ahead: float = 0.02
+    patience: int = 3
     learn: float = 0.05
     forget: int = 10
 
     def __post_init__(self) -> None:
         unit = dict.fromkeys(("least", "crowded", "like", "again", "ahead", "learn"), (0, 1))
-        check_numbers(self, **unit, forget=(1, 2**31))
+        check_numbers(self, **unit, forget=(1, 2**31), patience=(1, 2**31))
 
 
 @dataclass(eq=False)
@@ -57,6 +71,9 @@ class _Path:
     unseen: int = 0
     colors: Array | None = None
     beside: set[int] = field(default_factory=set)
+    born: int = 0
+    first: Array = field(default_factory=lambda: np.zeros(4))
+    claims: dict[int, int] = field(default_factory=dict)
 
     @property
     def next(self) -> Array:
@@ -78,7 +95,8 @@ class Identities:
     A detection that fits corrects place and size of its target. Where a target disappears behind
     another object, its box would slip to that one: the detections say that this object was there
     before, so the target is reported lost instead, and is not learned from. It comes back at a
-    detection that looks like it, more than all others do, and belongs to no other target.
+    detection that looks like it for some frames, more than all others do, and that was neither
+    there before nor appeared too far away to be it.
 
     What is near is told apart by its colors. Those who wear the same are not: such a target stays
     lost until a person or `add` says which it is. Frames without detections are tracked as usual,
@@ -106,6 +124,9 @@ class Identities:
         self._hidden: dict[int, Target] = {}
         self._clear: dict[int, Target] = {}
         self._colors: dict[int, Array] = {}
+        self._usual: dict[int, float] = {}
+        self._since: dict[int, int] = {}
+        self._frames = 0
         self._others: list[_Path] = []
         self._paths: dict[int, _Path] = {}
 
@@ -121,6 +142,7 @@ class Identities:
         self._clear.pop(track.id, None)
         self._paths[track.id] = _Path(track.box.copy())
         self._colors[track.id] = colors(as_rgb(frame), track.box)
+        self._usual[track.id] = USUAL
         return track
 
     def update(self, frame: ArrayLike, boxes: ArrayLike | None = None) -> list[Track]:
@@ -138,6 +160,7 @@ class Identities:
             ValueError: If frame or boxes do not fit.
         """
         picture = as_rgb(frame)
+        self._frames += 1
         # Track: where the targets are without a detector.
         tracks = {track.id: track for track in self._tracked(picture)}
         if boxes is not None:
@@ -149,7 +172,7 @@ class Identities:
                 tracks[number] = self._verified(picture, tracks[number], owners, given)
             # Return: hidden targets come back where a detection looks like them.
             seen = [colors(picture, box) for box in given]
-            free = self._others_of(given, owners)
+            free = self._others_of(given, owners, seen)
             for number in list(self._hidden):
                 back = self._found_again(number, seen, free)
                 if back is not None:
@@ -199,21 +222,27 @@ class Identities:
             closest = max((float(iou(given[index], box)) for box in near), default=0.0)
             crowded = closest > self.settings.crowded
             seen, kept = colors(picture, given[index]), self._colors[track.id]
-            if not crowded or likeness(kept, seen) >= self.settings.like:
+            alike = likeness(kept, seen)
+            if not crowded or alike >= self._usual[track.id] - self.settings.like:
                 target.correct(given[index])
                 self._paths[track.id].moved(given[index])
                 if not crowded:
                     self._clear[track.id] = deepcopy(target)
                     self._colors[track.id] = kept + self.settings.learn * (seen - kept)
+                    self._usual[track.id] += (
+                        TURN * self.settings.learn * (alike - self._usual[track.id])
+                    )
                 return replace(track, box=given[index].copy())
             del owners[track.id]
         elif crowd < self.settings.least and track.state is not TrackState.LOST:
             seen = colors(picture, track.box)
-            if likeness(self._colors[track.id], seen) >= self.settings.like:
+            alike = likeness(self._colors[track.id], seen)
+            if alike >= self._usual[track.id] - self.settings.like:
                 self._paths[track.id].moved(track.box)
                 return track  # the detector missed it
         # Hide: another object is where the target seems to be, or it is not to be seen.
         self._hidden[track.id] = deepcopy(self._clear.get(track.id, target))
+        self._since[track.id] = self._frames
         self.tracker.remove(track.id)
         return Track(self._hidden[track.id].box.copy(), 0.0, TrackState.LOST, track.id)
 
@@ -225,12 +254,25 @@ class Identities:
         order = np.argsort(-alike)
         best, ahead = int(order[0]), self.settings.ahead
         second = float(alike[order[1]]) if len(order) > 1 else 0.0
-        if best not in free or alike[best] < self.settings.again or alike[best] - second < ahead:
-            return None
-        # What was seen beside the target is another object, unless it has changed into the target.
-        other = free[best]
-        itself = 0.0 if other.colors is None else likeness(other.colors, seen[best])
-        return None if number in other.beside and alike[best] - itself < ahead else best
+        least = self._usual[number] - self.settings.again
+        good = best in free and alike[best] >= least and alike[best] - second >= ahead
+        if good and self._is_another(number, free[best]):
+            # What cannot be the target, by where it was, is it only if it has changed into it.
+            kept = free[best].colors
+            good = kept is not None and alike[best] - likeness(kept, seen[best]) >= CHANGED
+        for index, other in free.items():
+            claims = other.claims.get(number, 0) + 1
+            other.claims[number] = claims if good and index == best else 0
+        return best if good and free[best].claims[number] >= self.settings.patience else None
+
+    def _is_another(self, number: int, other: _Path) -> bool:
+        """Whether an object was beside a hidden target before, or came from too far away."""
+        hidden, path = self._hidden[number].box, self._paths[number]
+        size = float(np.sqrt(hidden[2] * hidden[3]))
+        gone = max(other.born - self._since[number], 0)
+        reach = size + gone * (float(np.hypot(*path.step)) + SLOW * size)
+        away = float(np.hypot(*(centers(other.first) - centers(hidden))))
+        return number in other.beside or other.born < self._since[number] or away > reach
 
     def _started(self, number: int, box: Array) -> Track:
         target = self._hidden.pop(number)
@@ -239,24 +281,34 @@ class Identities:
         self._paths[number] = _Path(box.copy())
         return Track(target.box.copy(), 1.0, TrackState.TRACKED, number)
 
-    def _others_of(self, given: Array, owners: dict[int, int]) -> dict[int, _Path]:
-        """Return the detections of no target, and the object that each is, by overlap alone."""
+    def _others_of(
+        self, given: Array, owners: dict[int, int], seen: list[Array]
+    ) -> dict[int, _Path]:
+        """Return the detections of no target and the object that each is, by overlap and colors."""
         owned = set(owners.values())
-        known = [(other, other.next) for other in self._others]
+        left = [index for index in range(len(given)) if index not in owned]
+        fit = np.zeros((len(self._others), len(given)))
+        for row, other in enumerate(self._others):
+            overlaps = iou(other.next, given)
+            for index in left:
+                if overlaps[index] >= self.settings.least:
+                    alike = USUAL if other.colors is None else likeness(other.colors, seen[index])
+                    fit[row, index] = overlaps[index] * alike
         found: dict[int, _Path] = {}
-        for index in range(len(given)):
-            if index in owned:
-                continue
-            left = [(float(iou(box, given[index])), n) for n, (_, box) in enumerate(known)]
-            overlap, best = max(left, default=(0.0, -1))
-            if overlap >= self.settings.least:
-                found[index] = known.pop(best)[0]
-                found[index].moved(given[index])
-            else:
-                found[index] = _Path(given[index].copy())
+        others, missed = list(self._others), set(range(len(self._others)))
+        while fit.size and fit.max() > 0:
+            row, index = divmod(int(fit.argmax()), len(given))
+            found[index] = others[row]
+            others[row].moved(given[index])
+            fit[row], fit[:, index] = 0, 0
+            missed.discard(row)
+        for index in left:
+            if index not in found:
+                box = given[index].copy()
+                found[index] = _Path(box, born=self._frames, first=box)
                 self._others.append(found[index])
-        for other, _ in known:
-            other.unseen += 1
+        for row in missed:
+            others[row].unseen += 1
         self._others = [each for each in self._others if each.unseen <= self.settings.forget]
         return found
 
@@ -264,21 +316,39 @@ class Identities:
 def colors(picture: Image, box: Array) -> Array:
     """Return the colors in three bands of a box, from its top to its bottom: histograms (3, 256).
 
-    Four levels of lightness by eight times eight of the two axes of color of CIE Lab; a band of a
-    box that is not in the picture has zeros.
+    Four levels of lightness by eight times eight of the two axes of color of CIE Lab. What is in
+    the middle counts most, and what stands around the box counts less inside it: the ground is the
+    same behind everybody. A band of a box that is not in the picture has zeros.
     """
     height, width = picture.shape[:2]
-    left, top = np.maximum(box[:2], 0).round().astype(int)
-    right, bottom = np.minimum(box[:2] + box[2:], (width, height)).round().astype(int)
-    inset = max(right - left, 0) // 6  # the sides show the background
-    left, right = left + inset, right - inset
-    if right - left < 1 or bottom - top < 3:
+    margin = np.array(AROUND) * box[2:]
+    left, top = np.maximum(box[:2] - margin, 0).round().astype(int)
+    right, bottom = np.minimum(box[:2] + box[2:] + margin, (width, height)).round().astype(int)
+    if right - left < 3 or bottom - top < 3:
         return np.zeros((3, 256))
-    patch = cv2.resize(picture[top:bottom, left:right], (16, 36), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).reshape(3, -1, 3).astype(np.int64)
+    # Shrink: the box and what is around it to a few pixels, each with its place in the box.
+    columns, rows = SHRUNK
+    patch = cv2.resize(picture[top:bottom, left:right], SHRUNK, interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).astype(np.int64)
     side = ((lab[..., 1:] - 64) // 16).clip(0, 7)
     cells = (lab[..., 0] // 64) * 64 + side[..., 0] * 8 + side[..., 1]
-    return np.array([np.bincount(band, minlength=256) / len(band) for band in cells])
+    x = (left + (np.arange(columns) + 0.5) * (right - left) / columns - box[0]) / box[2]
+    y = (top + (np.arange(rows) + 0.5) * (bottom - top) / rows - box[1]) / box[3]
+    across, down = np.abs(2 * x - 1), np.floor(3 * y)
+    # Count: the colors around it, and in each band those that are not around it.
+    outside = (across > 1)[None, :] | ((y < 0) | (y > 1))[:, None]
+    ground = np.bincount(cells[outside], minlength=256) / max(outside.sum(), 1)
+    weights = np.where(across < 0.8, 1 - across**2, 0.0)
+    found = np.zeros((3, 256))
+    for band in range(3):
+        inside = cells[down == band]
+        counts = np.bincount(
+            inside.ravel(), np.broadcast_to(weights, inside.shape).ravel(), minlength=256
+        )
+        counts = counts / max(counts.sum(), 1e-9)
+        counts = counts * counts / (counts + GROUND * ground + 1e-9)
+        found[band] = counts / max(counts.sum(), 1e-9)
+    return found
 
 
 def likeness(one: Array, other: Array) -> float:

@@ -15,10 +15,11 @@ from siamtrack.core.settings import MotionSettings
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.packages.card import Model
-from siamtrack.runtimes.base import Response
+from siamtrack.runtimes.base import Floats, Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
 from siamtrack.tracking.decode import DECODERS, Detection, Expectation
 from siamtrack.tracking.online import Cells, OnlineClassifier, aligned, cells
+from siamtrack.tracking.templates import Look, Templates
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
 """Windows of the first frame from which the online classifier learns: shift and factor of side."""
@@ -47,8 +48,9 @@ class Target:
 
     Attributes:
         box: Where it is: ltwh (4,).
-        kernel: Its template as the network embeds it, (1, ...).
+        templates: What it is compared with, and what becomes of that.
         motion: How it has moved so far.
+        wants_frame: Whether `renew` is to be called with the frame of the last `advance`.
         online: Tells it from its background; None if the model or its settings use no classifier.
 
     Raises:
@@ -73,22 +75,42 @@ class Target:
         self.box = check_box(box, width, height)
         self._last_seen = self.box
         self._lost_for = self._gone_for = self._frames = 0
+        self.wants_frame = False
         self.motion = Motion(self.settings.motion)
         # Embed the template, once and for all.
         self.border = mean_color(frame)
-        cx, cy = centers(self.box)
-        side = template_side(self.box[2], self.box[3], self.settings.context, self.settings.area)
-        patch = cut(frame, square_window(cx, cy, side, card.template), self.border)
-        size = (self.box[2:] / side).astype(np.float32)
-        self.kernel = model.runtime.embed(patch[None], size[None])
-        if not np.isfinite(self.kernel).all():
+        kernel = self._embed(self._look(frame))
+        if not np.isfinite(kernel).all():
             raise SiamtrackError(
                 f"model {card.name} gives no finite template for this box: give another box"
             )
+        self.templates = Templates(self.settings.recent, kernel)
         # Learn how it differs from what is around it.
         self.online: OnlineClassifier | None = None
         if self.settings.online.weight > 0 and self.decoder.learns:
             self.online = self._first_lesson(frame)
+
+    @property
+    def kernel(self) -> Floats:
+        """Its template as the network embeds it, (1, ...)."""
+        return self.templates.kernel
+
+    def _look(self, frame: Image) -> Look:
+        """Cut the template window of the target out of a frame."""
+        cx, cy = centers(self.box)
+        side = template_side(self.box[2], self.box[3], self.settings.context, self.settings.area)
+        patch = cut(frame, square_window(cx, cy, side, self.model.card.template), self.border)
+        return Look(patch, (self.box[2:] / side).astype(np.float32))
+
+    def _embed(self, look: Look) -> Floats:
+        return self.model.runtime.embed(look.patch[None], look.size[None])
+
+    def _joined(self, first: Floats, look: Look) -> Floats | None:
+        """Join the kernels of the first template and of a recent look; None if it has no kernel."""
+        recent = self._embed(look)
+        if not np.isfinite(recent).all():
+            return None
+        return self.decoder.mixed(first, recent, self.settings.recent.share)
 
     def _first_lesson(self, frame: Image) -> OnlineClassifier:
         """Learn target against background from a few windows of the first frame."""
@@ -165,6 +187,12 @@ class Target:
             cut(frame, window, self.border, out=patch)
         return patches
 
+    def renew(self, frame: Image) -> None:
+        """Renew its templates from the frame of the last `advance`, if that `wants_frame`."""
+        if self.wants_frame:
+            self.templates.renew(lambda: self._look(frame), self._joined)
+            self.wants_frame = False
+
     def advance(self, windows: Sequence[Window], response: Response) -> Track:
         """Take in what the network says about `windows` and return the new track.
 
@@ -189,7 +217,7 @@ class Target:
         state, was_held = presence.state(score), self._is_held
         known = found is not None
         if found is not None and seen and (was_held or state is TrackState.LOST):
-            known = self._is_familiar(windows[found.window], seen[found.window])
+            known = self._familiarity(windows, seen, found) >= presence.familiar
         if was_held and not known and state is not TrackState.LOST:
             state, score = TrackState.LOST, min(score, presence.lost_below)
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
@@ -210,6 +238,9 @@ class Target:
         # Learn: from what was surely seen.
         if found is not None and seen and state is not TrackState.LOST:
             self._learn(windows[found.window], seen[found.window], found)
+        # Templates: when the first fits badly, a recent one joins.
+        if seen and self.settings.recent.share > 0:
+            self.wants_frame = self.templates.saw(score, self._familiarity(windows, seen, found))
         self._frames += 1
         return Track(self.box.copy(), score, state, self.id)
 
@@ -229,12 +260,16 @@ class Target:
         seen = [cells(each) for each in features]
         return seen if all(each.finite for each in seen) else []
 
-    def _is_familiar(self, window: Window, seen: Cells) -> bool:
-        """Whether the online classifier knows what stands in the box."""
+    def _familiarity(
+        self, windows: Sequence[Window], seen: Sequence[Cells], found: Detection | None
+    ) -> float:
+        """Return how well the online classifier knows what stands in the box, about [0, 1]."""
+        if found is None:
+            return 0.0
         if self.online is None:
-            return True
-        x, y = centers(window.to_patch(self.box)).tolist()
-        return self.online.familiarity(seen, x, y) >= self.settings.presence.familiar
+            return 1.0
+        x, y = centers(windows[found.window].to_patch(self.box)).tolist()
+        return self.online.familiarity(seen[found.window], x, y)
 
     def _learn(self, window: Window, seen: Cells, found: Detection) -> None:
         """Let the online classifier learn from the window in which the target was surely found."""

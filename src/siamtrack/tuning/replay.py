@@ -107,17 +107,22 @@ class Replay:
         model = Model(replace(self.card, tracker=settings), self.runtime)
         first = self._firsts.get(clip.name, lambda: clip.sequence[clip.start])
         target = Target(model, first, clip.truth[0])
-        kernel = hashlib.blake2b(target.kernel.tobytes(), digest_size=8).hexdigest()
         boxes = [target.box]
         for index in range(clip.start + 1, clip.end):
             windows = self.grid.nearest(target.windows())
+            kernel = hashlib.blake2b(target.kernel.tobytes(), digest_size=8).hexdigest()
             keys = [
                 f"{clip.sequence.name} {index} {kernel} {w.cx:.3f} {w.cy:.3f} {w.width:.3f}"
                 for w in windows
             ]
             response = self._respond(clip, index, target, windows, keys)
             boxes.append(target.advance(windows, response).box)
+            if target.wants_frame:
+                target.renew(self._frame(clip, index))
         return np.array(boxes)
+
+    def _frame(self, clip: Clip, index: int) -> Image:
+        return self._frames.get(f"{clip.sequence.name} {index}", lambda: clip.sequence[index])
 
     def _respond(
         self, clip: Clip, index: int, target: Target, windows: list[Window], keys: list[str]
@@ -125,8 +130,7 @@ class Replay:
         found = [self.store.find(key) for key in keys]
         missing = [k for k, response in enumerate(found) if response is None]
         if missing:
-            name = f"{clip.sequence.name} {index}"
-            frame = self._frames.get(name, lambda: clip.sequence[index])
+            frame = self._frame(clip, index)
             kernels = np.repeat(target.kernel, len(missing), 0)
             patches = target.patches(frame, [windows[k] for k in missing])
             fresh = self.runtime.inner.respond(kernels, patches)
