@@ -12,17 +12,17 @@ import numpy as np
 
 from siamtrack.core.boxes import iou
 from siamtrack.video import open_video
+from tests.browser import in_browser, script
 from tests.cli.test_pick import address_of
 from tests.helpers import clip, write_video
-from tests.processes import started
-from tests.studio.test_journey import in_browser, script
-from tests.test_docs import ROOT, blocks
+from tests.processes import ROOT, started
 
 FRAMES = 40
 
 
 def first_lines():
-    lines = blocks(ROOT / "README.md", "sh")[0].splitlines()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = text.split("```sh\n")[1].split("```")[0].splitlines()
     return [shlex.split(line, comments=True) for line in lines]
 
 

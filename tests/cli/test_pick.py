@@ -21,10 +21,10 @@ from siamtrack.cli.show import PageViewer
 from siamtrack.core.boxes import iou
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.video import Frame, open_video
+from tests.browser import in_browser, script
 from tests.helpers import clip, write_video
 from tests.processes import siamtrack, started
 from tests.studio.streams import Stream
-from tests.studio.test_journey import in_browser, script
 
 FRAMES = 40
 

@@ -62,6 +62,28 @@ def test_all_outputs_at_once(video, tmp_path, capsys):
     assert (tmp_path / "mot.txt").read_text().startswith("1,0,")
 
 
+def test_masks_go_to_the_formats_that_hold_them(video, tmp_path, capsys):
+    path, boxes = video
+    files = [tmp_path / name for name in ("a.json", "seg.zip", "davis.zip", "vot.txt")]
+    kinds = ("", "yolo-seg:", "davis:", "vot:")
+    outs = [f"{kind}{file}" for kind, file in zip(kinds, files, strict=True)]
+    flags = [part for out in outs for part in ("--out", out)]
+    few = ("--end", 4, "--quiet")
+    assert run("track", path, *box(boxes[0]), *flags, *few) == 2
+    assert "--out yolo-seg:... holds nothing but masks: add --masks" in capsys.readouterr().err
+    assert not any(file.exists() for file in files)
+    assert run("track", path, *box(boxes[0]), *flags, *few, "--masks") == 0
+    notes = json.loads(files[0].read_text())["annotations"]
+    assert len(notes) == 4
+    assert all("segmentation" in note for note in notes)
+    with zipfile.ZipFile(files[1]) as seg, zipfile.ZipFile(files[2]) as masks:
+        assert len(seg.read("labels/train/frame_000002.txt").split()) > 7
+        assert len(masks.namelist()) == 4
+    assert [line[0] for line in files[3].read_text().splitlines()] == ["1", "m", "m", "m"]
+    # An output that would replace the input is found under its format, too
+    assert run("track", path, *box(boxes[0]), "--out", f"vot:{path}", *few, "--overwrite") == 2
+
+
 def test_without_outputs_csv_goes_to_stdout(video, capsys):
     path, boxes = video
     assert run("track", path, *box(boxes[3]), "--start", 3, "--end", 6, "--quiet") == 0

@@ -38,6 +38,7 @@ def run_track(
     threads: int = 0,
     redetect: bool = False,
     moving_camera: bool = False,
+    masks: bool = False,
     smooth: int = 0,
     detections: Detections | Detect | None = None,
     overwrite: bool = False,
@@ -59,6 +60,7 @@ def run_track(
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
         moving_camera: Whether the motion of the whole frame is measured and followed.
+        masks: Whether tracks get masks.
         smooth: Frames on either side over which each box is averaged.
         detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
@@ -80,6 +82,7 @@ def run_track(
             threads=threads,
             redetect=redetect,
             moving_camera=moving_camera,
+            masks=masks,
         )
         results = follow(video, starts, tracker, detections=detections)
         results = smoothed(results, smooth) if smooth else results

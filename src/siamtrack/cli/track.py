@@ -22,6 +22,7 @@ from siamtrack.core.images import IMAGE_SUFFIXES
 from siamtrack.core.writing import check_outputs, refuse_existing
 from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
+from siamtrack.sinks import SINKS
 from siamtrack.sinks.text import labels_file, numbered
 from siamtrack.tracking.detections import Detections, read_detections
 from siamtrack.tracking.detector import SURE, Detect, EveryNth, OnnxDetector
@@ -126,7 +127,8 @@ class Track:
         UseAppendAction[tuple[Path, ...]],
         arg(
             help="Output file. Its suffix chooses the format: .mp4 (annotated video), .csv, "
-            ".jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO). Repeat for more."
+            ".jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO); FORMAT:FILE names it, such as "
+            "yolo-seg:a.zip. Repeat for more."
         ),
     ] = ()
     mot: Path | None = None
@@ -167,6 +169,13 @@ class Track:
     """Look for targets where the motion of the whole frame carries them, for cameras that shake."""
     smooth: int = 0
     """Average each box over so many frames before and after it; results come that much later."""
+    masks: Annotated[
+        bool,
+        arg(
+            help="Find the pixels of each target as well: outlines in .mp4, segmentations in .json "
+            "(COCO) and .jsonl, and the formats yolo-seg, yolo-obb, davis, vot and vot-rotated."
+        ),
+    ] = False
     codec: str | None = None
     """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4; in
     hardware h264-nvenc, -qsv, -amf, -videotoolbox or -v4l2m2m."""
@@ -233,6 +242,7 @@ class Track:
                 threads=self.threads,
                 redetect=self.redetect,
                 moving_camera=self.moving_camera,
+                masks=self.masks,
                 smooth=self.smooth,
                 detections=detections,
                 overwrite=self.overwrite,
@@ -276,7 +286,10 @@ class Track:
 
     def _files(self) -> Files:
         """Return the outputs."""
-        files: Files = [(path, None) for path in self.out]
+        files: Files = [_named(path) for path in self.out]
+        without = [kind for _, kind in files if kind and getattr(SINKS[kind], "needs_masks", False)]
+        if without and not self.masks:
+            raise ValueError(f"--out {without[0]}:... holds nothing but masks: add --masks")
         return files + [
             (path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path
         ]
@@ -358,6 +371,17 @@ class Track:
             )
         names, classes = targets.names, targets.classes
         return Style(names, classes, self.keyframes, self.images, self.codec, self.preset)
+
+
+def _named(path: Path) -> tuple[Path, str | None]:
+    """Return the file and the format of FORMAT:FILE; a format that nobody knows is part of a name.
+
+    Example:
+        >>> [(path.name, kind) for path, kind in map(_named, (Path("vot:a.txt"), Path("b:c.csv")))]
+        [('a.txt', 'vot'), ('b:c.csv', None)]
+    """
+    kind, colon, name = str(path).partition(":")
+    return (Path(name), kind) if colon and name and kind in SINKS else (path, None)
 
 
 @contextlib.contextmanager

@@ -163,6 +163,14 @@ class Mask:
         kept = sorted((k for k, area in enumerate(areas) if area > 0), key=lambda k: -areas[k])
         return [loops[k] for k in kept]
 
+    def row_counts(self) -> list[int]:
+        """Return run lengths of the window as VOT and CVAT have them: row by row, zeros first."""
+        flat = np.concatenate([[False], self.pixels.ravel(), [False]])
+        places = np.flatnonzero(flat[1:] != flat[:-1])
+        counts: list[int] = np.diff(np.concatenate([[0], places])).tolist()
+        rest = self.pixels.size - sum(counts)
+        return [*counts, rest] if rest else counts
+
     def counts(self) -> list[int]:
         """Return run lengths as COCO has them: column by column over the frame, zeros first."""
         rows, columns = self.shape

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.images import Image
+from siamtrack.core.masks import Mask, Rotated
 
 
 class TrackState(enum.Enum):
@@ -28,12 +29,19 @@ class Track:
         score: Trained estimate in [0, 1] that the target is in the search window.
         state: What the score means: tracked, uncertain or lost.
         id: Number of the target, from 0 in the order in which targets were added.
+        mask: Its pixels; None unless masks were asked for, and while it is lost.
     """
 
     box: Array
     score: float
     state: TrackState
     id: int = 0
+    mask: Mask | None = None
+
+    @property
+    def rotated(self) -> Rotated | None:
+        """The rectangle of least area around the mask; None where there is no pixel or no mask."""
+        return None if self.mask is None else self.mask.rotated()
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,8 @@ def to_detections(
 
     Returns:
         Detections with `confidence`, `class_id`, `tracker_id` and, in `data["state"]`, what
-        `Track.state` says: `tracked`, `uncertain` or `lost`.
+        `Track.state` says: `tracked`, `uncertain` or `lost`. Where any track has a mask, `mask`
+        (N, H, W) has those of all, empty ones where there is none.
 
     Raises:
         MissingExtraError: If supervision is not installed.
@@ -61,8 +62,14 @@ def to_detections(
     shown = [track for track in tracks if lost or track.state is not TrackState.LOST]
     boxes = np.array([track.box for track in shown], np.float64).reshape(-1, 4)
     numbers = classes or {}
+    sizes = [track.mask.shape for track in shown if track.mask is not None]
+    masks = [
+        np.zeros(sizes[0], np.bool_) if track.mask is None else track.mask.full()
+        for track in (shown if sizes else ())
+    ]
     return Detections(
         xyxy=ltwh_to_ltrb(boxes),
+        mask=np.stack(masks) if masks else None,
         confidence=np.array([track.score for track in shown], np.float64),
         class_id=np.array([numbers.get(track.id, 0) for track in shown], np.int64),
         tracker_id=np.array([track.id for track in shown], np.int64),

@@ -56,13 +56,23 @@ class OnnxRuntime(GraphRuntime):
             )
         # Two graphs are made ready side by side: half of the time until the first box.
         with ThreadPoolExecutor(1) as pool:
-            template = pool.submit(_Session, graphs, "template", threads, provider)
-            search: Graph = _Session(graphs, "search", threads, provider)
+            first, second = (str(graphs.folder / f"{name}.onnx") for name in ("template", "search"))
+            template = pool.submit(_Session, graphs.template, first, threads, provider)
+            search: Graph = _Session(graphs.search, second, threads, provider)
         patches = search.inputs.get("search")  # that it is missing is said below
         if provider == CPU and patches is not None and patches.shape[:1] == (None,):
-            single = partial(_Session, graphs, "search", 1, provider)
+            single = partial(_Session, graphs.search, second, 1, provider)
             search = SharedRows(search, threads or cores(), single)
         super().__init__(template.result(), search, graphs.folder)
+
+
+def open_graph(data: bytes, name: str, threads: int = 0) -> Graph:
+    """Return a graph that runs on the CPU; `name` is for messages.
+
+    Raises:
+        WeightsError: If it cannot be loaded.
+    """
+    return _Session(data, name, threads, CPU)
 
 
 RUNTIMES.register("onnx-cuda")(partial(OnnxRuntime, provider=CUDA))
@@ -71,18 +81,18 @@ RUNTIMES.register("onnx-cuda")(partial(OnnxRuntime, provider=CUDA))
 class _Session:
     """One graph in ONNX Runtime."""
 
-    def __init__(self, graphs: Graphs, which: str, threads: int, provider: str) -> None:
-        self._name = f"{graphs.folder / which}.onnx"
+    def __init__(self, data: bytes, name: str, threads: int, provider: str) -> None:
+        self._name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                getattr(graphs, which), options, providers=list(dict.fromkeys((provider, CPU)))
+                data, options, providers=list(dict.fromkeys((provider, CPU)))
             )
         except Exception as error:  # ONNX Runtime raises its own classes, which share no base
             raise WeightsError(
-                f"{graphs.folder / which}.onnx cannot be loaded ({error}); export the model again"
+                f"{name} cannot be loaded ({error}); export the model again"
             ) from error
         if provider not in self._session.get_providers():  # it only logs that it lacks it
             raise ValueError(

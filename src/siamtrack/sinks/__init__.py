@@ -1,15 +1,17 @@
-"""Sinks: where tracks go. Annotated video, CSV, JSON lines, MOT, COCO, CVAT, YOLO and OTB."""
+"""Sinks: where tracks go. Annotated video, text, and the formats of annotation tools."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import get_args
 
 from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, BehindSink, Sink
-from siamtrack.sinks.coco import CocoSink
+from siamtrack.sinks.coco import CocoSink, MaskForm
 from siamtrack.sinks.cvat import CvatSink, check_error, key_frames
+from siamtrack.sinks.davis import DavisSink
 from siamtrack.sinks.mp4 import (
     CODECS,
     DEFAULT_CODEC,
@@ -28,6 +30,7 @@ __all__ = [
     "CocoSink",
     "CsvSink",
     "CvatSink",
+    "DavisSink",
     "JsonLinesSink",
     "MotSink",
     "Mp4Sink",
@@ -46,7 +49,7 @@ SUFFIXES = {
     ".xml": "cvat",
     ".zip": "yolo",
 }
-"""Suffix to format; MOT and OTB, which are both `.txt`, are asked for by name."""
+"""Suffix to format; others are asked for by name."""
 
 
 def open_sink(
@@ -61,14 +64,16 @@ def open_sink(
     classes: Mapping[int, str] | None = None,
     keyframes: float | None = None,
     images: bool = False,
+    masks: MaskForm = "polygons",
 ) -> Sink:
     """Open a file for tracks. It is made with the first frame; without any frame there is none.
 
     Args:
         path: The file; its folder must exist.
         overwrite: Whether a file that exists may be replaced.
-        format: Name in `SINKS`: mp4, csv, jsonl, mot, coco, cvat, yolo or otb. None: by the
-            suffix .mp4, .csv, .jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO).
+        format: Name in `SINKS`: mp4, csv, jsonl, mot, coco, cvat, yolo or otb; for masks also
+            yolo-seg, yolo-obb, davis, vot or vot-rotated. None: by the suffix .mp4, .csv, .jsonl,
+            .json (COCO), .xml (CVAT) or .zip (YOLO).
         fps: Frames per second of an annotated video; None means 25.
         codec: Of an annotated video: h264, vp9, av1 or mpeg4; None means h264.
         preset: Of h264: ultrafast to veryslow; None means veryfast.
@@ -78,6 +83,7 @@ def open_sink(
             there are only as many as that takes; None means that all frames are key frames.
         images: Whether a zip for YOLO holds the frames as JPEG, too; those with a lost target are
             left out.
+        masks: Of COCO: `polygons`, or run lengths, `rle`.
 
     Raises:
         FileExistsError: If the file exists and `overwrite` is false.
@@ -99,9 +105,11 @@ def open_sink(
     if format is None:
         raise ValueError(
             f"{path.name}: the suffix {path.suffix!r} does not tell the format; use one of "
-            f"{', '.join(SUFFIXES)}; MOT and OTB text go by --mot and --otb, in Python "
-            f"format= takes {', '.join(SINKS)}"
+            f"{', '.join(SUFFIXES)}; others by --out FORMAT:FILE, in Python format= "
+            f"takes {', '.join(SINKS)}"
         )
+    if masks not in get_args(MaskForm):
+        raise UnknownNameError("form of masks", masks, get_args(MaskForm))
     sink = SINKS[format](path, overwrite=overwrite, fps=fps)
     SINKS.check_made(format, sink, "write", "close", "__enter__", "__exit__")
     sink.labels.update(names or {})
@@ -110,6 +118,8 @@ def open_sink(
         sink.keyframes = keyframes
     if isinstance(sink, YoloSink):
         sink.images = images
+    if isinstance(sink, CocoSink):
+        sink.masks = masks
     if isinstance(sink, Mp4Sink):
         sink.codec, sink.preset = codec or DEFAULT_CODEC, preset or DEFAULT_PRESET
     return sink

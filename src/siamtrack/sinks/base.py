@@ -14,12 +14,15 @@ from io import FileIO
 from pathlib import Path
 from typing import ClassVar, TextIO
 
+from siamtrack.core.masks import Mask
 from siamtrack.core.overlap import Behind
 from siamtrack.core.registry import Registry
 from siamtrack.core.writing import clear_parts, naming, refuse_existing, replacing
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
+TOLERANCE = 0.5
+"""Pixels by which outlines in files may be off the mask, with a tenth of the corners."""
 MARGIN = 1 << 16
 """Bytes that stay free beside what finishing a file needs, for buffers."""
 
@@ -49,6 +52,8 @@ class Sink(ABC):
         colors: Id of a target to RGB, for pictures.
     """
 
+    needs_masks: ClassVar[bool] = False
+    """Whether the format holds nothing but masks: targets without one are left out."""
     slow: ClassVar[bool] = False
     """Whether writing a frame takes as long as tracking it, most of it outside Python; the command
     line then writes in a thread of its own."""
@@ -179,6 +184,18 @@ def box_of(track: TrackLike) -> list[float]:
 def is_there(track: TrackLike) -> bool:
     """Whether a track says where its target is: it is not lost, and its box is finite."""
     return track.state.value != "lost" and all(map(math.isfinite, box_of(track)))
+
+
+def mask_of(track: TrackLike) -> Mask | None:
+    """Return the mask of a track; None if it has none, or an empty one."""
+    mask: Mask | None = getattr(track, "mask", None)
+    return mask if mask is not None and mask.area else None
+
+
+def flat_polygons(mask: Mask) -> list[list[float]]:
+    """Return the outlines of a mask as COCO has them, x, y, x, y, ..., to half a pixel."""
+    outlines = mask.polygons(TOLERANCE) or mask.polygons()
+    return [[round(value, 2) for value in each.ravel().tolist()] for each in outlines]
 
 
 def json_number(value: float) -> float | None:

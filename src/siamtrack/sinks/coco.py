@@ -6,25 +6,43 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
-from siamtrack.sinks.base import MARGIN, SINKS, Sink, box_of, is_there, json_number
+from siamtrack.sinks.base import (
+    MARGIN,
+    SINKS,
+    Sink,
+    box_of,
+    flat_polygons,
+    is_there,
+    json_number,
+    mask_of,
+)
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
+
+MaskForm = Literal["polygons", "rle"]
+"""How COCO JSON holds masks: outlines, which every program reads, or run lengths, which are exact
+and keep holes."""
 
 
 @SINKS.register("coco")
 class CocoSink(Sink):
     """COCO JSON for one video; boxes are 0-based, lost targets are left out.
 
-    Each class of targets is a category; the name of a target that has both is an attribute.
+    Each class of targets is a category; the name of a target that has both is an attribute. Targets
+    with a mask have `segmentation`, and the area of the mask.
 
     The file is JSON only after `close`. Until then annotations wait in a temporary file beside it
     that has no name, so that memory does not grow.
+
+    Attributes:
+        masks: How masks are written. Set it before the first frame.
     """
 
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         super().__init__(path, overwrite=overwrite, fps=fps)
+        self.masks: MaskForm = "polygons"
         self._images = 0
         self._annotations = 0
         self._held = 0  # bytes that wait
@@ -84,6 +102,9 @@ class CocoSink(Sink):
             "iscrowd": 0,
             "score": json_number(track.score),
         }
+        if (mask := mask_of(track)) is not None:
+            row["area"] = mask.area
+            row["segmentation"] = mask.rle() if self.masks == "rle" else flat_polygons(mask)
         if number in self.labels and self.labels[number] != self.class_of(number):
             row["attributes"] = {"name": self.labels[number]}
         return row

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.boxes import Array, ltwh_to_ltrb
-from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
+from siamtrack.sinks.base import SINKS, Sink, box_of, flat_polygons, is_there, mask_of
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
@@ -29,7 +29,8 @@ class CvatSink(Sink):
     """CVAT XML 1.1, one `track` per target; boxes are 0-based, a lost target is outside.
 
     The label of a track is the class of its target, and its name, where it has both, is the text
-    attribute `name`. The file is written by `close`.
+    attribute `name`. The file is written by `close`. A target that has masks is a track of
+    polygons, the outlines of their largest parts, unless `keyframes` are to be chosen.
 
     Attributes:
         keyframes: None: every box is a key frame, so that CVAT shows what was tracked and
@@ -49,19 +50,28 @@ class CvatSink(Sink):
         height, width = frame.image.shape[:2]
         self._size = (width, height)
         self._boxes: dict[int, dict[int, list[float]]] = {}
+        self._outlines: dict[int, dict[int, str]] = {}
         self._frames: list[int] = []
+        self._held = 0  # bytes of outlines
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
         self._frames.append(frame.index)
         for track in tracks:
             if is_there(track):
                 self._boxes.setdefault(int(track.id), {})[frame.index] = box_of(track)
+                mask = mask_of(track) if self.keyframes is None else None
+                if mask is not None:
+                    points = flat_polygons(mask)[0]
+                    pairs = zip(points[::2], points[1::2], strict=True)
+                    text = ";".join(f"{x:.{DECIMALS}f},{y:.{DECIMALS}f}" for x, y in pairs)
+                    self._outlines.setdefault(int(track.id), {})[frame.index] = text
+                    self._held += len(text)
 
     def _needed(self, frame: Frame) -> int:
         if not self._started:
             return LINE
         named = sum(map(len, self.labels.values())) + sum(map(len, self.classes.values()))
-        return LINE * (1 + 2 * sum(map(len, self._boxes.values()))) + 12 * named
+        return LINE * (1 + 2 * sum(map(len, self._boxes.values()))) + 12 * named + 2 * self._held
 
     def _finish(self) -> None:
         width, height = self._size
@@ -78,10 +88,25 @@ class CvatSink(Sink):
                 file.write(f'<track id="{number}" label={quoteattr(self.class_of(number))}>\n')
                 name = self._name(number)
                 inner = f'<attribute name="name">{escape(name)}</attribute>' if name else ""
-                for stretch, follows in self._stretches(boxes):
-                    file.writelines(self._lines(number, stretch, follows, inner))
+                if number in self._outlines:
+                    file.writelines(self._polygons(self._outlines[number], inner))
+                else:
+                    for stretch, follows in self._stretches(boxes):
+                        file.writelines(self._lines(number, stretch, follows, inner))
                 file.write("</track>\n")
             file.write("</annotations>\n")
+
+    def _polygons(self, outlines: Mapping[int, str], inner: str) -> Iterator[str]:
+        """Yield a line for each frame with an outline, and for the first one without it then."""
+        last = ""
+        for frame in self._frames:
+            points, outside = outlines.get(frame, last), frame not in outlines
+            if points:
+                yield (
+                    f'<polygon frame="{frame}" outside="{int(outside)}" occluded="0" keyframe="1" '
+                    f'points="{points}">{inner}</polygon>\n'
+                )
+            last = "" if outside else points
 
     def _labels(self) -> Iterator[str]:
         named = {self.class_of(number) for number in self._boxes if self._name(number)}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.images import Image
+from siamtrack.core.masks import Mask
 
 GRAY = (150, 150, 150)
 """Color of lost targets."""
@@ -68,7 +69,8 @@ def draw_tracks(
 ) -> Image:
     """Return a copy of a picture with boxes and labels, such as "Anna tracked 0.93".
 
-    A box is dashed while its target is uncertain, and dashed and gray while it is lost.
+    Masks are tinted and outlined. A box is dashed while its target is uncertain, and dashed and
+    gray while it is lost.
 
     Args:
         image: RGB picture (H, W, 3); it is not changed.
@@ -91,6 +93,9 @@ def draw_tracks(
             continue
         lost = track.state.value == "lost"
         paint = GRAY if lost else (colors or {}).get(track.id) or color(track.id)
+        mask = getattr(track, "mask", None)
+        if mask is not None and not lost:
+            _outlined(canvas, mask, paint, line)
         # Continuous edges to pixel indices; the clip keeps OpenCV's integers in range.
         edges = np.array([box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1])
         left, top, right, bottom = (int(v) for v in np.rint(np.clip(edges, -16000, 16000)))
@@ -105,6 +110,19 @@ def draw_tracks(
             texts.insert(0, f"{texts[0]} {track.score:.2f}")
         _label(canvas, texts, (left, top), paint, line)
     return canvas
+
+
+def _outlined(canvas: Image, mask: Mask, paint: tuple[int, int, int], line: int) -> None:
+    """Tint the pixels of a mask and draw its outline."""
+    height, width = mask.pixels.shape
+    if not mask.area or mask.shape != canvas.shape[:2]:
+        return
+    part = canvas[mask.top : mask.top + height, mask.left : mask.left + width]
+    tinted = cv2.addWeighted(part, 0.65, np.full_like(part, paint), 0.35, 0)
+    part[mask.pixels] = np.asarray(tinted)[mask.pixels]
+    bits = mask.pixels.astype(np.uint8)
+    outlines, _ = cv2.findContours(bits, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(canvas, outlines, -1, paint, line, cv2.LINE_AA, offset=(mask.left, mask.top))
 
 
 def _dashed(

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from siamtrack.core.writing import append
-from siamtrack.sinks.base import SINKS, Sink, box_of, is_there, json_number
+from siamtrack.sinks.base import SINKS, Sink, box_of, is_there, json_number, mask_of
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
-
-_MISSING = b"nan,nan,nan,nan\n"
-"""The line of OTB text for a frame in which a target is missing."""
 
 
 class TextSink(Sink):
@@ -95,7 +93,8 @@ def _quoted(text: str) -> str:
 class JsonLinesSink(TextSink):
     """One JSON object per track and line; boxes are 0-based left, top, width, height.
 
-    Targets that have a name or a class have `name` or `class`.
+    Targets that have a name or a class have `name` or `class`; those with a mask have `mask`, run
+    lengths as in COCO, and `rotated`, the corners of the least rectangle.
     """
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
@@ -112,10 +111,20 @@ class JsonLinesSink(TextSink):
                     for key, values in (("name", self.labels), ("class", self.classes))
                     if int(track.id) in values
                 },
+                **_mask_fields(track),
             }
             for track in tracks
         ]
         self._lines(json.dumps(row, allow_nan=False) for row in rows)
+
+
+def _mask_fields(track: TrackLike) -> dict[str, Any]:
+    mask = mask_of(track)
+    rotated = None if mask is None else mask.rotated()
+    if mask is None or rotated is None:
+        return {}
+    corners = [[json_number(value) for value in corner] for corner in rotated.corners]
+    return {"mask": mask.rle(), "rotated": corners}
 
 
 @SINKS.register("mot")
@@ -177,9 +186,12 @@ class OtbSink(Sink):
     Frames in which a target is missing get a line of NaN.
     """
 
+    missing = b"nan,nan,nan,nan\n"
+
     def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
         super().__init__(path, overwrite=overwrite, fps=fps)
         self._files: dict[int, FileIO] = {}
+        self._begun: set[int] = set()
         self._written = 0
 
     def _start(self, frame: Frame) -> None:
@@ -192,10 +204,12 @@ class OtbSink(Sink):
                 self._files[number] = self._file_of_next()
         for number, file in self._files.items():
             track = present.get(number)
-            line = f"{_decimals(_one_based(track))}\n".encode() if track else _MISSING
+            first = number not in self._begun
+            line = f"{self._line(track, first)}\n".encode() if track else self.missing
+            self._begun |= {number} if track else set()
             append(file, line)
         if not self._files:
-            append(self._first, _MISSING)
+            append(self._first, self.missing)
         self._written += 1
 
     def _file_of_next(self) -> FileIO:
@@ -203,13 +217,49 @@ class OtbSink(Sink):
         if not self._files:
             return self._first
         file = self._open_lines(numbered(self.path, len(self._files) + 1))
-        append(file, _MISSING * self._written)
+        append(file, self.missing * self._written)
         return file
+
+    def _line(self, track: TrackLike, first: bool) -> str:
+        """Return the line of a target; `first`: it starts here."""
+        return _decimals(_one_based(track))
 
     def _finish(self) -> None:
         with ExitStack() as stack:
             for file in (self._first, *self._files.values()):
                 stack.callback(file.close)
+
+
+@SINKS.register("vot")
+class VotSink(OtbSink):
+    """VOT's text of regions, 0-based: one line per frame, files as those of OTB.
+
+    A mask is `m` with left, top, width and height of its window and run lengths row by row, zeros
+    first; a target without a mask is left, top, width, height. The frame in which a target starts
+    is 1, as the protocol has it, and one in which it is lost or missing 0.
+    """
+
+    missing = b"0\n"
+
+    def _line(self, track: TrackLike, first: bool) -> str:
+        if first or not is_there(track):
+            return "1" if first else "0"
+        mask = mask_of(track)
+        if mask is None:
+            return _decimals(box_of(track))
+        height, width = mask.pixels.shape
+        numbers = [mask.left, mask.top, width, height, *mask.row_counts()]
+        return "m" + ",".join(map(str, numbers))
+
+
+@SINKS.register("vot-rotated")
+class VotRotatedSink(VotSink):
+    """As `vot`, with the corners of the least rectangle around a mask: x and y of the four."""
+
+    def _line(self, track: TrackLike, first: bool) -> str:
+        mask = mask_of(track)
+        rotated = None if mask is None or first or not is_there(track) else mask.rotated()
+        return super()._line(track, first) if rotated is None else _decimals(rotated.corners.flat)
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from siamtrack.sinks.base import SINKS, Sink, box_of, is_there
+from siamtrack.core.boxes import Array
+from siamtrack.core.masks import Mask
+from siamtrack.sinks.base import SINKS, TOLERANCE, Sink, box_of, is_there, mask_of
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
@@ -54,8 +57,12 @@ class YoloSink(Sink):
             bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
             jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
             self._zip.writestr(f"images/{name}.jpg", bytes(jpeg), zipfile.ZIP_STORED)
-        text = label_lines(tracks, (width, height), self.category)
+        text = self._text(tracks, (width, height))
         self._zip.writestr(f"labels/{name}.txt", text)
+
+    def _text(self, tracks: list[TrackLike], size: tuple[int, int]) -> str:
+        """Return the label file of a frame of this width and height."""
+        return label_lines(tracks, size, self.category)
 
     def _needed(self, frame: Frame) -> int:
         entries = 2 + len(self._zip.filelist) if self._started else 2
@@ -66,6 +73,56 @@ class YoloSink(Sink):
         with self._zip as file:
             classes = {name: number for number, name in enumerate(self.categories)}
             file.writestr("data.yaml", data_yaml(classes, "images/train"))
+
+
+@SINKS.register("yolo-seg")
+class YoloSegSink(YoloSink):
+    """As `yolo`, for segmentation; targets without a mask are left out.
+
+    A line is the class, and the outline of the largest part of the mask, x and y as shares of the
+    frame.
+    """
+
+    needs_masks = True
+
+    def _text(self, tracks: list[TrackLike], size: tuple[int, int]) -> str:
+        return self._corner_lines(tracks, size, _outline)
+
+    def _corner_lines(
+        self,
+        tracks: list[TrackLike],
+        size: tuple[int, int],
+        corners: Callable[[Mask], Array | None],
+    ) -> str:
+        lines = []
+        for track in tracks:
+            mask = mask_of(track) if is_there(track) else None
+            points = None if mask is None else corners(mask)
+            if points is not None:
+                shares = np.clip(points / np.array(size), 0.0, 1.0).ravel().tolist()
+                numbers = " ".join(f"{share:.6f}" for share in shares)
+                lines.append(f"{self.category(int(track.id))} {numbers}\n")
+        return "".join(lines)
+
+
+@SINKS.register("yolo-obb")
+class YoloObbSink(YoloSegSink):
+    """As `yolo`, for oriented boxes; targets without a mask are left out.
+
+    A line is the class, and x and y of the four corners of the least rectangle around the mask.
+    """
+
+    def _text(self, tracks: list[TrackLike], size: tuple[int, int]) -> str:
+        return self._corner_lines(tracks, size, _corners)
+
+
+def _outline(mask: Mask) -> Array | None:
+    return (mask.polygons(TOLERANCE) or mask.polygons())[0]
+
+
+def _corners(mask: Mask) -> Array | None:
+    rotated = mask.rotated()
+    return None if rotated is None else rotated.corners
 
 
 def label_lines(

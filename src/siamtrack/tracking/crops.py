@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.images import Image as Image
@@ -192,6 +192,38 @@ def cut(
             frame, matrix, (size, size), dst=patch, flags=WARP, borderMode=cv2.BORDER_TRANSPARENT
         )
     return patch
+
+
+def spread(
+    values: NDArray[np.float32], window: Window, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """Map values of a patch back to the pixels of the frame, the inverse of `cut`.
+
+    Args:
+        values: (size, size), one for each pixel of the patch.
+        window: Where the patch was cut.
+        shape: Height and width of the frame.
+
+    Returns:
+        Values (h, w) for the part of the frame that the window covers, interpolated, and column and
+        row of the first of them. (0, 0) where the window lies outside the frame.
+    """
+    rows, columns = shape
+    left, top = window.cx - window.width / 2, window.cy - window.height / 2
+    x0, y0 = max(0, math.floor(left)), max(0, math.floor(top))
+    x1 = min(columns, math.ceil(left + window.width))
+    y1 = min(rows, math.ceil(top + window.height))
+    if x1 <= x0 or y1 <= y0:
+        return np.zeros((0, 0), np.float32), (0, 0)
+    sx, sy = window.size / window.width, window.size / window.height
+    # The center of pixel x of the part is x0 + x + 0.5, which is index (... - left) * sx - 0.5
+    matrix = np.array(
+        [[sx, 0.0, (x0 + 0.5 - left) * sx - 0.5], [0.0, sy, (y0 + 0.5 - top) * sy - 0.5]]
+    )
+    part = cv2.warpAffine(
+        values, matrix, (x1 - x0, y1 - y0), flags=WARP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(part, np.float32), (x0, y0)
 
 
 def _pixels(frame: Image, left: int, top: int, size: tuple[int, int], fill: Array) -> Image:

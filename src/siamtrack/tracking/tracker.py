@@ -20,6 +20,7 @@ from siamtrack.packages.card import Model
 from siamtrack.runtimes.graph import overlapped
 from siamtrack.tracking.camera import Camera
 from siamtrack.tracking.decode import DECODERS
+from siamtrack.tracking.outline import Outliner
 from siamtrack.tracking.target import Target
 
 
@@ -41,6 +42,8 @@ class SiamTracker:
             comes back with its size.
         moving_camera: Measure the motion of the whole frame, and look for each target where that
             carries it; for cameras that shake. The settings of a model may ask for it as well.
+        outliner: Gives every track that is not lost a mask, from
+            `siamtrack.tracking.outline.load_outliner`; None: tracks have no masks, at no cost.
 
     Raises:
         UnknownNameError: If there is no decoder for the kind of the model.
@@ -56,9 +59,14 @@ class SiamTracker:
     """
 
     def __init__(
-        self, model: Model, *, redetect: bool = False, moving_camera: bool = False
+        self,
+        model: Model,
+        *,
+        redetect: bool = False,
+        moving_camera: bool = False,
+        outliner: Outliner | None = None,
     ) -> None:
-        self.model, self.redetect = model, redetect
+        self.model, self.redetect, self.outliner = model, redetect, outliner
         self.name = model.card.name
         DECODERS[model.card.kind]  # an unknown kind is refused here, not at the first frame
         self._targets: dict[int, Target] = {}
@@ -86,7 +94,7 @@ class SiamTracker:
         self._targets, self._next = {0: target}, 1
         if self._camera is not None:
             self._camera.shift(picture)
-        return _started(target)
+        return self._outlined(picture, [_started(target)])[0]
 
     def clear(self) -> None:
         """Forget all targets."""
@@ -131,7 +139,7 @@ class SiamTracker:
         self._next = max(self._next, number + 1)
         if self._camera is not None:
             self._camera.shift(picture)
-        return _started(target)
+        return self._outlined(picture, [_started(target)])[0]
 
     def remove(self, id: int) -> None:
         """Drop a target.
@@ -219,7 +227,10 @@ class SiamTracker:
         # Remember: how a target looks now may help while it turns away.
         for target in targets:
             target.renew(picture)
-        return tracks
+        return self._outlined(picture, tracks)
+
+    def _outlined(self, picture: Image, tracks: list[Track]) -> list[Track]:
+        return tracks if self.outliner is None else self.outliner.with_masks(picture, tracks)
 
     def _checked(self, priors: Mapping[int, ArrayLike] | None, picture: Image) -> dict[int, Array]:
         """Return the priors by id, each a box of the picture."""

@@ -205,15 +205,7 @@ def box(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
 
 
 class CenterHead(BoxHead):
-    """Match a template feature with a search feature; boxes are factors of the template's.
-
-    Args:
-        channels: Channels of the backbone's features.
-        template_cells: Cells along a side of the template feature, T.
-        stride: Stride of the backbone in pixels; boxes come out in pixels.
-        width: Inner channels, C.
-        depth: Separable blocks in each of the two towers.
-    """
+    """Match a template feature with a search feature; boxes are factors of the template's."""
 
     def __init__(
         self, channels: int, template_cells: int, stride: int, width: int = 96, depth: int = 3
@@ -247,7 +239,7 @@ class CenterHead(BoxHead):
         return torch.cat([cells, middle.mean((2, 3))[:, None], row[:, None]], dim=1)
 
     def match(self, kernel: Tensor, feature: Tensor) -> tuple[Tensor, ...]:
-        """Match as a call does, a search feature (B, C, H, W) that passed the search neck."""
+        """Match as a call does."""
         unit = F.normalize(feature, dim=1)
         similarity = torch.einsum("bkc,bchw->bkhw", kernel[:, :-2], unit)
         modulated = feature * kernel[:, -2, :, None, None]
@@ -269,12 +261,9 @@ class RegionHead(BoxHead):
     A fourth output are logits of the target's center (B, 1, H, W). Trackers score by these: on
     video they are confused less than the first, the overlap that the cell's box has, which teaches.
 
+    Further arguments are those of `BoxHead`.
+
     Args:
-        channels: Channels of the backbone's features.
-        template_cells: Cells along a side of the template feature, T.
-        stride: Stride of the backbone in pixels; boxes come out in pixels.
-        width: Inner channels, C.
-        depth: Blocks in each of the two towers.
         dense: Blocks are full 3x3 convolutions; separable ones otherwise.
         extent: Side of a box that the head answers before it has learned anything, pixels.
     """
@@ -346,7 +335,7 @@ class RegionHead(BoxHead):
         return torch.cat([cells, *(row[:, None] for row in rows)], dim=1)
 
     def match(self, kernel: Tensor, feature: Tensor) -> tuple[Tensor, ...]:
-        """Match as a call does, a search feature (B, C, H, W) that passed the search neck."""
+        """Match as a call does."""
         unit = F.normalize(feature, dim=1)
         similarity = torch.bmm(kernel[:, :-2], unit.flatten(2))
         similarity = similarity.reshape(feature.shape[0], -1, *feature.shape[2:])

@@ -48,6 +48,7 @@ class RPNHead(Head):
     Calls return scores (B, classes, K, H', W') and offsets (B, 4, K, H', W') for K anchors, see
     `anchors.decode`. With two classes the scores are logits of background and target for a softmax,
     with one class the logit of the target. H' is H - h + 1 for features of H and h cells.
+    Features that do not fit raise `ValueError`.
 
     Args:
         stride: Stride of the backbone in pixels.
@@ -191,11 +192,7 @@ class UpChannelRPNHead(RPNHead):
         return torch.cat([self.score_template(template), self.box_template(template)], 1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Match kernels with search features (B, channels, H, W); see `RPNHead`.
-
-        Raises:
-            ValueError: If they do not fit.
-        """
+        """Match kernels with search features (B, channels, H, W); see `RPNHead`."""
         check_feature(search, self.channels, 3)
         cut = self.score_template.out_channels
         scores = up_channel_correlation(kernel[:, :cut], self.score_search(search))
@@ -206,14 +203,7 @@ class UpChannelRPNHead(RPNHead):
 class DepthwiseRPNHead(RPNHead):
     """The head of SiamRPN++ on one feature: depth-wise correlation, then a small network.
 
-    Args:
-        channels: Channels of the backbone's features.
-        template_cells: Cells along a side of the template feature, at least 3.
-        stride: Stride of the backbone in pixels.
-        hidden: Channels in which template and search are matched.
-        ratios: Height by width of the anchors.
-        scales: Sides of the anchors in strides.
-        classes: Scores for each anchor, 1 or 2.
+    The arguments are those of `UpChannelRPNHead`.
     """
 
     def __init__(
@@ -246,11 +236,7 @@ class DepthwiseRPNHead(RPNHead):
         return torch.cat([self.score_template(template), self.box_template(template)], 1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Match kernels with search features (B, channels, H, W); see `RPNHead`.
-
-        Raises:
-            ValueError: If they do not fit.
-        """
+        """Match kernels with search features (B, channels, H, W); see `RPNHead`."""
         check_feature(search, self.channels, 3)
         features = torch.cat([self.score_search(search), self.box_search(search)], 1)
         matched = depthwise_correlation(kernel, features)
@@ -261,15 +247,11 @@ class DepthwiseRPNHead(RPNHead):
 class MultiRPNHead(RPNHead):
     """Necks that bring each depth to the same channels, then a `DepthwiseRPNHead` for each.
 
+    Further arguments are those of `UpChannelRPNHead`; `channels` are those of all depths together.
+
     Args:
-        channels: Channels of all depths together.
-        template_cells: Cells along a side of the template feature, at least `center`.
-        stride: Stride of the backbone in pixels.
         splits: Channels of each depth, which lie side by side in the features; one depth if empty.
-        hidden: Channels of the necks and in which template and search are matched.
         center: Cells in the middle of the template feature that become the kernel.
-        ratios: Height by width of the anchors.
-        scales: Sides of the anchors in strides.
     """
 
     def __init__(
@@ -313,11 +295,7 @@ class MultiRPNHead(RPNHead):
         return torch.cat(kernels, 1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Match kernels with search features (B, channels, H, W); see `RPNHead`.
-
-        Raises:
-            ValueError: If they do not fit.
-        """
+        """Match kernels with search features (B, channels, H, W); see `RPNHead`."""
         check_feature(search, self.channels, self.center)
         features, kernels = self._necks(search), kernel.chunk(len(self.heads), 1)
         outputs = [h(k, f) for h, k, f in zip(self.heads, kernels, features, strict=True)]

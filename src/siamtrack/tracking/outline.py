@@ -1,0 +1,133 @@
+"""Masks of targets: the window around a box that the mask network sees, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamtrack.core.images import Image
+from siamtrack.core.masks import Mask
+from siamtrack.core.tracks import Track, TrackState
+from siamtrack.packages.masks import MaskCard, read_mask_graph
+from siamtrack.runtimes.base import Floats
+from siamtrack.runtimes.graph import Graph
+from siamtrack.runtimes.onnx import open_graph
+from siamtrack.tracking.crops import Window, cut, mean_color, spread
+
+SIDE = 96
+"""Side of the patch and of the map, in pixels."""
+MARGIN = 0.125
+"""How far the window reaches beyond each side of a box, in sums of the box's width and height."""
+
+
+class Outliner:
+    """Finds the pixels of the objects in boxes, of whatever kind they are.
+
+    It holds no state of a target, so that many trackers share it; copies are the same one.
+
+    Attributes:
+        card: What is known of its network.
+        folder: Where it was loaded from; None if it was put together by hand.
+
+    Example:
+        >>> frame = np.full((80, 120, 3), 40, np.uint8)
+        >>> frame[30:60, 40:80] = (220, 60, 60)
+        >>> mask = load_outliner().outline(frame, [(40.0, 30.0, 40.0, 30.0)])[0]
+        >>> mask.full().shape, mask.area > 600
+        ((80, 120), True)
+    """
+
+    def __init__(self, graph: Graph, card: MaskCard, folder: Path | None = None) -> None:
+        self.card, self.folder, self._graph = card, folder, graph
+
+    def outline(self, frame: Image, boxes: ArrayLike) -> list[Mask]:
+        """Return the mask of each box (N, 4), ltwh, of a frame (H, W, 3), uint8 RGB.
+
+        A box that is not finite, or has no width or height, gets an empty mask.
+        """
+        wanted = np.asarray(boxes, np.float64).reshape(-1, 4)
+        shape = (frame.shape[0], frame.shape[1])
+        masks = [Mask.of(np.zeros((0, 0)), shape=shape) for _ in wanted]
+        good = np.isfinite(wanted).all(axis=1) & (wanted[:, 2:] > 0).all(axis=1)
+        places = np.flatnonzero(good).tolist()
+        if not places:
+            return masks
+        # Cut all windows, and run the network once
+        seen = [outline_window(wanted[place]) for place in places]
+        patches = np.empty((len(places), SIDE, SIDE, 3), np.uint8)
+        border: ArrayLike = (0, 0, 0)
+        if any(_reaches_beyond(window, shape) for window, _ in seen):
+            border = mean_color(frame)  # of large frames it takes as long as the rest
+        for (window, _), patch in zip(seen, patches, strict=True):
+            cut(frame, window, border, out=patch)
+        sizes = np.stack([size for _, size in seen])
+        maps = self._graph.run({"patch": patches, "size": sizes})["mask"]
+        for place, (window, _), logits in zip(places, seen, maps, strict=True):
+            values, offset = spread(logits, window, shape)
+            masks[place] = Mask.of(values > 0, offset, shape)
+        return masks
+
+    def with_masks(self, frame: Image, tracks: Sequence[Track]) -> list[Track]:
+        """Return the tracks of a frame with masks; one that is lost has none."""
+        there = [track for track in tracks if track.state is not TrackState.LOST]
+        found = self.outline(frame, [track.box for track in there]) if there else []
+        masks = dict(zip(map(id, there), found, strict=True))
+        return [replace(track, mask=masks.get(id(track))) for track in tracks]
+
+    def __copy__(self) -> Outliner:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Outliner:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Outliner], tuple[Path]]:
+        """Say how to load it again.
+
+        Raises:
+            TypeError: If it was not loaded from files.
+        """
+        if self.folder is None:
+            raise TypeError("an outliner that was put together by hand cannot be loaded elsewhere")
+        return load_outliner, (self.folder,)
+
+
+def _reaches_beyond(window: Window, shape: tuple[int, int]) -> bool:
+    across, down = window.width / 2, window.height / 2
+    inner = across <= window.cx <= shape[1] - across and down <= window.cy <= shape[0] - down
+    return not inner
+
+
+def load_outliner(folder: str | Path | None = None, threads: int = 0) -> Outliner:
+    """Load the network of the masks: that of the package, or another one in a folder.
+
+    Args:
+        folder: With `mask.json` and `mask.onnx`.
+        threads: Threads of the engine; 0 lets it choose.
+
+    Raises:
+        WeightsError: If a file is missing, altered or damaged.
+    """
+    card, graph, place = read_mask_graph(folder)
+    return Outliner(open_graph(graph, str(place / "mask.onnx"), threads), card, place)
+
+
+def outline_window(box: ArrayLike) -> tuple[Window, Floats]:
+    """Return the window in which the mask of a box is looked for, and the box's share of it (2,).
+
+    Each side of the box is a quarter of width plus height shorter than that of the window: long
+    boxes are stretched less than to a square, and gain context where they are thin.
+
+    Example:
+        >>> window, size = outline_window((10.0, 20.0, 30.0, 90.0))
+        >>> window.width, window.height, size.round(2).tolist()
+        (60.0, 120.0, [0.5, 0.75])
+    """
+    left, top, width, height = np.asarray(box, np.float64).tolist()
+    more = 2 * MARGIN * (width + height)
+    window = Window(left + width / 2, top + height / 2, width + more, height + more, SIDE)
+    size = np.array([width / window.width, height / window.height], np.float32)
+    return window, size
