@@ -11,7 +11,7 @@ from siamtrack.core.settings import MotionSettings, TrackerSettings
 from siamtrack.packages.card import model_folder, read_card
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import square_window
-from siamtrack.tracking.decode import BoxDecoder
+from siamtrack.tracking.decode import BoxDecoder, ResponseDecoder
 from siamtrack.tracking.target import Motion
 
 SETTINGS = MotionSettings(weight=0.3)
@@ -45,6 +45,26 @@ def choice(near, far, motion, window=0.1):
     response = Response(score, distances, np.zeros(1, np.float32), None)
     found = BoxDecoder(card).decode(START, views, response, motion.expected())
     return found.box[0] + found.box[2] / 2 - center[0]
+
+
+def test_a_response_map_is_read_where_a_steady_target_is_expected():
+    card = replace(
+        read_card(model_folder("ciresnet22-slim")),
+        tracker=TrackerSettings(window=0.1, motion=MotionSettings(weight=0.5)),
+    )
+    maps = np.zeros((1, 17, 17), np.float32)
+    maps[0, 8, 8], maps[0, 8, 14] = 4.0, 5.0  # the look-alike is 48 pixels right
+    views = [square_window(*(START[:2] + START[2:] / 2), card.search, card.search)]
+    response = Response(maps, None, None, None)
+
+    def found(motion):
+        read = ResponseDecoder(card).decode(START, views, response, motion.expected())
+        return read.box[0] - START[0]
+
+    steady, shaken = walked([(1, 0), (0, 1)] * 5)[0], walked([(48, 0), (-48, 0)] * 5)[0]
+    assert found(walked([])[0]) == pytest.approx(48, abs=1)
+    assert found(steady) == pytest.approx(0, abs=1)
+    assert found(shaken) == pytest.approx(48, abs=1)
 
 
 def test_a_look_alike_beside_a_steady_target_does_not_catch_it():

@@ -6,13 +6,14 @@ import torch
 
 import siamtrack
 from siamtrack.core.settings import SIAMFC as SIAMFC_SETTINGS
+from siamtrack.core.settings import SIAMRPN as SIAMRPN_SETTINGS
 from siamtrack.core.settings import OnlineSettings
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.heads.siamfc import SiamFCHead
-from siamtrack.models.network import Network
+from siamtrack.models.network import BoxTrackerConfig, Network
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import train
@@ -107,13 +108,28 @@ def test_network_in_training_tracks_as_its_export(siamfc, checkpoint, tmp_path):
             assert one.score == pytest.approx(other.score, abs=1e-3)
 
 
-def test_siamfc_learns_online(siamfc, tmp_path):
-    """The classifier's scores move the box, in the range of the responses."""
-    settings = replace(SIAMFC_SETTINGS, online=OnlineSettings(weight=0.9, learn_from=0.0))
+@pytest.fixture(scope="module")
+def siamrpn(tmp_path_factory):
+    """Checkpoint of a tiny SiamRPN+."""
+    folder = tmp_path_factory.mktemp("siamrpn")
+    pool = Pool(read_manifest(write_manifest(folder / "data")))
+    sides = {"template": SIAMFC.model.template, "search": SIAMFC.model.search}
+    model = BoxTrackerConfig(
+        backbone="ciresnet22", width=0.125, head="siamrpn_dw", head_width=8, **sides
+    )
+    run = replace(SIAMFC, model=model, loss="logistic")
+    return train(run, PairSampler(pool, run.pairs), folder / "run")
+
+
+@pytest.mark.parametrize("kind", ["siamfc", "siamrpn"])
+def test_heads_without_a_classifier_learn_online(request, kind, tmp_path):
+    """The classifier's scores move the box, whatever range the scores of the head have."""
+    before = {"siamfc": SIAMFC_SETTINGS, "siamrpn": SIAMRPN_SETTINGS}[kind]
+    online = replace(before, online=OnlineSettings(weight=0.9, learn_from=0.0))
     pictures, boxes = clip(4)
     found = []
-    for number, tracker in enumerate((SIAMFC_SETTINGS, settings)):
-        export(siamfc, tmp_path / str(number), tracker=tracker)
+    for number, tracker in enumerate((before, online)):
+        export(request.getfixturevalue(kind), tmp_path / str(number), tracker=tracker)
         one = siamtrack.load(tmp_path / str(number), threads=1)
         one.init(pictures[0], boxes[0])
         found.append(np.array([one.update(picture).box for picture in pictures[1:]]))

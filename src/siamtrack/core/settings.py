@@ -193,7 +193,7 @@ class TrackerSettings:
         smallest: Least side of a box in pixels.
         presence: What the score means.
         online: The classifier that learns while tracking; for models that give features.
-        motion: What the motion so far says of the next frame (box head only).
+        motion: What the motion so far says of the next frame.
         recent: A recent template beside the first (box head with an online classifier only).
         rim: Cells beyond the response at which the cosine window reaches zero; 0: it is zero in the
             outermost cells, as in the released trackers of SiamFC and SiamRPN.

@@ -283,18 +283,24 @@ class ResponseDecoder(Decoder):
         lower = np.where(peaks > 0, settings.penalty, 1 / max(settings.penalty, 1e-6))
         peaks *= np.where(np.arange(len(peaks)) == middle, 1.0, lower)
         best = int(peaks.argmax())
-        # Choose a place in its response.
+        # Choose a place in its response: high, and where the target is expected (near the middle if
+        # nobody knows better).
+        view, step = windows[best], self.card.stride / settings.up
         spread = large[best] - lows[best]
-        window = cosine_window(*spread.shape, settings.rim)
+        places: Map | Array = cosine_window(*spread.shape, settings.rim)
+        weight = settings.window
+        if expected is not None:
+            length = math.sqrt(float(last[2] * last[3]))
+            zoom = view.width / view.size
+            places = expected.likelihood(length, spread.shape[-1], step * zoom)
+            weight = settings.motion.weight
         row, column = best_cell(
             spread / max(float(spread.sum()), 1e-12),
-            window / max(float(window.sum()), 1e-12),
-            settings.window,
+            places / max(float(places.sum()), 1e-12),
+            weight,
         )
         # Move there from the last box, and take a share of the change of scale.
-        step = self.card.stride / settings.up
         rows, columns = spread.shape
-        view = windows[best]
         offset = np.array([column - (columns - 1) / 2, row - (rows - 1) / 2]) * step
         center = centers(last) + offset * view.width / view.size
         factor = view.width / windows[middle].width

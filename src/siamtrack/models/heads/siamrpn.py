@@ -59,7 +59,7 @@ class RPNHead(Head):
 
     kind = "box"
     settings = SIAMRPN
-    outputs = ("score", "distances", "presence")
+    outputs = ("score", "distances", "presence", "features")
 
     shapes: Tensor
 
@@ -79,7 +79,10 @@ class RPNHead(Head):
         return anchor_boxes(self.shapes, count, self.stride, patch)
 
     def answer(self, kernel: Tensor, search: Tensor) -> tuple[Tensor, ...]:
-        """Return score (B, K, H, W) in [0, 1], distances (B, 4, K, H, W), pixels, presence (B,)."""
+        """Return score (B, K, H, W) in [0, 1], distances (B, 4, K, H, W), pixels, presence (B,).
+
+        The last is the search feature (B, C, H', W') as it is.
+        """
         scores, offsets = self(kernel, search)
         logits = scores[:, -1] if self.classes == 1 else scores[:, 1] - scores[:, 0]
         # Boxes of all anchors, seen from the middle of their cells
@@ -88,7 +91,7 @@ class RPNHead(Head):
         right = torch.exp(offsets[:, 2].clamp(-MOST, MOST)) * width / 2
         below = torch.exp(offsets[:, 3].clamp(-MOST, MOST)) * height / 2
         distances = torch.stack([right - x, below - y, right + x, below + y], 1)
-        return torch.sigmoid(logits), distances, logits.amax((1, 2, 3))
+        return torch.sigmoid(logits), distances, logits.amax((1, 2, 3)), search
 
     def objective(self, recipe: Recipe, stride: int, patch: int) -> Objective:
         """Return what learns scores and offsets of the anchors; see `rpn_loss`.
