@@ -99,6 +99,7 @@ def test_the_report_shows_where_trackers_fail(data):
     text = page.read_text(encoding="utf-8")
     assert "<h2>Where success is lowest</h2>" in text
     assert "Where they differ most" not in text
+    assert text.count('preload="auto"') == 2  # by "metadata" alone, Chromium shows them black
     assert text.count("<video") == text.count("No overlap from frame 2 of 7 on.") == 2
     # Of two trackers: one sequence for each kind, none of them twice
     assert run(*words, "out/leaves", "--results", "out/flees", "--clips", 1) == 0

@@ -25,7 +25,7 @@ h1 { font-size: 1.6rem; margin: .1rem 0 0; } h2 { font-size: 1.15rem; margin: 2.
 .notes { background: #fff8e5; border: 1px solid #eed9a0; border-radius: 6px;
   padding: .6rem 1rem .6rem 2rem; }
 .plots, .clips { display: grid; gap: 1.2rem; margin-top: 1.2rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(310px, 100%), 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(min(290px, 100%), 1fr)); }
 svg { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 8px; }
 svg text { font: 12px system-ui, "Liberation Sans", sans-serif; fill: var(--ink); }
 svg .title { font-size: 14px; font-weight: 600; text-anchor: middle; }
@@ -148,7 +148,7 @@ def _clips(title: str, videos: Sequence[Video], trackers: Sequence[str]) -> str:
             for name, value in each.figures.items()
         )
         shown = (
-            f'<video controls loop muted playsinline preload="metadata" '
+            f'<video controls loop muted playsinline preload="auto" '
             f'src="data:video/mp4;base64,{data}"></video>'
         )
         note = f"<span class=note>{html.escape(each.note)}</span>" if each.note else ""
