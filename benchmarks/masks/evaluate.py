@@ -74,18 +74,24 @@ def filled_box(frame: NDArray[np.uint8], box: Array) -> Mask:
 
 
 def stills(entries: list[Entry], finders: dict[str, Finder]) -> dict[str, Any]:
-    """Return the mean overlap of each finder, and where GrabCut found nothing."""
+    """Return mean overlaps, median processor times, and how often GrabCut found nothing."""
     overlaps: dict[str, list[float]] = defaultdict(list)
+    taken: dict[str, list[float]] = defaultdict(list)
     nothing = 0
     for entry in entries:
         frame, box = read_image(entry.image), np.array(entry.box)
         truth = read_segmentation(entry.mask, *frame.shape[:2]).full()
-        found = {name: find(frame, box).full() for name, find in finders.items()}
-        for name, full in found.items():
-            overlaps[name].append(jaccard(full, truth))
+        found: dict[str, Bits] = {}
+        for name, find in finders.items():
+            began = time.thread_time()
+            mask = find(frame, box)
+            taken[name].append(1e3 * (time.thread_time() - began))
+            found[name] = mask.full()
+            overlaps[name].append(jaccard(found[name], truth))
         nothing += bool((found["GrabCut"] == found["box"]).all())
     means = {name: round(float(np.mean(values)), 4) for name, values in overlaps.items()}
-    return {"count": len(entries), "overlap": means, "nothing": nothing}
+    times = {name: round(float(np.median(values)), 2) for name, values in taken.items()}
+    return {"count": len(entries), "overlap": means, "nothing": nothing, "processor": times}
 
 
 def read_clips(clones: Path) -> dict[str, list[Sample]]:

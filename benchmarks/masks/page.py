@@ -37,8 +37,9 @@ def table(results: dict[str, Any]) -> str:
         titles.append(f"J (F) in the boxes {of.format(model=results['model'])}, {tracks}")
         found = [clips["means"][f"{name} in {place}"] for name in FINDERS]
         rows.append([f"{each['J']:.3f} ({each['F']:.3f})" for each in found])
-    titles.append(f"processor time a target in frames of {times['size']}, one thread")
-    rows.append([f"{times['processor'][name]:.1f} ms" for name in FINDERS[:2]] + [""])
+    for where, used in (("a still", stills), (f"a target in frames of {times['size']}", times)):
+        titles.append(f"processor time {where}, one thread")
+        rows.append([f"{used['processor'][name]:.1f} ms" for name in FINDERS[:2]] + [""])
     titles.append("time that passes there, one thread and two, least of five calls")
     rows.append([f"{times['passed']['1']:.1f} and {times['passed']['2']:.1f} ms", "", ""])
     lines = [f"| {title} | {' | '.join(row)} |" for title, row in zip(titles, rows, strict=True)]
