@@ -28,6 +28,7 @@ import onnxruntime
 import siamtrack
 from siamtrack.cli import main as siamtrack_command
 from siamtrack.evaluation import open_tracker
+from siamtrack.packages.card import packaged_names
 
 PEERS = {
     "nanotrack-v2": "nanotrack_v2",
@@ -103,13 +104,14 @@ def commit() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
-    parser.add_argument("--model", action="append", help="base and lite by default")
+    parser.add_argument("--model", action="append", help="base and lite by default, if packaged")
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/dev20"))
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--frames", type=int, default=100)
     arguments = parser.parse_args()
-    specs, out = trackers(arguments.model or ["base", "lite"], arguments.peers), arguments.out
+    ours = [name for name in ("base", "lite") if name in packaged_names()]
+    specs, out = trackers(arguments.model or ours, arguments.peers), arguments.out
     out.mkdir(parents=True, exist_ok=True)
     speed = speeds(specs, arguments.dataset, arguments.rounds, arguments.frames)
     (out / "speed.json").write_text(json.dumps(speed, indent=1) + "\n")

@@ -83,6 +83,12 @@ def test_no_first_box(tracker):
         siamtrack.track(pictures, boxes[0], boxes={3: boxes[3]}, stride=2, tracker=tracker)
 
 
+def test_the_name_of_a_model_is_no_tracker():
+    pictures, boxes = clip(4)
+    with pytest.raises(ValueError, match=r"give tracker=siamtrack.load\('lite'\)"):
+        siamtrack.track(pictures, boxes[0], tracker="lite")
+
+
 def test_source_that_breaks_keeps_what_came_before(tmp_path, tracker):
     pictures, boxes = clip(6)
     import cv2

@@ -233,7 +233,7 @@ def test_results_of_another_model_other_boxes_or_another_source_are_not_taken(
 
     track()
     assert not track(), "the same again: nothing to do"
-    with pytest.raises(StaleResultsError, match=r"2 of 2 results .*redetect false, now true"):
+    with pytest.raises(StaleResultsError, match=r"2 of 2 existing .*redetect false, now true"):
         track(SharedModel(str(model), redetect=True))
     card = read_card(model)
     settings = type(card.tracker)(**{**vars(card.tracker), "window": 0.123})
@@ -244,7 +244,7 @@ def test_results_of_another_model_other_boxes_or_another_source_are_not_taken(
     assert not track()
     before = (videos / "a.txt").read_text()
     (videos / "a.txt").write_text("50 60 40 40\n")
-    with pytest.raises(StaleResultsError, match=r"1 of 2 results .*boxes"):
+    with pytest.raises(StaleResultsError, match=r"1 of 2 existing results .*boxes"):
         track()
     (videos / "a.txt").write_text(before)
     shutil.copy(videos / "a.mp4", tmp_path / "copy")

@@ -92,7 +92,8 @@ def track(
 
     Raises:
         VideoError: If the source cannot be read, when that happens; what came before is yielded.
-        ValueError: If the first box is missing, or a box cannot start a target in its frame.
+        ValueError: If the first box is missing, `tracker` is the name of a model, or a box cannot
+            start a target in its frame.
 
     Example:
         >>> import numpy as np
@@ -106,6 +107,11 @@ def track(
         starts[first] = {0: box}
     if first not in starts:
         raise ValueError(f"no box for frame {first}: give box=(left, top, width, height)")
+    if isinstance(tracker, (str, Path)):
+        raise ValueError(
+            f"tracker {str(tracker)!r}: expected a tracker, not a name; give "
+            f"tracker=siamtrack.load({str(tracker)!r})"
+        )
     tracker = tracker or load(masks=masks)
     if masks and tracker.outliner is None:
         tracker = copy(tracker)  # the tracker that was given stays without masks

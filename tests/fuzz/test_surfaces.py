@@ -53,7 +53,8 @@ TRAIN = "train --data data --config config.json --steps 1 --out run --resume --q
 INSPECT = "inspect alexnet --width 0.05 --repeats 0 --template 87 --search 127"
 FINE = "fine-tune run.pt --data data --out fine --steps 1 --quiet"
 COMMANDS = {
-    Track: (TRACK, ["box", "keyframes", "start", "end", "stride", "threads"]),
+    Track: (TRACK, ["box", "detection_score", "detection_every", "keyframes", "start", "end",
+                    "stride", "threads", "smooth"]),
     Batch: ("batch videos --out results --overwrite", ["workers", "threads", "retries"]),
     Eval: (EVAL, ["clips", "workers", "threads"]),
     Bench: (BENCH, ["box", "threads", "rounds", "frames", "targets"]),
