@@ -10,6 +10,8 @@ other it analyses supervised and multi-start results that we wrote, of our track
 never moves. The exit code is 1 if a figure differs by more than 0.00001. (The toolkit's own
 supervised and multi-start runs end in errors of its own in version 0.9.0.)
 
+With `--masks` it compares overlaps of masks and of rotated boxes that our sinks wrote instead.
+
 With `--overlaps FILE` it writes instead the overlaps that the toolkit gives random boxes and
 polygons, which `tests/evaluation/test_vot.py` compares with ours.
 """
@@ -20,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -28,11 +31,16 @@ import numpy as np
 import siamtrack
 from siamtrack.core.boxes import polygons_to_ltwh
 from siamtrack.core.files import read_rows
+from siamtrack.core.masks import Mask, from_polygons
+from siamtrack.core.tracks import Track, TrackState
 from siamtrack.data import open_dataset
 from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.evaluation import evaluate_vot, open_tracker, run_dataset
+from siamtrack.evaluation.segmentation import jaccard
 from siamtrack.evaluation.vot.regions import overlaps
 from siamtrack.evaluation.vot.supervised import truth_of
+from siamtrack.sinks import open_sink
+from siamtrack.video import Frame
 
 LOW, HIGH, TOLERANCE = 20, 80, 0.00001
 STACK = """title: local
@@ -89,6 +97,10 @@ def annotate(target: Path, rows: np.ndarray) -> None:
     np.savetxt(target / "groundtruth.txt", rows, "%.4f", delimiter=",")
     if rows.shape[1] == 4:
         np.savetxt(target / "anchor.value", anchors_every(rows), "%d")
+    describe(target)
+
+
+def describe(target: Path) -> None:
     text = "channels.color=color/%08d.jpg\nchannel.default=color\nfps=30\nformat=default\n"
     (target / "sequence").write_text(f"{text}name={target.name}\n")
     with (target.parent / "list.txt").open("a") as names:
@@ -121,8 +133,8 @@ def analysis(python: Path, folder: Path, *trackers: str) -> list:
     return experiment["results"]
 
 
-def show(label: str, theirs: float, ours: float) -> bool:
-    same = abs(theirs - ours) <= TOLERANCE
+def show(label: str, theirs: float, ours: float, tolerance: float = TOLERANCE) -> bool:
+    same = abs(theirs - ours) <= tolerance
     print(f"{label:34}{theirs:>12.6f}{ours:>12.6f}  {'same' if same else 'DIFFERENT'}")
     return same
 
@@ -206,6 +218,48 @@ def random_overlaps(python: Path, file: Path, scratch: Path) -> int:
     return 0
 
 
+def masks(python: Path, scratch: Path) -> bool:
+    """Compare overlaps of masks, which are exact, and of rotated boxes, up to parts of pixels."""
+    rng, folder, expected = np.random.default_rng(0), scratch / "masks", {}
+    for kind, number in [(kind, number) for kind in ("vot", "vot-rotated") for number in range(4)]:
+        name = f"{kind}-{number}"
+        target, place = folder / "sequences" / name, folder / "results/lite/unsupervised" / name
+        for each in (target / "color", place):
+            each.mkdir(parents=True)
+        mask, truth = Mask.of(ellipse(rng)), ellipse(rng)
+        # The truth as the run lengths of the whole frame; the sink writes those of a window
+        runs = [(bit, len(list(run))) for bit, run in groupby(truth.ravel().tolist())]
+        text = ",".join(str(length) for _, length in ([(False, 0)] if runs[0][0] else []) + runs)
+        (target / "groundtruth.txt").write_text(f"m0,0,80,60,{text}\n" * 2)
+        describe(target)
+        with open_sink(place / f"{name}_001.txt", format=kind) as sink:
+            for frame in range(2):
+                picture = np.zeros((60, 80, 3), np.uint8)
+                cv2.imwrite(str(target / "color" / f"{frame + 1:08d}.jpg"), picture)
+                track = Track(np.array(mask.box), 1.0, TrackState.TRACKED, 0, mask)
+                sink.write(Frame(frame, frame / 25, picture), [track])
+        found = mask.full()
+        rotated = mask.rotated()
+        if kind == "vot-rotated" and rotated is not None:
+            found = from_polygons([rotated.corners], 60, 80).full()
+        expected[name] = jaccard(found, truth)
+    configure(folder, UNSUPERVISED.replace("average_accuracy", "accuracy"))
+    values = analysis(python, folder, "lite")[0]
+    good = True
+    for (name, ours), (theirs,) in zip(expected.items(), values, strict=True):
+        good &= show(name, theirs, ours, 0.05 if "rotated" in name else TOLERANCE)
+    return good
+
+
+def ellipse(rng: np.random.Generator) -> np.ndarray:
+    """Return a mask of a frame of 80x60 with a hole in it."""
+    bits = np.zeros((60, 80), np.uint8)
+    center = rng.integers((34, 24), (46, 36)).tolist()
+    cv2.ellipse(bits, center, rng.integers(10, 24, 2).tolist(), rng.uniform(0, 180), 0, 360, 1, -1)
+    bits[center[1] - 2 : center[1] + 2, center[0] - 3 : center[0] + 3] = 0
+    return bits != 0
+
+
 PAIRS = 60
 KINDS = {"boxes": (4, 4), "box and polygon": (8, 4), "polygons": (8, 8)}
 
@@ -230,12 +284,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--toolkit", type=Path, required=True, help="environment of the toolkit")
     parser.add_argument("--sequence", type=Path)
     parser.add_argument("--overlaps", type=Path, help="write the tests' overlaps to this file")
+    parser.add_argument("--masks", action="store_true", help="compare masks and rotated boxes")
     args = parser.parse_args(arguments)
+    if args.masks:
+        with tempfile.TemporaryDirectory() as scratch:
+            return int(not masks(args.toolkit.resolve(), Path(scratch)))
     if args.overlaps is not None:
         with tempfile.TemporaryDirectory() as scratch:
             return random_overlaps(args.toolkit.resolve(), args.overlaps, Path(scratch))
     if args.sequence is None:
-        parser.error("give --sequence, or --overlaps")
+        parser.error("give --sequence, --masks or --overlaps")
     names = {"lite": open_tracker("lite")[1], "still": Still}
     print(f"{'':34}{'toolkit':>12}{'ours':>12}")
     with tempfile.TemporaryDirectory() as scratch:

@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "pool"))
 
 from build import CLIPS, Sample, segtrack
 from clones import Clone
+from page import table
 
 from siamtrack.api import load
 from siamtrack.core.boxes import Array, iou
@@ -34,13 +35,15 @@ from siamtrack.tracking.outline import Outliner, load_outliner, outline_window
 
 Bits = NDArray[np.bool_]
 Finder = Callable[[NDArray[np.uint8], Array], Mask]
+LARGE = (1280, 720)
+"""Width and height of the frames in which time is taken."""
 REPOSITORY = ("materight/non-rigid-object-tracking", "70e648c1c9")
 
 
 def grabcut(frame: NDArray[np.uint8], box: Array, rounds: int = 5) -> Mask:
     """Rother et al., 2004, in OpenCV, in the window that the network sees.
 
-    On one still in three it finds no foreground at all; the box stands for it then.
+    Where it finds no foreground at all, the box stands for it.
     """
     shape = (frame.shape[0], frame.shape[1])
     window, _ = outline_window(box)
@@ -70,41 +73,60 @@ def filled_box(frame: NDArray[np.uint8], box: Array) -> Mask:
     return Mask.of(bits)
 
 
-def timed(find: Finder, frame: NDArray[np.uint8], box: Array) -> tuple[Mask, float]:
-    began = time.thread_time()
-    mask = find(frame, box)
-    return mask, 1e3 * (time.thread_time() - began)
-
-
 def stills(entries: list[Entry], finders: dict[str, Finder]) -> dict[str, Any]:
-    """Return the overlaps of each finder, object by object, and its milliseconds."""
-    found: dict[str, Any] = {name: {"overlap": [], "ms": []} for name in finders}
+    """Return mean overlaps, median processor times, and how often GrabCut found nothing."""
+    overlaps: dict[str, list[float]] = defaultdict(list)
+    taken: dict[str, list[float]] = defaultdict(list)
+    nothing = 0
     for entry in entries:
-        frame = read_image(entry.image)
+        frame, box = read_image(entry.image), np.array(entry.box)
         truth = read_segmentation(entry.mask, *frame.shape[:2]).full()
+        found: dict[str, Bits] = {}
         for name, find in finders.items():
-            mask, ms = timed(find, frame, np.array(entry.box))
-            found[name]["overlap"].append(jaccard(mask.full(), truth))
-            found[name]["ms"].append(ms)
-    return found
+            began = time.thread_time()
+            mask = find(frame, box)
+            taken[name].append(1e3 * (time.thread_time() - began))
+            found[name] = mask.full()
+            overlaps[name].append(jaccard(found[name], truth))
+        nothing += bool((found["GrabCut"] == found["box"]).all())
+    means = {name: round(float(np.mean(values)), 4) for name, values in overlaps.items()}
+    times = {name: round(float(np.median(values)), 2) for name, values in taken.items()}
+    return {"count": len(entries), "overlap": means, "nothing": nothing, "processor": times}
 
 
-def clips(clones: Path, finders: dict[str, Finder], model: str, every: int = 1) -> dict[str, Any]:
-    """Return J and F on one frame of so many of the clips, in boxes of the truth and tracked."""
+def read_clips(clones: Path) -> dict[str, list[Sample]]:
+    """Return the frames of each target, from the first in which it is seen."""
     tracks: dict[str, list[Sample]] = defaultdict(list)
     with Clone(clones, *REPOSITORY) as clone:
         for sample in segtrack(CLIPS)(clone):
-            if sample.mask.any() or sample.track in tracks:  # a track begins where it is seen
+            if sample.mask.any() or sample.track in tracks:
                 tracks[sample.track].append(sample)
+    return dict(sorted(tracks.items()))
+
+
+def scored(samples: list[Sample], every: int) -> list[int]:
+    """Return one frame in so many, at least one, of those in which the target is seen.
+
+    The first frame is given, and does not count.
+    """
+    seen = [number for number, sample in enumerate(samples) if number and sample.mask.any()]
+    return seen[every - 1 :: every] or seen[-1:]
+
+
+def clips(
+    tracks: dict[str, list[Sample]], finders: dict[str, Finder], model: str, every: int
+) -> dict[str, Any]:
+    """Return J and F in the boxes of the truth and in tracked ones, by target and on average."""
     result: dict[str, Any] = {}
-    for track, samples in sorted(tracks.items()):
+    for track, samples in tracks.items():
         rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         tracker = load(model, threads=1)
+        wanted = set(scored(samples, every))
         for number, sample in enumerate(samples):
             frame = np.ascontiguousarray(sample.picture[..., ::-1])
             truth = np.array(Mask.of(sample.mask).box)
             seen = tracker.update(frame) if number else tracker.init(frame, truth)
-            if number % every or not sample.mask.any():  # where it is not to be seen, no score
+            if number not in wanted:
                 continue
             rows["tracked box"]["overlap"].append(float(iou(seen.box, truth)))
             for name, find in finders.items():
@@ -114,28 +136,72 @@ def clips(clones: Path, finders: dict[str, Finder], model: str, every: int = 1) 
                     row = rows[f"{name} in {place}"]
                     row["J"].append(jaccard(full, sample.mask))
                     row["F"].append(contour_accuracy(full, sample.mask))
-                    if name == "mask" and place == "tracked" and mask.area:
-                        own = np.array(mask.box)
+                    if name == "mask" and place == "tracked":
+                        own = np.array(mask.box if mask.area else seen.box)
                         rows["box of the mask"]["overlap"].append(float(iou(own, truth)))
-        # The first frame is given, and does not count
         result[track] = {
-            name: {what: float(np.mean(values[1:])) for what, values in row.items()}
+            name: {what: round(float(np.mean(values)), 4) for what, values in row.items()}
             for name, row in rows.items()
         }
-        result[track]["frames"] = len(samples)
-    return result
+    means = {
+        name: {
+            what: round(float(np.mean([result[track][name][what] for track in tracks])), 4)
+            for what in row
+        }
+        for name, row in next(iter(result.values())).items()
+    }
+    return {"clips": len(CLIPS), "targets": len(tracks), "means": means, "by target": result}
+
+
+def timings(
+    tracks: dict[str, list[Sample]], network: Path | None, every: int, most: int = 8
+) -> dict[str, Any]:
+    """Return median milliseconds a target in the clips' frames, enlarged to `LARGE`.
+
+    Of both finders it is processor time, in one thread, of the same frames and boxes. Of the
+    network it is also the time that passes, with one thread and with two: of each frame the least
+    of five, since what else runs on a machine only adds to it.
+    """
+    one, two = (load_outliner(network, threads=threads) for threads in (1, 2))
+    taken: dict[str, list[float]] = defaultdict(list)
+    for samples in tracks.values():
+        for number in scored(samples, every)[:most]:
+            sample = samples[number]
+            frame = cv2.resize(np.ascontiguousarray(sample.picture[..., ::-1]), LARGE)
+            scale = np.array(LARGE) / sample.mask.shape[::-1]
+            box = np.array(Mask.of(sample.mask).box) * np.tile(scale, 2)
+            began = time.thread_time()
+            grabcut(frame, box)
+            taken["GrabCut"].append(time.thread_time() - began)
+            for name, outliner in (("1", one), ("2", two)):
+                passed, used = [], []
+                for _ in range(5):
+                    began, start = time.perf_counter(), time.thread_time()
+                    outliner.outline(frame, [box])
+                    passed.append(time.perf_counter() - began)
+                    used.append(time.thread_time() - start)
+                taken[name].append(min(passed))
+                if outliner is one:
+                    taken["mask"].append(float(np.median(used)))
+    times = {name: round(1e3 * float(np.median(values)), 2) for name, values in taken.items()}
+    return {
+        "size": "{} x {}".format(*LARGE),
+        "frames": len(taken["mask"]),
+        "processor": {name: times[name] for name in ("mask", "GrabCut")},
+        "passed": {threads: times[threads] for threads in "12"},
+    }
 
 
 def gallery(entries: list[Entry], outliner: Outliner, out: Path, count: int = 20) -> list[str]:
-    """Draw the first `count` objects in the order of their files, then the five worst of all."""
-    scored = []
+    """Draw `count` objects at even distances in the list, then the five worst of all."""
+    ranked = []
     for entry in entries:
         frame = read_image(entry.image)
         truth = read_segmentation(entry.mask, *frame.shape[:2]).full()
         mask = outliner.outline(frame, [entry.box])[0]
-        scored.append((jaccard(mask.full(), truth), entry, frame, mask))
-    step = max(1, len(scored) // count)
-    shown = scored[::step][:count] + sorted(scored, key=lambda row: row[0])[:5]
+        ranked.append((jaccard(mask.full(), truth), entry, frame, mask))
+    step = max(1, len(ranked) // count)
+    shown = ranked[::step][:count] + sorted(ranked, key=lambda row: row[0])[:5]
     tiles = []
     for overlap, entry, frame, mask in shown:
         left, top, width, height = entry.box
@@ -150,7 +216,8 @@ def gallery(entries: list[Entry], outliner: Outliner, out: Path, count: int = 20
         cv2.putText(tile, f"{overlap:.2f}", (4, 144), 0, 0.4, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.putText(tile, f"{overlap:.2f}", (4, 144), 0, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
         tiles.append(tile)
-    rows = [np.hstack(tiles[k : k + 5]) for k in range(0, len(tiles) - len(tiles) % 5, 5)]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 5)
+    rows = [np.hstack(tiles[k : k + 5]) for k in range(0, len(tiles), 5)]
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     out.write_bytes(cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes())
     return [entry.image for _, entry, _, _ in shown]
@@ -176,30 +243,33 @@ def main() -> None:
     }
     held = read_manifest(options.data / "test.jsonl")
     entries = [entry for entry in held if entry.source != "segtrack_test"][:: options.every]
+    tracks = read_clips(options.clones)
     on_stills = stills(entries, finders)
-    on_clips = clips(options.clones, finders, options.model, options.frames)
+    on_clips = clips(tracks, finders, options.model, options.frames)
     size = (Path(outliner.folder or ".") / GRAPH).stat().st_size / 1e6
-    # The table
-    scores: dict[str, float] = {f"MB of {GRAPH}": round(size, 2)}
-    for name, row in on_stills.items():
-        scores[f"{name}: overlap on {len(entries)} stills"] = round(
-            float(np.mean(row["overlap"])), 3
-        )
-        scores[f"{name}: ms a still, median"] = round(float(np.median(row["ms"])), 2)
-    for place in ("truth", "tracked"):
-        for name in finders:
-            for what in "JF":
-                values = [clip[f"{name} in {place}"][what] for clip in on_clips.values()]
-                scores[f"{name}: {what} on {len(values)} tracks, {place} boxes"] = round(
-                    float(np.mean(values)), 3
-                )
-    for name in ("tracked box", "box of the mask"):
-        values = [clip[name]["overlap"] for clip in on_clips.values() if name in clip]
-        scores[f"{name}: overlap with the truth's"] = round(float(np.mean(values)), 3)
-    for name, value in scores.items():
-        print(f"{name:50} {value}")
-    text = {"scores": scores, "clips": on_clips, "every": options.every, "frames": options.frames}
-    options.out.write_text(json.dumps(text, indent=1) + "\n")
+    means, targets = on_clips["means"], f"{on_clips['targets']} targets of SegTrack v2"
+    model = options.model
+    results = {
+        "network": outliner.card.name,
+        "megabytes": round(size, 2),
+        "model": model,
+        "every": options.every,
+        "frames": options.frames,
+        "command": "python benchmarks/masks/evaluate.py --data data/masks --clones clones "
+        f"--every {options.every} --frames {options.frames} --out masks.json",
+        "scores": {  # for the card, see pack.py
+            f"overlap on {len(entries)} held-out stills, box of the truth": on_stills["overlap"][
+                "mask"
+            ],
+            f"J on {targets}, box of the truth": means["mask in truth"]["J"],
+            f"J on {targets}, box tracked by {model}": means["mask in tracked"]["J"],
+        },
+        "stills": on_stills,
+        "clips": on_clips,
+        "times": timings(tracks, options.network, options.frames),
+    }
+    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    print(table(results))
     if options.gallery is not None:
         gallery(entries, outliner, options.gallery)
 

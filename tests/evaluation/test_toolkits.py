@@ -34,9 +34,22 @@ def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture(scope="module")
+def vot_toolkit(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vot") / "env"
+    return environment(folder, "vot-toolkit==0.9.0", "attributee==0.1.9")
+
+
 @pytest.mark.slow
-def test_vot_toolkit_runs_our_tracker_and_agrees(tmp_path):
-    home = environment(tmp_path / "env", "vot-toolkit==0.9.0", "attributee==0.1.9")
+def test_vot_toolkit_reads_our_masks_and_rotated_boxes(vot_toolkit):
+    done = script("vot_agreement.py", "--toolkit", vot_toolkit, "--masks")
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert done.stdout.count("same") == 8
+
+
+@pytest.mark.slow
+def test_vot_toolkit_runs_our_tracker_and_agrees(vot_toolkit, tmp_path):
     frames, boxes = clip(90, speed=1.5)
     folder = tmp_path / "square"
     (folder / "color").mkdir(parents=True)
@@ -45,7 +58,7 @@ def test_vot_toolkit_runs_our_tracker_and_agrees(tmp_path):
     lean = np.array([4, 0, 40, 4, 36, 40, 0, 36])
     polygons = np.tile(boxes[:, :2], 4) + lean
     np.savetxt(folder / "groundtruth.txt", polygons, "%.3f", delimiter=",")
-    done = script("vot_agreement.py", "--toolkit", home, "--sequence", folder)
+    done = script("vot_agreement.py", "--toolkit", vot_toolkit, "--sequence", folder)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     assert done.stdout.count("same") == 13

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from siamtrack.core.masks import Mask, from_polygons
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import open_sink
 from siamtrack.video import Frame
@@ -77,6 +78,28 @@ class TestDatumaro:
                 number = note.attributes["track_id"]
                 if not note.attributes.get("outside"):
                     np.testing.assert_allclose(note.get_bbox(), box(number, index), atol=1.01)
+
+    def test_cvat_outlines(self, tmp_path):
+        pictures(tmp_path / "images", "frame_{:06d}.PNG")
+        masks = []
+        with open_sink(tmp_path / "annotations.xml", format="cvat") as sink:
+            for index in range(FRAMES):
+                bits = np.zeros((96, 128), np.uint8)
+                cv2.ellipse(bits, (50 + index, 40), (30 - index, 12), 10 * index, 0, 360, 1, -1)
+                masks.append(bits != 0)
+                state = TrackState.LOST if index == 5 else TrackState.TRACKED
+                found = Track(box(0, index), 0.75, state, 0, Mask.of(bits))
+                sink.write(Frame(index, index / 25, np.full((96, 128, 3), 90, np.uint8)), [found])
+        items = sorted(self.imported(tmp_path, "cvat"), key=lambda item: item.attributes["frame"])
+        seen = {}
+        for item in items:
+            for note in item.annotations:
+                if not note.attributes.get("outside"):
+                    seen[item.attributes["frame"]] = np.reshape(note.points, (-1, 2))
+        assert sorted(seen) == [index for index in range(FRAMES) if index != 5]
+        for index, points in seen.items():
+            covered = from_polygons([points], 96, 128).full()
+            assert (covered & masks[index]).sum() / (covered | masks[index]).sum() > 0.95
 
     # It warns by a deprecated function that boxes have no outlines
     @pytest.mark.filterwarnings("ignore:The 'warn' function is deprecated:DeprecationWarning")

@@ -97,6 +97,16 @@ def test_json_lines(tmp_path):
     assert cv2.contourArea(corners) == pytest.approx(37 * 17, rel=0.1)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_json_lines_are_read_by_pycocotools(tmp_path):
+    coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
+    lines = write(tmp_path / "a.jsonl", None).read_text().splitlines()
+    found = [coco.decode(row["mask"]) for row in map(json.loads, lines) if "mask" in row]
+    truths = [ring(), ellipse(20, 20, 0), ellipse(42, 30), ellipse(21, 20, 0)]
+    for there, truth in zip(found, truths, strict=True):
+        assert np.array_equal(there != 0, truth)
+
+
 def test_cvat_tracks_are_polygons(tmp_path):
     tracks = ElementTree.parse(write(tmp_path / "a.xml", None)).getroot().findall("track")
     shapes = [[(each.tag, each.attrib) for each in one] for one in tracks]
