@@ -22,11 +22,12 @@ SUMMARY = (
     "Outlines the object in a box of any tracker, whatever kind it is; thin parts and objects that "
     "hide each other are its weak sides."
 )
-LICENSE = "research only: most pictures that it learned from allow no more"
+LICENSE = "Apache-2.0"
 TRAINED_ON = (
     "stills of COCO, VOC 2007, Oxford pets, Weizmann horses and endangered animals, clips of DAVIS "
     "2016 train, SegTrack v2, schoolgirls and salient boundary (benchmarks/masks/README.md), "
-    "{steps} steps of 16; encoder from ImageNet"
+    "{steps:,} steps of 16; most of these pictures allow research only, and none is distributed; encoder "
+    "from ImageNet"
 )
 
 
