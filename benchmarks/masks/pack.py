@@ -26,8 +26,8 @@ LICENSE = "Apache-2.0"
 TRAINED_ON = (
     "stills of COCO, VOC 2007, Oxford pets, Weizmann horses and endangered animals, clips of DAVIS "
     "2016 train, SegTrack v2, schoolgirls and salient boundary (benchmarks/masks/README.md), "
-    "{steps:,} steps of 16; most of these pictures allow research only, and none is distributed; encoder "
-    "from ImageNet"
+    "{steps:,} steps of 16; most of these pictures allow research only, and none is distributed; "
+    "encoder from ImageNet"
 )
 
 
