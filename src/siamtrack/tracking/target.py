@@ -77,7 +77,7 @@ class Target:
         self._lost_for = self._gone_for = self._frames = 0
         self.wants_frame = False
         self.motion = Motion(self.settings.motion)
-        # Embed the template, once and for all.
+        # Embed the first template.
         self.border = mean_color(frame)
         kernel = self._embed(self._look(frame))
         if not np.isfinite(kernel).all():
