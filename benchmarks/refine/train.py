@@ -13,7 +13,6 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -30,12 +29,32 @@ from siamtrack.tracking.crops import cut, mean_color
 from siamtrack.tracking.outline import outline_window
 
 FACTORS = {
-    "davis2016": 8.0, "segtrack": 4.0, "w_tracking": 2.0, "fod_a": 1.0, "jhmdb": 1.2, "panda_70m": 3.0,
-    "drone_vs_bird": 2.0, "football_tracks": 0.5, "mot17_boxmot": 1.5, "voc_smsjb": 0.7,
-    "football": 0.4, "caltech101": 0.5, "garbage": 0.4, "ecobin_waste": 0.4, "freiburg_groceries": 0.3,
-    "playing_cards": 0.3, "imagenet_sample": 0.4, "fencing": 0.5, "gtea_gaze_plus": 0.5, "toys": 0.5,
-    "salient_boundary": 0.5, "vggsound": 2.0, "koala_36m": 2.0, "ask_anything": 2.0, "schoolgirls": 1.0,
-}  # fmt: skip
+    "davis2016": 8.0,
+    "segtrack": 4.0,
+    "w_tracking": 2.0,
+    "fod_a": 1.0,
+    "jhmdb": 1.2,
+    "panda_70m": 3.0,
+    "drone_vs_bird": 2.0,
+    "football_tracks": 0.5,
+    "mot17_boxmot": 1.5,
+    "voc_smsjb": 0.7,
+    "football": 0.4,
+    "caltech101": 0.5,
+    "garbage": 0.4,
+    "ecobin_waste": 0.4,
+    "freiburg_groceries": 0.3,
+    "playing_cards": 0.3,
+    "imagenet_sample": 0.4,
+    "fencing": 0.5,
+    "gtea_gaze_plus": 0.5,
+    "toys": 0.5,
+    "salient_boundary": 0.5,
+    "vggsound": 2.0,
+    "koala_36m": 2.0,
+    "ask_anything": 2.0,
+    "schoolgirls": 1.0,
+}
 """How often a source is drawn, times the square root of its size."""
 VIDEO = 0.65
 """Share of pairs from two frames of a track."""
@@ -114,7 +133,9 @@ class Samples:
             patch, searched, outline = patch[:, ::-1], searched[:, ::-1], outline[:, ::-1]
             target = np.array([1 - target[2], target[1], 1 - target[0], target[3]])
         if rng.random() < 0.1:
-            patch, searched = (np.repeat(each.mean(2, keepdims=True), 3, 2) for each in (patch, searched))
+            patch, searched = (
+                np.repeat(each.mean(2, keepdims=True), 3, 2) for each in (patch, searched)
+            )
         return (
             recolored(patch, rng, 0.5), size, recolored(searched, rng, 1.0), given,
             target.astype(np.float32), np.ascontiguousarray(outline), np.float32(known),
@@ -126,7 +147,9 @@ class Samples:
 
 
 def _change(a: Entry, b: Entry) -> float:
-    return math.log(max(a.box[2], 1) / max(a.box[3], 1)) - math.log(max(b.box[2], 1) / max(b.box[3], 1))
+    return math.log(max(a.box[2], 1) / max(a.box[3], 1)) - math.log(
+        max(b.box[2], 1) / max(b.box[3], 1)
+    )
 
 
 def part_of(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -160,7 +183,7 @@ def seen(frame: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, ob
 def searched_in(
     frame: np.ndarray, truth: np.ndarray, mask: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return patch, size of the box given, sides of the true one, mask in it, whether it is known."""
+    """Return patch, size of the box given, sides of the true one, mask there, if it is known."""
     patch, size, window = seen(frame, jittered(truth, rng))
     left, top = window.cx - window.width / 2, window.cy - window.height / 2
     sides = np.concatenate([truth[:2], truth[:2] + truth[2:]])
@@ -232,7 +255,9 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
 def started(model: RefineNetwork, path: Path) -> None:
     """Take the weights of the network of masks, or of a run before."""
     state = torch.load(path, weights_only=True)["average"]
-    state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    state = {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
     own = model.state_dict()
     for name, value in state.items():
         if name in own and own[name].shape == value.shape:

@@ -172,6 +172,24 @@ class RecentSettings:
 
 
 @dataclass(frozen=True)
+class RefineSettings:
+    """Boxes measured anew by the refiner of a model; see `siamtrack.tracking.refine`.
+
+    Attributes:
+        weight: Share of its box in that of the tracker, in [0, 1]; 0 switches it off.
+        every: It measures in every n-th frame.
+        sure: Score of a frame from which on it measures, in [0, 1].
+    """
+
+    weight: float = 0.0
+    every: int = 1
+    sure: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, weight=(0, 1), every=(1, 2**31), sure=(0, 1))
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """How a tracker reads the response of a model.
 
@@ -195,6 +213,7 @@ class TrackerSettings:
         online: The classifier that learns while tracking; for models that give features.
         motion: What the motion so far says of the next frame.
         recent: A recent template beside the first (box head with an online classifier only).
+        refine: Boxes measured anew (models with a refiner only).
         rim: Cells beyond the response at which the cosine window reaches zero; 0: it is zero in the
             outermost cells, as in the released trackers of SiamFC and SiamRPN.
     """
@@ -214,6 +233,7 @@ class TrackerSettings:
     online: OnlineSettings = field(default_factory=OnlineSettings)
     motion: MotionSettings = field(default_factory=MotionSettings)
     recent: RecentSettings = field(default_factory=RecentSettings)
+    refine: RefineSettings = field(default_factory=RefineSettings)
     rim: int = 1
 
     def __post_init__(self) -> None:

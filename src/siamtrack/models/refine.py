@@ -5,8 +5,9 @@ first frame, the drawn box, is remembered cell by cell; in a later frame every c
 that look like it whether they lay in the box, and where. So the drawn part of an object stays that
 part, whatever stands out around it. As Yan et al., "Alpha-Refine", CVPR 2021,
 https://arxiv.org/abs/2012.06815, it serves every tracker; what is known of cells travels as in Oh
-et al., "Space-Time Memory Networks", ICCV 2019, https://arxiv.org/abs/1904.00607, and sides are read
-from distributions as in Li et al., "Generalized Focal Loss", 2020, https://arxiv.org/abs/2006.04388.
+et al., "Space-Time Memory Networks", ICCV 2019, https://arxiv.org/abs/1904.00607, and sides are
+read from distributions as in Li et al., "Generalized Focal Loss", 2020,
+https://arxiv.org/abs/2006.04388.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class RefineNetwork(nn.Module):
     def decoded(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
         """Return the decoder's features (B, 24, 48, 48)."""
         features = self.features(patch)
-        y = None
+        y: Tensor | None = None
         for level in reversed(range(len(features))):
             feature = features[level]
             parts = [feature, inside(size, feature.shape[-1])]
@@ -93,7 +94,7 @@ class RefineNetwork(nn.Module):
                 alike = query @ known[:, :, :KEY].transpose(1, 2)
                 weights = (alike * self.sharpness[level - 2]).softmax(2)
                 told = torch.cat([weights @ known[:, :, KEY:], alike.amax(2, keepdim=True)], 2)
-                parts.append(told.transpose(1, 2).unflatten(2, (cells, cells)))
+                parts.append(told.transpose(1, 2).reshape(len(patch), -1, cells, cells))
             z = self.lateral[level](torch.cat(parts, 1))
             if y is not None:
                 z = z + interpolate(
@@ -104,14 +105,14 @@ class RefineNetwork(nn.Module):
         return y
 
     def distributions(self, y: Tensor) -> Tensor:
-        """Map the decoder's features to logits of the places of left, top, right, bottom (B, 4, 48)."""
+        """Map the decoder's features to logits of where the four sides are, (B, 4, 48)."""
         votes, gates = self.sides(y).chunk(2, 1)
         across = (votes[:, 0::2] * gates[:, 0::2].softmax(2)).sum(2)
         down = (votes[:, 1::2] * gates[:, 1::2].softmax(3)).sum(3)
         return torch.stack([across[:, 0], down[:, 0], across[:, 1], down[:, 1]], 1)
 
     def forward(self, patch: Tensor, size: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sides (B, 4), left, top, right, bottom in shares of the patch, and their spread.
+        """Return left, top, right, bottom (B, 4) in shares of the patch, and their spread (B, 4).
 
         Args:
             patch: Windows around boxes, (B, 96, 96, 3), uint8 RGB.
