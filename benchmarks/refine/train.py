@@ -58,6 +58,8 @@ FACTORS = {
 """How often a source is drawn, times the square root of its size."""
 VIDEO = 0.65
 """Share of pairs from two frames of a track."""
+FLOW = (21, 21)
+"""Window of the optical flow that carries parts from frame to frame, in pixels."""
 FROZEN = 5
 """Blocks of the encoder that are not trained, beside its stem."""
 
@@ -79,6 +81,7 @@ class Samples:
         stills: dict[str, list[Entry]] = defaultdict(list)
         for entry in masks:
             stills[entry.track].append(entry)
+        self.tracks = {**stills, **tracks}
         self.outlined = [sorted(each, key=lambda entry: entry.frame) for each in stills.values()]
 
     def _weighed(
@@ -118,15 +121,23 @@ class Samples:
     def sample(self, number: int) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng((self.seed, number))
         first, other, same = self.pair(rng)
+        # A part or a surrounding of the object, as people draw them, here and a little later
+        part = rng.random() < (0.5 if same else 0.4)
+        later = None if same or not part else self.soon(first, rng)
+        if later is not None:
+            other = later
         reference, search = read_image(first.image), read_image(other.image)
         before, truth = np.array(first.box, float), np.array(other.box, float)
         mask = None
         if other.mask is not None:
             mask = read_segmentation(other.mask, *search.shape[:2]).full()
-        # A part or a surrounding of the object, as people draw them
-        if same and rng.random() < 0.45:
-            before = truth = part_of(truth, rng)
-            mask = None
+        if part and (same or later is not None):
+            drawn = part_of(before, rng)
+            moved = drawn if same else carried(reference, search, drawn)
+            if moved is not None:
+                before, truth, mask = drawn, moved, None
+        if same:
+            search, truth, mask = warped(search, truth, mask, rng)
         patch, size, _ = seen(reference, sharp(before, rng))
         searched, given, target, outline, known = searched_in(search, truth, mask, rng)
         if rng.random() < 0.5:
@@ -134,12 +145,22 @@ class Samples:
             target = np.array([1 - target[2], target[1], 1 - target[0], target[3]])
         if rng.random() < 0.1:
             patch, searched = (
-                np.repeat(each.mean(2, keepdims=True), 3, 2) for each in (patch, searched)
+                each.mean(2, keepdims=True).repeat(3, 2) for each in (patch, searched)
             )
         return (
-            recolored(patch, rng, 0.5), size, recolored(searched, rng, 1.0), given,
-            target.astype(np.float32), np.ascontiguousarray(outline), np.float32(known),
-        )  # fmt: skip
+            recolored(patch, rng, 0.5),
+            size,
+            recolored(searched, rng, 1.0),
+            given,
+            target.astype(np.float32),
+            np.ascontiguousarray(outline),
+            np.float32(known),
+        )
+
+    def soon(self, entry: Entry, rng: np.random.Generator) -> Entry | None:
+        """Draw an entry of the track that is at most twelve frames away; None if there is none."""
+        near = [e for e in self.tracks[entry.track] if 0 < abs(e.frame - entry.frame) <= 12]
+        return near[rng.integers(len(near))] if near else None
 
     def batch(self, step: int, count: int) -> list[Tensor]:
         rows = [self.sample(step * count + k) for k in range(count)]
@@ -157,6 +178,73 @@ def part_of(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     share = rng.uniform(0.35, 1.25, 2)
     place = box[:2] + (box[2:] - box[2:] * share) * rng.uniform(0, 1, 2)
     return np.concatenate([place, box[2:] * share])
+
+
+def carried(first: np.ndarray, second: np.ndarray, box: np.ndarray) -> np.ndarray | None:
+    """Return where a part is in another frame, by the median flow of its points; None if unsure.
+
+    Kalal et al., "Forward-Backward Error", ICPR 2010.
+    """
+    if first.shape != second.shape:
+        return None
+    grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
+    x, y = (np.linspace(0.1, 0.9, 9) * box[2 + axis] + box[axis] for axis in (0, 1))
+    points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 1, 2).astype(np.float32)
+    there, good, _ = cv2.calcOpticalFlowPyrLK(*grays, points, None, winSize=(15, 15), maxLevel=3)
+    back, fine, _ = cv2.calcOpticalFlowPyrLK(
+        *grays[::-1], there, None, winSize=(15, 15), maxLevel=3
+    )
+    off = np.linalg.norm((back - points)[:, 0], axis=1)
+    kept = (good[:, 0] > 0) & (fine[:, 0] > 0) & (off < 0.05 * math.sqrt(box[2] * box[3]) + 0.5)
+    if kept.sum() < 20:
+        return None
+    a, b = points[kept, 0], there[kept, 0]
+    shift = np.median(b - a, axis=0)
+    i, j = np.triu_indices(len(a), 8)
+    far = np.abs(a[i] - a[j])
+    zoom: list[float] = []
+    for axis in (0, 1):
+        wide = far[:, axis] > 0.3 * box[2 + axis]
+        if wide.sum() < 10:
+            return None
+        ratio = (b[i, axis] - b[j, axis])[wide] / (a[i, axis] - a[j, axis])[wide]
+        zoom.append(float(np.median(ratio)))
+    if min(zoom) < 0.6 or max(zoom) > 1.6:
+        return None
+    middle = np.median(a, axis=0)
+    center = middle + shift + (box[:2] + box[2:] / 2 - middle) * zoom
+    size = box[2:] * zoom
+    return np.concatenate([center - size / 2, size])
+
+
+def warped(
+    frame: np.ndarray, box: np.ndarray, mask: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Stretch and turn a picture a little: the second view of what is seen once only."""
+    if rng.random() < 0.3:
+        return frame, box, mask
+    angle = math.radians(6 * rng.normal())
+    stretch = np.exp(0.15 * rng.normal(size=2))
+    shear = 0.08 * rng.normal()
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = turn @ np.array([[stretch[0], shear], [0, stretch[1]]])
+    center = box[:2] + box[2:] / 2
+    matrix = np.concatenate([linear, (center - linear @ center)[:, None]], 1)
+    # Sides of an ellipse in the box, which fits objects better than the corners
+    size = box[2:] @ np.diag([0.5, 0.5])
+    half = np.sqrt(((linear * size) ** 2).sum(1))
+    new = np.concatenate([center - half, 2 * half])
+    rows, columns = frame.shape[:2]
+    color = np.asarray(mean_color(frame), float).tolist()
+    frame = cv2.warpAffine(frame, matrix, (columns, rows), borderValue=color)
+    if mask is None:
+        return frame, new, None
+    turned = cv2.warpAffine(mask.astype(np.uint8), matrix, (columns, rows)) > 0
+    y, x = np.nonzero(turned)
+    if not len(x):
+        return frame, new, None
+    new = np.array([x.min(), y.min(), x.max() + 1 - x.min(), y.max() + 1 - y.min()], float)
+    return frame, new, turned
 
 
 def sharp(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -94,7 +94,7 @@ class RefineNetwork(nn.Module):
                 alike = query @ known[:, :, :KEY].transpose(1, 2)
                 weights = (alike * self.sharpness[level - 2]).softmax(2)
                 told = torch.cat([weights @ known[:, :, KEY:], alike.amax(2, keepdim=True)], 2)
-                parts.append(told.transpose(1, 2).reshape(len(patch), -1, cells, cells))
+                parts.append(told.transpose(1, 2).reshape(-1, KNOWN + 1, cells, cells))
             z = self.lateral[level](torch.cat(parts, 1))
             if y is not None:
                 z = z + interpolate(
