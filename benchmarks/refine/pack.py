@@ -1,39 +1,45 @@
-"""Make the two graphs of a refiner from a checkpoint: reference.onnx and refine.onnx.
+"""Add a refiner to a model: the model with the graphs of a checkpoint, in a folder of its own.
 
-python benchmarks/refine/pack.py runs/refine/checkpoint.pt --out models/refine
+python benchmarks/refine/pack.py runs/refine/checkpoint.pt --model lite --name base --out base
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 
+from siamtrack.core.settings import RefineSettings
 from siamtrack.models.graphs import write_graph
 from siamtrack.models.refine import SIDE, RefineNetwork
+from siamtrack.packages.card import model_folder, read_card
 from siamtrack.packages.quantize import half_weights
+from siamtrack.packages.write import writing
+
+SETTINGS = RefineSettings(weight=0.5, feedback=0.2, firm=0.1, firmer=0.06)
 
 
 class Reference(nn.Module):
+    """The branch that runs once a target."""
+
     def __init__(self, network: RefineNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, patch: Tensor, size: Tensor) -> Tensor:
+        """Map patches (B, 96, 96, 3) and sizes (B, 2) to memory (B, 180, 35)."""
         return self.network.remember(patch, size)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+def graphs(checkpoint: Path) -> dict[str, bytes]:
+    """Return both graphs of a checkpoint, with weights in half precision."""
     model = RefineNetwork()
-    model.load_state_dict(torch.load(options.checkpoint, weights_only=True)["average"])
+    model.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
     model.eval()
-    options.out.mkdir(parents=True, exist_ok=True)
     patch, size = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8), torch.full((1, 2), 0.6)
     with torch.no_grad():
         memory = model.remember(patch, size)
@@ -41,12 +47,32 @@ def main() -> None:
         ("reference", Reference(model).eval(), (patch, size), ("patch", "size"), ("memory",)),
         ("refine", model, (patch, size, memory), ("patch", "size", "memory"), ("sides", "spread")),
     )
-    for name, module, example, inputs, outputs in halves:
-        file = options.out / f"{name}.onnx"
-        free = {each: {0: "batch"} for each in (*inputs, *outputs)}
-        write_graph(module, example, file, inputs=inputs, outputs=outputs, free=free)
-        file.write_bytes(half_weights(file.read_bytes()))
-        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+    made = {}
+    with TemporaryDirectory() as place:
+        for name, module, example, inputs, outputs in halves:
+            file = Path(place) / f"{name}.onnx"
+            free = {each: {0: "batch"} for each in (*inputs, *outputs)}
+            write_graph(module, example, file, inputs=inputs, outputs=outputs, free=free)
+            made[file.name] = half_weights(file.read_bytes())
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--model", default="lite")
+    parser.add_argument("--name", default="base")
+    parser.add_argument("--version", default="")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    source = model_folder(options.model)
+    card = read_card(source)
+    tracker = replace(card.tracker, refine=SETTINGS)
+    card = replace(card, name=options.name, version=options.version, tracker=tracker, scores={})
+    with writing(options.out, card, source) as draft:
+        for name, data in graphs(options.checkpoint).items():
+            draft.put(name, data)
+            print(f"{name}: {len(data) / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

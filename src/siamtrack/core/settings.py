@@ -176,17 +176,24 @@ class RefineSettings:
     """Boxes measured anew by the refiner of a model; see `siamtrack.tracking.refine`.
 
     Attributes:
-        weight: Share of its box in that of the tracker, in [0, 1]; 0 switches it off.
+        weight: Share of the measured box in the one that is returned, in [0, 1]; 0 switches it off.
+        feedback: Share of it in the box around which the next frame is searched, in [0, 1]. Much
+            of it lets the box of a part grow to the whole object.
+        firm: Spread of a side, as a share of the box, up to which a measured box is returned.
+        firmer: The same for what is fed back.
         every: It measures in every n-th frame.
-        sure: Score of a frame from which on it measures, in [0, 1].
     """
 
     weight: float = 0.0
+    feedback: float = 0.0
+    firm: float = 0.1
+    firmer: float = 0.06
     every: int = 1
-    sure: float = 0.0
 
     def __post_init__(self) -> None:
-        check_numbers(self, weight=(0, 1), every=(1, 2**31), sure=(0, 1))
+        check_numbers(
+            self, weight=(0, 1), feedback=(0, 1), firm=(0, 10), firmer=(0, 10), every=(1, 2**31)
+        )
 
 
 @dataclass(frozen=True)

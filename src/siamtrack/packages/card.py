@@ -21,7 +21,7 @@ from siamtrack.runtimes.graph import RefinerGraphs
 from siamtrack.runtimes.onnx import int8_is_exact, open_graph
 
 PACKAGED = Path(__file__).parents[1] / "pretrained"
-DEFAULT = "lite"
+DEFAULT = "base"
 CARD = "card.json"
 GRAPHS = ("template", "search")
 INT8 = "search.int8"

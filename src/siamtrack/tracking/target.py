@@ -259,20 +259,28 @@ class Target:
         self.wants_measure = (
             self.memory is not None
             and state is not TrackState.LOST
-            and score >= self.settings.refine.sure
             and self._frames % self.settings.refine.every == 0
         )
         self._frames += 1
         return Track(self.box.copy(), score, state, self.id)
 
-    def corrected(self, track: Track, box: Array) -> Track:
-        """Take a box (4,) ltwh that was measured anew into the last one, and return its track."""
+    def corrected(self, track: Track, box: Array, spread: float) -> Track:
+        """Take in a box that was measured anew, and return the track with its share of it.
+
+        Args:
+            track: What `advance` returned.
+            box: The measured box (4,) ltwh.
+            spread: The largest spread of its sides, as a share of the box.
+        """
         self.wants_measure = False
-        if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
+        settings, last = self.settings.refine, self.box
+        if not np.isfinite([*box, spread]).all() or box[2] <= 0 or box[3] <= 0:
             return track
-        share = self.settings.refine.weight
-        self.box = self._inside((1 - share) * self.box + share * box)
-        return replace(track, box=self.box.copy())
+        if settings.feedback > 0 and spread <= settings.firmer:
+            self.box = self._inside(last + settings.feedback * (box - last))
+        if spread > settings.firm:
+            return track
+        return replace(track, box=self._inside(last + settings.weight * (box - last)))
 
     @property
     def _is_held(self) -> bool:
