@@ -46,7 +46,7 @@ def test_sides_are_expected_places():
 def test_what_is_remembered_decides(network):
     patch = patches(1)
     with torch.no_grad():
-        one, other = (network.remember(patches(1), SIZE[:1]) for _ in range(2))
+        one, other = (network.remember(patch, SIZE[k : k + 1]) for k in range(2))
         sides, spread = network(patch, SIZE[:1], one)
         assert not torch.equal(sides, network(patch, SIZE[:1], other)[0])
     assert sides.shape == spread.shape == (1, 4)
