@@ -28,7 +28,8 @@ def test_cells_of_the_reference_know_where_in_the_box_they_lie(network):
     assert memory.shape == (3, 144 + 36, 35)
     assert torch.allclose(memory[..., :32].norm(dim=2), torch.ones(3, 180), atol=1e-4)
     inside, x, y = memory[0, :144, 32:].unflatten(0, (12, 12)).unbind(2)
-    assert inside[6, 6] == 1 and inside[0, 0] == -1
+    assert inside[6, 6] == 1
+    assert inside[0, 0] == -1
     # The box is 0.6 of the patch: cells 1.2 of 12 from the middle lie a sixth of it away
     assert torch.allclose(x[0], (torch.arange(12) + 0.5 - 6) / 12 / 0.6)
     assert torch.allclose(x.T, y)
@@ -50,7 +51,8 @@ def test_what_is_remembered_decides(network):
         sides, spread = network(patch, SIZE[:1], one)
         assert not torch.equal(sides, network(patch, SIZE[:1], other)[0])
     assert sides.shape == spread.shape == (1, 4)
-    assert ((sides > 0) & (sides < 1)).all() and (spread > 0).all()
+    assert ((sides > 0) & (sides < 1)).all()
+    assert (spread > 0).all()
 
 
 def test_the_graph_answers_as_the_network(network, tmp_path):

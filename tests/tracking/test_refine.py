@@ -51,7 +51,8 @@ def test_a_box_that_is_off_is_measured_anew(model):
     boxes, spread = refiner.sides(later, [off, now], [memory] * 2, [mean_color(later)] * 2)
     assert float(iou(boxes[0], now)) > float(iou(off, now)) + 0.05
     assert float(iou(boxes[1], now)) > 0.85
-    assert spread.shape == (2, 4) and (spread > 0).all()
+    assert spread.shape == (2, 4)
+    assert (spread > 0).all()
     # Together as alone
     alone, _ = refiner.sides(later, [off], [memory], [mean_color(later)])
     assert np.allclose(alone[0], boxes[0], atol=0.05)
