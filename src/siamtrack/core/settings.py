@@ -177,23 +177,13 @@ class RefineSettings:
 
     Attributes:
         weight: Share of the measured box in the one that is returned, in [0, 1]; 0 switches it off.
-        feedback: Share of it in the box around which the next frame is searched, in [0, 1]. Much
-            of it lets the box of a part grow to the whole object.
-        firm: Spread of a side, as a share of the box, up to which a measured box is returned.
-        firmer: The same for what is fed back.
-        every: It measures in every n-th frame.
+            The next frame is searched around the tracker's own box all the same.
     """
 
     weight: float = 0.0
-    feedback: float = 0.0
-    firm: float = 0.1
-    firmer: float = 0.06
-    every: int = 1
 
     def __post_init__(self) -> None:
-        check_numbers(
-            self, weight=(0, 1), feedback=(0, 1), firm=(0, 10), firmer=(0, 10), every=(1, 2**31)
-        )
+        check_numbers(self, weight=(0, 1))
 
 
 @dataclass(frozen=True)

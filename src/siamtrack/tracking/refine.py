@@ -90,7 +90,7 @@ def measured(frame: Image, targets: Sequence[Target], tracks: Sequence[Track]) -
     if graphs is None:
         return found
     boxes, borders = [target.box for target in wanted], [target.border for target in wanted]
-    sides, spread = Refiner(graphs).sides(frame, boxes, memories, borders)
-    for place, box, widest in zip(asking, sides, spread.max(axis=1).tolist(), strict=True):
-        found[place] = targets[place].corrected(found[place], box, widest)
+    sides, _ = Refiner(graphs).sides(frame, boxes, memories, borders)
+    for place, box in zip(asking, sides, strict=True):
+        found[place] = targets[place].corrected(found[place], box)
     return found

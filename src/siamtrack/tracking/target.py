@@ -259,31 +259,20 @@ class Target:
             familiarity = self._familiarity(windows, seen, said, found)
             self.wants_frame = self.templates.saw(score, familiarity)
         # Measure: the refiner corrects the box, from the next step on (`corrected`).
-        self.wants_measure = (
-            self.memory is not None
-            and state is not TrackState.LOST
-            and self._frames % self.settings.refine.every == 0
-        )
+        self.wants_measure = self.memory is not None and state is not TrackState.LOST
         self._frames += 1
         return Track(self.box.copy(), score, state, self.id)
 
-    def corrected(self, track: Track, box: Array, spread: float) -> Track:
-        """Take in a box that was measured anew, and return the track with its share of it.
+    def corrected(self, track: Track, box: Array) -> Track:
+        """Return the last track with its share of a box (4,) ltwh that was measured anew.
 
-        Args:
-            track: What `advance` returned.
-            box: The measured box (4,) ltwh.
-            spread: The largest spread of its sides, as a share of the box.
+        The box of the target itself stays: what is fed back turns small errors into large ones.
         """
         self.wants_measure = False
-        settings, last = self.settings.refine, self.box
-        if not np.isfinite([*box, spread]).all() or box[2] <= 0 or box[3] <= 0:
+        if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
             return track
-        if settings.feedback > 0 and spread <= settings.firmer:
-            self.box = self._inside(last + settings.feedback * (box - last))
-        if spread > settings.firm:
-            return track
-        return replace(track, box=self._inside(last + settings.weight * (box - last)))
+        share = self.settings.refine.weight
+        return replace(track, box=self._inside(self.box + share * (box - self.box)))
 
     @property
     def _is_held(self) -> bool:
