@@ -27,6 +27,7 @@ from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.models.refine import BINS, RefineNetwork, expectation
 from siamtrack.tracking.crops import cut, mean_color
 from siamtrack.tracking.outline import outline_window
+from siamtrack.tracking.refine import MARGIN
 
 FACTORS = {
     "davis2016": 8.0,
@@ -257,14 +258,14 @@ def sharp(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a box as a tracker is off: mostly a little, at times by half its size."""
     kind = rng.random()
-    move, grow = (0.02, 0.03) if kind < 0.2 else (0.08, 0.12) if kind < 0.75 else (0.14, 0.3)
+    move, grow = (0.03, 0.04) if kind < 0.15 else (0.1, 0.2) if kind < 0.6 else (0.18, 0.45)
     center = box[:2] + box[2:] / 2 + move * box[2:] * rng.normal(size=2)
     size = box[2:] * np.exp(0.7 * grow * rng.normal() + 0.7 * grow * rng.normal(size=2))
     return np.concatenate([center - size / 2, size])
 
 
 def seen(frame: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, object]:
-    window, size = outline_window(box)
+    window, size = outline_window(box, MARGIN)
     return cut(frame, window, mean_color(frame)), size, window
 
 
