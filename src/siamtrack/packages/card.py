@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -363,10 +364,13 @@ def load_model(
     # Its verified graphs, in a runtime of their own or in one that is in use
     graphs = read_graphs(folder, card, chosen)
     key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
-    network = shared(key, lambda: make(graphs, threads))
+    # A refiner is made ready meanwhile
+    with ThreadPoolExecutor(1) as pool:
+        refiner = pool.submit(_refiner, folder, card, threads)
+        network = shared(key, lambda: make(graphs, threads))
     RUNTIMES.check_made(runtime, network, "embed", "respond")
     loaded = Loaded(folder.absolute(), runtime, threads)
-    return Model(card, network, chosen, loaded, _refiner(folder, card, threads))
+    return Model(card, network, chosen, loaded, refiner.result())
 
 
 def _refiner(folder: Path, card: Card, threads: int) -> RefinerGraphs | None:
