@@ -36,7 +36,7 @@ CONSTANTS = {
 
 def runs(card: Card) -> bool:
     """Return whether the port tracks with a model: it reads boxes, and has no refiner."""
-    return card.kind in KINDS and card.tracker.refine.weight == 0
+    return card.kind in KINDS and not card.tracker.refine.on
 
 
 def constants() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from siamtrack.packages.card import model_folder, read_card
 from siamtrack.packages.quantize import half_weights
 from siamtrack.packages.write import writing
 
-SETTINGS = RefineSettings(weight=0.5)
+SETTINGS = RefineSettings(weight=0.3, doubt=1.0)
 
 
 class Reference(nn.Module):

@@ -68,18 +68,20 @@ def test_settings_say_what_becomes_of_a_measured_box(model):
         tracks = [tracker.update(frame) for frame in frames[1:]]
         return tracks, tracker
 
-    plain, _ = followed(weight=0.0)
+    plain, _ = followed(weight=0.0, doubt=0.0)
     lite = siamtrack.load("lite")
     lite.init(frames[0], box)
     assert [t.box.tolist() for t in plain] == [lite.update(f).box.tolist() for f in frames[1:]]
     # The search goes on around the tracker's own box
-    whole, tracker = followed(weight=1.0)
+    whole, tracker = followed(weight=1.0, doubt=1.0)
     assert not np.allclose(whole[0].box, plain[0].box)
     assert np.allclose(tracker.target(0).box, plain[-1].box)
-    half, _ = followed(weight=0.5)
-    for one, other, mean in zip(plain, whole, half, strict=True):
-        assert np.allclose(mean.box, (one.box + other.box) / 2)
-        assert (mean.score, mean.state) == (one.score, one.state)
+    # The lower the score, the more of it is measured
+    mixed, _ = followed(weight=0.2, doubt=0.8)
+    for one, other, both in zip(plain, whole, mixed, strict=True):
+        share = 0.8 - 0.6 * one.score
+        assert np.allclose(both.box, (1 - share) * one.box + share * other.box)
+        assert (both.score, both.state) == (one.score, one.state)
 
 
 def test_several_targets_are_measured_at_once(model):
@@ -107,14 +109,15 @@ def test_copies_and_pickles_go_on_alike(model):
     assert np.allclose(thawed.update(later).box, expected)
 
 
-def test_a_lost_target_is_not_measured(model):
+def test_a_target_that_is_gone_is_held_and_not_measured(model):
     frame, box = scene()
-    tracker = SiamTracker(changed(model, weight=1.0))
+    tracker = SiamTracker(changed(model, weight=1.0, doubt=1.0))
     tracker.init(frame, box)
     noise = np.random.default_rng(0).integers(0, 255, frame.shape, dtype=np.uint8)
     tracks = [tracker.update(noise) for _ in range(30)]
     assert tracks[-1].state is TrackState.LOST
     assert not tracker.target(0).wants_measure
+    assert np.array_equal(tracks[-1].box, tracks[-2].box)
 
 
 def test_a_model_without_a_refiner_says_what_to_do(tmp_path):
@@ -123,7 +126,7 @@ def test_a_model_without_a_refiner_says_what_to_do(tmp_path):
     card = read_card(folder)
     write_card(folder, replace(card, tracker=replace(card.tracker, refine=RefineSettings(0.5))))
     frame, box = scene()
-    with pytest.raises(WeightsError, match=r"no refiner: .*refine\.weight to 0"):
+    with pytest.raises(WeightsError, match=r"no refiner: .*take refine out"):
         siamtrack.load(folder).init(frame, box)
 
 
@@ -139,7 +142,7 @@ def test_an_altered_refiner_is_refused(tmp_path):
         siamtrack.load(folder)
 
 
-@pytest.mark.parametrize("weight", [1.5, -0.1, np.nan])
-def test_a_share_out_of_range_is_refused(weight):
-    with pytest.raises(ValueError, match="weight"):
-        RefineSettings(weight)
+@pytest.mark.parametrize("values", [{"weight": 1.5}, {"doubt": -0.1}, {"weight": np.nan}])
+def test_a_share_out_of_range_is_refused(values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        RefineSettings(**values)

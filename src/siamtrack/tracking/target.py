@@ -96,11 +96,11 @@ class Target:
             self.online = self._first_lesson(frame)
         # Remember what was drawn.
         self.memory: Floats | None = None
-        if self.settings.refine.weight > 0:
+        if self.settings.refine.on:
             if model.refiner is None:
                 raise WeightsError(
                     f"model {card.name} has no refiner: add {' and '.join(REFINER)} to its folder, "
-                    "or set refine.weight to 0 in its card"
+                    "or take refine out of the settings in its card"
                 )
             self.memory = Refiner(model.refiner).remember(frame, self.box, self.border)
 
@@ -259,7 +259,7 @@ class Target:
             familiarity = self._familiarity(windows, seen, said, found)
             self.wants_frame = self.templates.saw(score, familiarity)
         # Measure: the refiner corrects the box, from the next step on (`corrected`).
-        self.wants_measure = self.memory is not None and state is not TrackState.LOST
+        self.wants_measure = self.memory is not None and not self._is_held
         self._frames += 1
         return Track(self.box.copy(), score, state, self.id)
 
@@ -271,7 +271,7 @@ class Target:
         self.wants_measure = False
         if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
             return track
-        share = self.settings.refine.weight
+        share = self.settings.refine.share(track.score)
         return replace(track, box=self._inside(self.box + share * (box - self.box)))
 
     @property
