@@ -290,7 +290,7 @@ def track_video(tracker: Any, video: Video, tell: Tell | None = None) -> Outcome
         with (
             recording(video.out, video.made),
             replacing(video.out) as part,
-            open_video(video.source, ahead=AHEAD) as source,
+            open_video(video.source, ahead=AHEAD, planes=video.format == "mp4") as source,
             BehindSink(open_sink(part, format=video.format, fps=source.fps)) as sink,
         ):
             sink.sink.title = video.out.stem
