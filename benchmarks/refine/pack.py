@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from siamtrack.core.settings import RefineSettings
-from siamtrack.models.graphs import write_graph
+from siamtrack.models.files import write_graph
 from siamtrack.models.refine import SIDE, RefineNetwork
 from siamtrack.packages.card import model_folder, read_card
 from siamtrack.packages.quantize import half_weights
