@@ -27,7 +27,6 @@ from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.models.refine import BINS, RefineNetwork, expectation
 from siamtrack.tracking.crops import cut, mean_color
 from siamtrack.tracking.outline import outline_window
-from siamtrack.tracking.refine import MARGIN
 
 FACTORS = {
     "davis2016": 8.0,
@@ -258,14 +257,14 @@ def sharp(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a box as a tracker is off: mostly a little, at times by half its size."""
     kind = rng.random()
-    move, grow = (0.03, 0.04) if kind < 0.15 else (0.1, 0.2) if kind < 0.6 else (0.18, 0.45)
+    move, grow = (0.02, 0.03) if kind < 0.2 else (0.08, 0.12) if kind < 0.75 else (0.14, 0.3)
     center = box[:2] + box[2:] / 2 + move * box[2:] * rng.normal(size=2)
     size = box[2:] * np.exp(0.7 * grow * rng.normal() + 0.7 * grow * rng.normal(size=2))
     return np.concatenate([center - size / 2, size])
 
 
 def seen(frame: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, object]:
-    window, size = outline_window(box, MARGIN)
+    window, size = outline_window(box)
     return cut(frame, window, mean_color(frame)), size, window
 
 
@@ -378,6 +377,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--minutes", type=float, default=math.inf, help="end after so long")
+    parser.add_argument("--cooldown", type=float, default=0.35, help="share in which the rate falls")
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--start", type=Path, help="checkpoint to begin with")
     options = parser.parse_args()
@@ -402,11 +402,11 @@ def main() -> None:
     waiting = loaded(samples, 0, options.steps, options.batch)
     began, recent = time.monotonic(), defaultdict(list)
     for step in range(options.steps):
-        # The rate rises, stays, and falls in the last third of the steps or of the time
+        # The rate rises, stays, and falls at last, by steps or by time, whichever ends first
         done = max(step / options.steps, (time.monotonic() - began) / 60 / options.minutes)
         if done >= 1:
             break
-        share = min(1.0, (step + 1) / 100) * min(1.0, 0.02 + (1 - done) / 0.35)
+        share = min(1.0, (step + 1) / 100) * min(1.0, 0.02 + (1 - done) / options.cooldown)
         for group, scale in zip(optimizer.param_groups, scales, strict=True):
             group["lr"] = scale * share
         model.train()

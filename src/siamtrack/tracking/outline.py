@@ -115,11 +115,11 @@ def load_outliner(folder: str | Path | None = None, threads: int = 0) -> Outline
     return Outliner(open_graph(graph, str(place / "mask.onnx"), threads), card, place)
 
 
-def outline_window(box: ArrayLike, margin: float = MARGIN) -> tuple[Window, Floats]:
+def outline_window(box: ArrayLike) -> tuple[Window, Floats]:
     """Return the window in which the mask of a box is looked for, and the box's share of it (2,).
 
-    The window reaches beyond each side by `margin` times width plus height: long boxes are
-    stretched less than to a square, and gain context where they are thin.
+    Each side of the box is a quarter of width plus height shorter than that of the window: long
+    boxes are stretched less than to a square, and gain context where they are thin.
 
     Example:
         >>> window, size = outline_window((10.0, 20.0, 30.0, 90.0))
@@ -127,7 +127,7 @@ def outline_window(box: ArrayLike, margin: float = MARGIN) -> tuple[Window, Floa
         (60.0, 120.0, [0.5, 0.75])
     """
     left, top, width, height = np.asarray(box, np.float64).tolist()
-    more = 2 * margin * (width + height)
+    more = 2 * MARGIN * (width + height)
     window = Window(left + width / 2, top + height / 2, width + more, height + more, SIDE)
     size = np.array([width / window.width, height / window.height], np.float32)
     return window, size

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 SIDE = 96
 """Side of a patch, in pixels."""
-MARGIN = 0.25
-"""How far it reaches beyond each side of a box, in sums of the box's width and height."""
 
 
 class Refiner:
@@ -70,7 +68,7 @@ def _patches(
     patches = np.empty((len(boxes), SIDE, SIDE, 3), np.uint8)
     sizes, places = np.empty((len(boxes), 2), np.float32), np.empty((len(boxes), 4))
     for row, (box, border) in enumerate(zip(boxes, borders, strict=True)):
-        window, sizes[row] = outline_window(box, MARGIN)
+        window, sizes[row] = outline_window(box)
         cut(frame, window, border, out=patches[row])
         width, height = window.width, window.height
         places[row] = window.cx - width / 2, window.cy - height / 2, width, height
