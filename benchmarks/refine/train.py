@@ -377,7 +377,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--minutes", type=float, default=math.inf, help="end after so long")
-    parser.add_argument("--cooldown", type=float, default=0.35, help="share in which the rate falls")
+    parser.add_argument(
+        "--cooldown", type=float, default=0.35, help="share in which the rate falls"
+    )
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--start", type=Path, help="checkpoint to begin with")
     options = parser.parse_args()
