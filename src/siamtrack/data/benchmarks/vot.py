@@ -19,14 +19,13 @@ import numpy as np
 
 from siamtrack.core.boxes import Array, polygons_to_ltwh
 from siamtrack.core.files import read_rows, read_text
+from siamtrack.core.masks import window_of
 from siamtrack.data.layout import complete, frames_beside, labels, names_in
 from siamtrack.data.sequence import Dataset, ImageFrames, Sequence
 from siamtrack.data.sources import DATASETS
 from siamtrack.errors import DatasetError
 
 YEARS = tuple(range(2013, 2023))
-MOST_PIXELS = 1 << 26
-"""A mask that says it is larger is no annotation: it would fill the memory."""
 
 
 def open_vot(path: Path, *, name: str, partial: bool = False) -> Dataset:
@@ -135,14 +134,7 @@ def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> A
     Raises:
         ValueError: If the rectangle is too large, or the runs are longer than it.
     """
-    if min(width, height, *runs) < 0 or width * height > MOST_PIXELS:
-        raise ValueError(f"a rectangle of {width} x {height} with runs from {min(runs, default=0)}")
-    if sum(runs) > width * height:
-        raise ValueError(f"its runs have {sum(runs)} pixels, its rectangle {width} x {height}")
-    flat = np.repeat(np.arange(len(runs)) % 2, runs)
-    mask = np.zeros(width * height, bool)
-    mask[: len(flat)] = flat > 0
-    rows, columns = np.nonzero(mask.reshape(height, width))
+    rows, columns = np.nonzero(window_of(runs, width, height))
     if not len(rows):
         return np.full(4, np.nan)
     x, y = columns.min(), rows.min()
