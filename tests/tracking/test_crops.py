@@ -223,6 +223,16 @@ def test_to_patch_and_to_frame_invert_each_other(window, box):
     )
 
 
+@given(
+    st.builds(Window, *[st.floats(-2000, 2000)] * 2, *[st.floats(1, 2000)] * 2, st.just(257)),
+    st.lists(st.floats(-3000, 3000), min_size=4, max_size=4),
+)
+def test_one_box_in_plain_numbers_is_mapped_as_an_array_is(window, box):
+    """The update of one target takes the plain numbers, learning the array: they must not part."""
+    assert [*window.sides_in_patch(*box)] == window.to_patch(box).tolist()
+    assert [*window.sides_in_frame(*box)] == window.to_frame(box).tolist()
+
+
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(2, 9), st.integers(2, 9))
 def test_a_box_in_the_frame_and_its_place_in_the_patch_show_the_same(left, top, w, h):
     frame = np.zeros((40, 40, 3), dtype=np.uint8)

@@ -76,6 +76,16 @@ def test_old_frames_fade_at_the_rate_given(rng):
     assert slow.scores(both)[4, 4] > slow.scores(both)[12, 12]
 
 
+def test_what_was_asked_once_need_not_be_asked_again(rng):
+    one = OnlineClassifier(OnlineSettings(weight=0.5), STRIDE, PATCH)
+    seen = cells(scene(rng, rng.normal(size=8).astype(np.float32), (5, 9)))
+    one.learn(seen, box_at((5, 9)))
+    said, score = one.scores(seen), np.full((1, SIDE, SIDE), 0.5, np.float32)
+    assert one.mix(score, [seen], [said]).tolist() == one.mix(score, [seen]).tolist()
+    place = (PATCH / 2 + (9 - SIDE // 2) * STRIDE, PATCH / 2 + (5 - SIDE // 2) * STRIDE)
+    assert one.familiarity(seen, *place, said) == one.familiarity(seen, *place) > 0.4
+
+
 @pytest.mark.parametrize("cells_of_template", [1, 4, 5])
 def test_features_around_a_response_are_aligned_with_it(cells_of_template):
     """Each cell of a correlation stands in the middle of the window that it compares."""

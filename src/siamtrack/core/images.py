@@ -147,6 +147,11 @@ def as_rgb(frame: ArrayLike) -> Image:
         Traceback (most recent call last):
         ValueError: a frame of shape (3, 32, 64): the channels come first; transpose it to ...
     """
+    # What most callers give; a subclass, such as a masked array, is looked at below.
+    if type(frame) is np.ndarray and frame.dtype == np.uint8 and frame.shape[2:] == (3,):
+        plain: Image = frame
+        if plain.size:
+            return plain if plain.flags.c_contiguous else np.ascontiguousarray(plain)
     if "numpy.ma" in sys.modules and np.ma.isMaskedArray(frame):  # or nobody can have made one
         raise ValueError("a masked array: fill what is masked first, with its method `filled`")
     array = _array_of_pil(frame) if _is_pil(frame) else np.asarray(frame)

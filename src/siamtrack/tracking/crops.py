@@ -78,6 +78,22 @@ class Window:
         array = np.asarray(boxes, dtype=np.float64)
         return (array - self._origin()) * self._scale()
 
+    def sides_in_patch(
+        self, left: float, top: float, width: float, height: float
+    ) -> tuple[float, float, float, float]:
+        """Map one box as `to_patch` does, to the bit; plain numbers take a tenth of the time."""
+        x, y = self.size / self.width, self.size / self.height
+        left, top = left - (self.cx - self.width / 2), top - (self.cy - self.height / 2)
+        return left * x, top * y, width * x, height * y
+
+    def sides_in_frame(
+        self, left: float, top: float, width: float, height: float
+    ) -> tuple[float, float, float, float]:
+        """Map one box as `to_frame` does, to the bit; plain numbers take a tenth of the time."""
+        x, y = self.size / self.width, self.size / self.height
+        left, top = left / x + (self.cx - self.width / 2), top / y + (self.cy - self.height / 2)
+        return left, top, width / x, height / y
+
     def to_frame(self, boxes: ArrayLike) -> Array:
         """Map boxes ltwh (..., 4) from patch pixels to frame pixels."""
         array = np.asarray(boxes, dtype=np.float64)
@@ -142,7 +158,7 @@ def cut(
         [[18, 21], [30, 33]]
     """
     size = window.size
-    fill = np.asarray(border)
+    fill: NDArray[Any] = border if isinstance(border, np.ndarray) else np.asarray(border)
     if fill.shape not in ((3,), (size, size, 3)):
         raise ValueError(
             f"a border of shape {fill.shape}: give a color (3,) or a patch ({size}, {size}, 3)"
@@ -157,9 +173,9 @@ def cut(
     left, top = window.cx - window.width / 2, window.cy - window.height / 2
     sx, sy = size / window.width, size / window.height
     fx, fy = max(1, int(1 / sx)), max(1, int(1 / sy))
-    edges = (left, top, window.width, window.height)
-    if fill.ndim == 1 and fx == fy == 1 and all(edge == int(edge) for edge in edges):
-        x, y, width, height = map(int, edges)
+    x, y, width, height = int(left), int(top), int(window.width), int(window.height)
+    is_whole = left == x and top == y and window.width == width and window.height == height
+    if fill.ndim == 1 and fx == fy == 1 and is_whole:
         pixels = _pixels(frame, x, y, (width, height), fill)
         cv2.resize(pixels, (size, size), dst=patch, interpolation=cv2.INTER_LINEAR)
         return patch
@@ -229,11 +245,11 @@ def spread(
 def _pixels(frame: Image, left: int, top: int, size: tuple[int, int], fill: Array) -> Image:
     """Return a rectangle of a frame, (height, width, 3), with a color beyond the frame."""
     (rows, cols), (width, height) = frame.shape[:2], size
+    if left >= 0 and top >= 0 and left + width <= cols and top + height <= rows:
+        return frame[top : top + height, left : left + width]
     x0, x1 = (min(max(x, 0), cols) for x in (left, left + width))
     y0, y1 = (min(max(y, 0), rows) for y in (top, top + height))
     part = frame[y0:y1, x0:x1]
-    if part.shape[:2] == (height, width):
-        return part
     whole: Image = np.empty((height, width, 3), np.uint8)
     whole[:] = np.rint(fill)
     whole[y0 - top : y1 - top, x0 - left : x1 - left] = part

@@ -73,9 +73,12 @@ class Expectation:
             >>> Expectation(np.array([8.0, 0.0]), 0.5).likelihood(16, 3, 8.0)[1].round(3).tolist()
             [0.135, 0.607, 1.0]
         """
-        places = (np.arange(cells) - (cells - 1) / 2) * step
-        x, y = (np.exp(-0.5 * ((places - to) / (size * self.spread)) ** 2) for to in self.shift)
-        return np.outer(y, x)
+        away = _from_middle(cells) * step - self.shift[:, None]  # of columns and rows, (2, cells)
+        away /= size * self.spread
+        away *= away
+        away *= -0.5
+        x, y = np.exp(away, out=away)
+        return np.asarray(y[:, None] * x, np.float64)
 
 
 class Decoder(ABC):
@@ -206,32 +209,38 @@ class BoxDecoder(Decoder):
         distances = response.distances[index].astype(np.float64)
         with np.errstate(invalid="ignore"):  # infinities of both signs
             # one value that is not finite shows in the sum; of float32 it cannot overflow
-            total = score.sum(dtype=np.float64) + distances.sum()
+            total = np.add.reduce(score, axis=None, dtype=np.float64)
+            total += np.add.reduce(distances, axis=None)
         if not math.isfinite(total):
             return None
         # Choose a cell: it scores high, where the target is expected (near the middle if nobody
         # knows better), for a box of about the last size.
+        last_left, last_top, last_width, last_height = last.tolist()
+        _, _, width, height = window.sides_in_patch(last_left, last_top, last_width, last_height)
         left, top, right, bottom = distances
-        width, height = window.to_patch(last)[2:].tolist()
         penalty = change_penalty(left + right, top + bottom, width, height, settings.penalty)
         if expected is None:
             places: Map | Array = cosine_window(*score.shape[-2:], settings.rim)
             weight = settings.window
         else:
             step = self.card.stride * window.width / window.size
-            length = math.sqrt(float(last[2] * last[3]))
+            length = math.sqrt(last_width * last_height)
             places = expected.likelihood(length, score.shape[-1], step)
             weight = settings.motion.weight
         cell = best_cell(score * penalty, places, weight)
-        # Take the center of its box, and a share of its size.
+        # Take the center of its box, and a share of its size; in plain numbers, since each call of
+        # NumPy takes a few microseconds after the network.
         sides = distances[:, cell[0]] if len(cell) == 3 else distances
         row, column = cell[-2:]
-        box = window.to_frame(box_at(sides, row, column, self.card.stride, self.card.search))
+        box = box_at(sides, row, column, self.card.stride, self.card.search)
+        left_, top_, wide, high = window.sides_in_frame(*box.tolist())
         chosen, likely = float(score[cell]), float(penalty[cell])
         rate = settings.size_rate * max(chosen, self._size_floor) * likely
-        size = (1 - rate) * last[2:] + rate * box[2:]
+        w = (1 - rate) * last_width + rate * wide
+        h = (1 - rate) * last_height + rate * high
+        found = np.array([left_ + wide / 2 - w / 2, top_ + high / 2 - h / 2, w, h])
         presence = 0.0 if response.presence is None else float(response.presence[index])
-        return Detection(np.concatenate([centers(box) - size / 2, size]), presence, chosen, index)
+        return Detection(found, presence, chosen, index)
 
 
 @DECODERS.register("response")
@@ -326,13 +335,16 @@ def best_cell(scores: Map | Array, window: Map | Array, influence: float) -> tup
         >>> best_cell(np.array([[-9.0, np.nan, -5.0]]), cosine_window(1, 3), 0.1)
         (0, 2)
     """
-    good = np.isfinite(scores)
-    if good.all():
+    with np.errstate(invalid="ignore"):  # none of infinity
         mixed = (1 - influence) * scores + influence * window
-    else:
+    best = int(mixed.argmax())
+    # What was chosen is not finite where a score is infinite or no number.
+    if not math.isfinite(mixed.item(best)):
+        good = np.isfinite(scores)
         mixed = (1 - influence) * np.where(good, scores, 0.0) + influence * window
         mixed[~good] = -np.inf
-    rest, column = divmod(int(mixed.argmax()), mixed.shape[-1])
+        best = int(mixed.argmax())
+    rest, column = divmod(best, mixed.shape[-1])
     if mixed.ndim == 2:
         return rest, column
     return (*divmod(rest, mixed.shape[-2]), column)
@@ -360,6 +372,11 @@ def cell_centers(count: int, stride: int, patch: int) -> Array:
     """
     cells = np.arange(count, dtype=np.float64)
     return _fixed((cells - (count - 1) / 2) * stride + patch / 2)
+
+
+@lru_cache(maxsize=16)
+def _from_middle(cells: int) -> Array:
+    return _fixed(np.arange(cells, dtype=np.float64) - (cells - 1) / 2)
 
 
 def _fixed(array: NDArray[F]) -> NDArray[F]:

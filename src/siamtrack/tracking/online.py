@@ -130,20 +130,29 @@ class OnlineClassifier:
         """
         if self._weights is None:
             raise ValueError("scores before learn: give it the first frame")
-        flat = (self._weights[:-1] @ seen.features) * seen.factors + self._weights[-1]
-        return np.asarray(flat.clip(0, 1).reshape(seen.shape), dtype=np.float32)
+        flat = self._weights[:-1] @ seen.features
+        flat *= seen.factors
+        flat += self._weights[-1]
+        np.minimum(np.maximum(flat, 0, out=flat), 1, out=flat)
+        return flat.reshape(seen.shape).astype(np.float32)
 
-    def mix(self, scores: Map, seen: Sequence[Cells]) -> Map:
-        """Return the network's scores (B, H, W) of the windows seen, with these mixed in."""
+    def mix(self, scores: Map, seen: Sequence[Cells], said: Sequence[Map] | None = None) -> Map:
+        """Return the network's scores (B, H, W) of the windows seen, with these mixed in.
+
+        `said` is what `scores` said about each; it is asked if None.
+        """
         weight = self.settings.weight
         mixed = (1 - weight) * scores
-        for index, each in enumerate(seen):
-            mixed[index] += weight * self.scores(each)
+        for index, own in enumerate(map(self.scores, seen) if said is None else said):
+            mixed[index] += weight * own
         return mixed
 
-    def familiarity(self, seen: Cells, x: float, y: float) -> float:
-        """Return the best score within a cell of a place in patch pixels; -1 outside the grid."""
-        scores = self.scores(seen)
+    def familiarity(self, seen: Cells, x: float, y: float, said: Map | None = None) -> float:
+        """Return the best score within a cell of a place in patch pixels; -1 outside the grid.
+
+        `said` is what `scores` says about what is seen; it is asked if None.
+        """
+        scores = self.scores(seen) if said is None else said
         rows, columns = scores.shape
         row = round((y - self.patch / 2) / self.stride + (rows - 1) / 2)
         column = round((x - self.patch / 2) / self.stride + (columns - 1) / 2)

@@ -17,7 +17,7 @@ from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
-from siamtrack.tracking.decode import DECODERS, Detection, Expectation
+from siamtrack.tracking.decode import DECODERS, Detection, Expectation, Map
 from siamtrack.tracking.online import Cells, OnlineClassifier, aligned, cells
 from siamtrack.tracking.templates import Look, Templates
 
@@ -200,15 +200,16 @@ class Target:
         """
         before, presence, score = self.box, self.settings.presence, 0.0
         # Classifier: mix what it says into the scores of the network.
-        seen = self._cells(response)
+        seen, said = self._cells(response), None
         if self.online is not None and seen:
             low, span = self.decoder.span(response.score)
-            mixed = self.online.mix((response.score - low) / span, seen)
+            said = [self.online.scores(each) for each in seen]
+            mixed = self.online.mix((response.score - low) / span, seen, said)
             response = replace(response, score=low + span * mixed)
         # Decode: the best box, and how sure the network is that it shows the target.
         expected = self.motion.expected() if self._lost_for == 0 else None
         found = self.decoder.decode(self.box, windows, response, expected)
-        if found is not None and not np.isfinite([*found.box, found.presence]).all():
+        if found and not all(map(math.isfinite, (*found.box.tolist(), found.presence))):
             found = None
         if found is not None:
             self.box = self._inside(found.box)
@@ -217,7 +218,7 @@ class Target:
         state, was_held = presence.state(score), self._is_held
         known = found is not None
         if found is not None and seen and (was_held or state is TrackState.LOST):
-            known = self._familiarity(windows, seen, found) >= presence.familiar
+            known = self._familiarity(windows, seen, said, found) >= presence.familiar
         if was_held and not known and state is not TrackState.LOST:
             state, score = TrackState.LOST, min(score, presence.lost_below)
         self._lost_for = self._lost_for + 1 if state is TrackState.LOST else 0
@@ -237,10 +238,12 @@ class Target:
             self.motion.lost()
         # Learn: from what was surely seen.
         if found is not None and seen and state is not TrackState.LOST:
-            self._learn(windows[found.window], seen[found.window], found)
+            learned = self._learn(windows[found.window], seen[found.window], found)
+            said = None if learned else said  # it would say something else now
         # Templates: when the first fits badly, a recent one joins.
         if seen and self.settings.recent.share > 0:
-            self.wants_frame = self.templates.saw(score, self._familiarity(windows, seen, found))
+            familiarity = self._familiarity(windows, seen, said, found)
+            self.wants_frame = self.templates.saw(score, familiarity)
         self._frames += 1
         return Track(self.box.copy(), score, state, self.id)
 
@@ -261,31 +264,43 @@ class Target:
         return seen if all(each.finite for each in seen) else []
 
     def _familiarity(
-        self, windows: Sequence[Window], seen: Sequence[Cells], found: Detection | None
+        self,
+        windows: Sequence[Window],
+        seen: Sequence[Cells],
+        said: Sequence[Map] | None,
+        found: Detection | None,
     ) -> float:
         """Return how well the online classifier knows what stands in the box, about [0, 1]."""
         if found is None:
             return 0.0
         if self.online is None:
             return 1.0
-        x, y = centers(windows[found.window].to_patch(self.box)).tolist()
-        return self.online.familiarity(seen[found.window], x, y)
+        number = found.window
+        left, top, width, height = windows[number].sides_in_patch(*self.box.tolist())
+        place = left + width / 2, top + height / 2
+        return self.online.familiarity(seen[number], *place, None if said is None else said[number])
 
-    def _learn(self, window: Window, seen: Cells, found: Detection) -> None:
-        """Let the online classifier learn from the window in which the target was surely found."""
+    def _learn(self, window: Window, seen: Cells, found: Detection) -> bool:
+        """Let the online classifier learn from the window in which the target was surely found.
+
+        Returns:
+            Whether it has learned.
+        """
         if self.online is None or self._frames % self.settings.online.every:
-            return
-        if found.score >= self.settings.online.learn_from:
-            self.online.learn(seen, window.to_patch(self.box))
+            return False
+        if found.score < self.settings.online.learn_from:
+            return False
+        self.online.learn(seen, window.to_patch(self.box))
+        return True
 
     def _inside(self, box: Array) -> Array:
         """Keep the center in the frame and the size between the least and the whole frame."""
         height, width = self.shape
-        cx, cy = centers(box).tolist()
+        left, top, w, h = box.tolist()
+        cx, cy = _limited(left + w / 2, 0, width), _limited(top + h / 2, 0, height)
         least = self.settings.smallest
-        w = _limited(float(box[2]), min(least, width), width)
-        h = _limited(float(box[3]), min(least, height), height)
-        cx, cy = _limited(cx, 0, width), _limited(cy, 0, height)
+        w = _limited(w, min(least, width), width)
+        h = _limited(h, min(least, height), height)
         return np.array([cx - w / 2, cy - h / 2, w, h])
 
 
@@ -307,8 +322,9 @@ class Motion:
 
     def __init__(self, settings: MotionSettings) -> None:
         self.settings = settings
-        self._pace, self._velocity, self._frames = FIRST_PACE, np.zeros(2), 0
+        self._pace, self._velocity, self._frames = FIRST_PACE, (0.0, 0.0), 0
         self._camera, self._shake, self._carried = np.zeros(2), np.zeros(2), np.zeros(2)
+        self._is_shaken = False
         self._together = self._alone = 0.0
 
     def expected(self) -> Expectation | None:
@@ -317,17 +333,19 @@ class Motion:
         if settings.weight == 0 or self._frames < KNOWN_AFTER:
             return None
         spread = min(max(settings.spread, settings.reach * self._pace), MOST)
-        return Expectation(settings.follow * self._velocity, spread)
+        x, y = self._velocity
+        return Expectation(np.array([settings.follow * x, settings.follow * y]), spread)
 
     def carried(self, shift: Array | None, box: Array) -> Array:
         """Return how far the frame's own motion carries a target (2,), beyond its velocity.
 
         What lasts of the camera's motion is in the velocity; the rest is its shake.
         """
-        self._shake, self._carried = np.zeros(2), np.zeros(2)
+        self._shake, self._carried, self._is_shaken = np.zeros(2), np.zeros(2), False
         if shift is None:
             return self._carried
         self._shake = shift - self.settings.follow * self._camera
+        self._is_shaken = bool(self._shake.any())
         self._camera = self._camera + TURN * (shift - self._camera)
         area = float(box[2] * box[3])
         share = _limited(self._together / (self._alone + DOUBT * area), 0, 1)
@@ -342,18 +360,25 @@ class Motion:
 
         `before` is where its last box was carried to.
         """
-        if self.settings.weight == 0 and not self._shake.any():
-            return  # nobody asks; a frame would take 30 us longer
-        beside = centers(now) - centers(before) - self.settings.follow * self._velocity
-        pace = min(float(np.hypot(*beside)) / math.sqrt(float(before[2] * before[3])), MOST)
+        follow = self.settings.follow
+        if self.settings.weight == 0 and not self._is_shaken:
+            return  # nobody asks
+        # Plain numbers: after the network, each call of NumPy takes a few microseconds.
+        (left, top, w, h), (old_left, old_top, old_w, old_h) = now.tolist(), before.tolist()
+        x, y = left + w / 2 - (old_left + old_w / 2), top + h / 2 - (old_top + old_h / 2)
+        beside = x - follow * self._velocity[0], y - follow * self._velocity[1]
+        pace = min(float(np.hypot(*beside)) / math.sqrt(old_w * old_h), MOST)
         self._pace += (FASTER if pace > self._pace else SLOWER) * (pace - self._pace)
-        step = centers(now) - centers(before) + self._carried
-        self._together = FORGET * self._together + float((beside + self._carried) @ self._shake)
-        self._alone = FORGET * self._alone + float(self._shake @ self._shake)
-        self._velocity += TURN * (step - self._velocity)
+        self._together, self._alone = FORGET * self._together, FORGET * self._alone
+        if self._is_shaken:
+            self._together += float((np.array(beside) + self._carried) @ self._shake)
+            self._alone += float(self._shake @ self._shake)
+            x, y = x + float(self._carried[0]), y + float(self._carried[1])
+        vx, vy = self._velocity
+        self._velocity = vx + TURN * (x - vx), vy + TURN * (y - vy)
         self._frames += 1
 
     def lost(self) -> None:
         """Expect a target that is not to be seen where it was seen last."""
-        self._velocity = np.zeros(2)
+        self._velocity = (0.0, 0.0)
         self._frames += 1

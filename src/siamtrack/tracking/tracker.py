@@ -196,7 +196,10 @@ class SiamTracker:
         size, count = self.model.card.search, sum(map(len, windows))
         firsts = [0, *itertools.accumulate(map(len, windows))]
         patches = np.empty((count, size, size, 3), np.uint8)
-        kernels = [np.repeat(t.kernel, len(w), 0) for t, w in zip(targets, windows, strict=True)]
+        kernels = [
+            t.kernel if len(w) == 1 else np.repeat(t.kernel, len(w), 0)
+            for t, w in zip(targets, windows, strict=True)
+        ]
 
         def crop(number: int) -> None:
             rows = patches[firsts[number] : firsts[number + 1]]
@@ -218,7 +221,8 @@ class SiamTracker:
         else:
             for number in range(len(targets)):
                 crop(number)
-            response = self.model.runtime.respond(np.concatenate(kernels), patches)
+            kernel = kernels[0] if len(kernels) == 1 else np.concatenate(kernels)
+            response = self.model.runtime.respond(kernel, patches)
             # Decode: each target takes its part of the response (`Target.advance`).
             tracks = [
                 target.advance(views, response.part(first, len(views)))
