@@ -173,6 +173,11 @@ class Mask:
         rest = self.pixels.size - sum(counts)
         return [*counts, rest] if rest else counts
 
+    def vot(self) -> str:
+        """Return the text of VOT: `m`, left, top, width and height of the window, then its runs."""
+        height, width = self.pixels.shape
+        return "m" + ",".join(map(str, [self.left, self.top, width, height, *self.row_counts()]))
+
     def counts(self) -> list[int]:
         """Return run lengths as COCO has them: column by column over the frame, zeros first."""
         rows, columns = self.shape
