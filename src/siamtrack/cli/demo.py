@@ -36,7 +36,7 @@ class Demo:
     def run(self) -> None:
         """Track the clip."""
         check_outputs([self.out], [demo_clip(), *model_paths(self.model)])
-        video = open_video(demo_clip(), start=START, end=END, ahead=AHEAD)
+        video = open_video(demo_clip(), start=START, end=END, ahead=AHEAD, planes=True)
         summary = run_track(
             video,
             {START: TARGETS},

@@ -73,8 +73,8 @@ def run_track(
     frames, states, following = 0, Counter[str](), 0.0
     fps = None if video.fps is None else video.fps / video.span.stride
     with video:
-        encoding = any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
-        threads = threads or (max(1, cores() // 2) if encoding else 0)  # the encoder needs some too
+        if not threads and writes_video(files):
+            threads = max(1, cores() // 2)  # the encoder needs some too
         tracker = load(
             model,
             runtime=runtime,
@@ -121,6 +121,11 @@ def run_track(
         "states": dict(states),
         "outputs": [str(path) for path, _ in files],
     }
+
+
+def writes_video(files: Iterable[tuple[Path, str | None]]) -> bool:
+    """Whether one of the outputs, (path, format or None) each, is an annotated video."""
+    return any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
 
 
 def as_text(summary: dict[str, object]) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, Suppress, UseAppendAction, arg
 
-from siamtrack.cli.following import as_text, run_track, write_ruler
+from siamtrack.cli.following import as_text, run_track, write_ruler, writes_video
 from siamtrack.cli.local import LocalServer
 from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName, Style
 from siamtrack.cli.pick import Picked, Pictures, may_ask, pick
@@ -319,6 +319,7 @@ class Track:
             stride=self.stride,
             latest=self.latest,
             ahead=AHEAD,
+            planes=writes_video(self._files()),
         )
 
     def _targets(self) -> Targets:

@@ -21,6 +21,7 @@ LONGEST = 1280
 MOST_LINES = 16
 """Lines across the longer side at most."""
 LIGHT, DARK, GREEN = (255, 255, 255), (0, 0, 0), (0, 255, 0)
+Rectangle = tuple[int, int, int, int]
 
 
 class TrackLike(Protocol):
@@ -85,8 +86,31 @@ def draw_tracks(
         RGB picture (H, W, 3).
     """
     canvas = np.array(image, dtype=np.uint8, order="C")
+    paint_tracks(
+        canvas, tracks, show_score=show_score, labels=labels, colors=colors, classes=classes
+    )
+    return canvas
+
+
+def paint_tracks(
+    canvas: Image,
+    tracks: Iterable[TrackLike],
+    *,
+    show_score: bool = True,
+    labels: Mapping[int, str] | None = None,
+    colors: Mapping[int, tuple[int, int, int]] | None = None,
+    classes: Mapping[int, str] | None = None,
+) -> list[Rectangle]:
+    """Draw into a picture itself, otherwise as `draw_tracks` does.
+
+    Returns:
+        Rectangles of the picture outside of which no pixel has changed: left, top, right, bottom
+        each, with the last two excluded.
+    """
     height, width = canvas.shape[:2]
     line = max(1, round((height + width) / 600))
+    touched: list[Rectangle] = []
+    margin = line + 2  # lines are wider than their middle, and smooth at their edges
     for track in tracks:
         box = np.asarray(track.box, dtype=np.float64)
         if not np.isfinite(box).all():
@@ -96,6 +120,9 @@ def draw_tracks(
         mask = getattr(track, "mask", None)
         if mask is not None and not lost:
             _outlined(canvas, mask, paint, line)
+            rows, columns = mask.pixels.shape
+            ends = mask.left + columns, mask.top + rows
+            touched.append(_around((mask.left, mask.top, *ends), margin, width, height))
         # Continuous edges to pixel indices; the clip keeps OpenCV's integers in range.
         edges = np.array([box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1])
         left, top, right, bottom = (int(v) for v in np.rint(np.clip(edges, -16000, 16000)))
@@ -103,13 +130,28 @@ def draw_tracks(
             _dashed(canvas, (left, top, right, bottom), paint, line)
         else:
             cv2.rectangle(canvas, (left, top), (right, bottom), paint, line)
+        sides = [(left, top, right, top), (left, bottom, right, bottom)]
+        sides += [(left, top, left, bottom), (right, top, right, bottom)]
+        touched += (_around(side, margin, width, height) for side in sides)
         name = _ascii((labels or {}).get(track.id))
         name = name or f"{_ascii((classes or {}).get(track.id)) or 'target'} {track.id}"
         texts = [f"{name} {track.state.value}", name]
         if show_score:
             texts.insert(0, f"{texts[0]} {track.score:.2f}")
-        _label(canvas, texts, (left, top), paint, line)
-    return canvas
+        label = _label(canvas, texts, (left, top), paint, line)
+        touched.append(_around(label, margin, width, height))
+    return [each for each in touched if each[0] < each[2] and each[1] < each[3]]
+
+
+def _around(edges: Rectangle, margin: int, width: int, height: int) -> Rectangle:
+    """Return the part of the picture that lies within a margin of a rectangle."""
+    left, top, right, bottom = edges
+    return (
+        max(left - margin, 0),
+        max(top - margin, 0),
+        min(right + margin + 1, width),
+        min(bottom + margin + 1, height),
+    )
 
 
 def _outlined(canvas: Image, mask: Mask, paint: tuple[int, int, int], line: int) -> None:
@@ -149,8 +191,8 @@ def _label(
     corner: tuple[int, int],
     paint: tuple[int, int, int],
     line: int,
-) -> None:
-    """Draw the first of some texts that fits into the width of the picture."""
+) -> Rectangle:
+    """Draw the first of some texts that fits into the width of the picture; return where."""
     height, width = canvas.shape[:2]
     scale = max(0.35, 0.3 * line)
     font, weight = cv2.FONT_HERSHEY_SIMPLEX, max(1, line // 2)
@@ -165,6 +207,7 @@ def _label(
     cv2.rectangle(canvas, (x, top), (x + wide + 4, bottom), paint, cv2.FILLED)
     ink = (0, 0, 0) if sum(paint) > 330 else (255, 255, 255)
     cv2.putText(canvas, text, (x + 2, bottom - below - 1), font, scale, ink, weight, cv2.LINE_AA)
+    return x, top, x + wide + 4, bottom
 
 
 def ruled(image: Image, boxes: Iterable[ArrayLike] = ()) -> Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from siamtrack.core.images import Image
 from siamtrack.errors import VideoError
 from siamtrack.sinks.base import SINKS, Sink
-from siamtrack.sinks.draw import TrackLike, draw_tracks
+from siamtrack.sinks.draw import Rectangle, TrackLike, paint_tracks
 from siamtrack.video import Frame
+from siamtrack.video.source import Planes
 
 HARDWARE = {
     "h264-nvenc": "h264_nvenc",
@@ -135,16 +136,17 @@ class Mp4Sink(Sink):
             raise self._failed(error) from error
 
     def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
-        picture = self._even(
-            draw_tracks(
-                frame.image,
-                tracks,
-                labels=self.labels,
-                colors=self.colors,
-                classes=self.classes,
-            )
+        canvas = np.array(frame.image, dtype=np.uint8, order="C")
+        touched = paint_tracks(
+            canvas, tracks, labels=self.labels, colors=self.colors, classes=self.classes
         )
-        self._encode(av.VideoFrame.from_ndarray(planes(picture), format="yuv420p"))
+        # Convert what was drawn into, if what it was drawn upon is there; else everything.
+        given, size = frame.planes, self._size[::-1]
+        if given is not None and given[0].shape == canvas.shape[:2] == size:
+            picture = patched(given, canvas, touched)
+        else:
+            picture = planes(self._even(canvas))
+        self._encode(_video_frame(picture))
         self._frames += 1
 
     def _finish(self) -> None:
@@ -226,5 +228,49 @@ def planes(picture: Image) -> NDArray[np.uint8]:
     found = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), dtype=np.uint8)
     half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     chroma = cv2.LUT(cv2.cvtColor(half, cv2.COLOR_RGB2YCrCb), _LIMITED)
-    found[height:] = np.concatenate([chroma[..., 2], chroma[..., 1]]).reshape(-1, width)
+    _, blue, red = _apart(found)
+    blue[:], red[:] = chroma[..., 2], chroma[..., 1]
     return found
+
+
+def patched(given: Planes, canvas: Image, touched: Iterable[Rectangle]) -> NDArray[np.uint8]:
+    """Return a picture as `planes` does, of planes that are there and what was drawn upon them.
+
+    A tenth of the time, and what was not drawn upon stays as it was decoded.
+
+    Args:
+        given: The picture before anything was drawn, with even sides.
+        canvas: The picture with what was drawn, RGB (H, W, 3).
+        touched: Where it was drawn, from `siamtrack.sinks.draw.paint_tracks`.
+    """
+    height, width = canvas.shape[:2]
+    found = np.empty((height + height // 2, width), np.uint8)
+    whole = _apart(found)
+    for plane, source in zip(whole, given, strict=True):
+        plane[:] = source
+    for left, top, right, bottom in touched:
+        rows = slice(top - top % 2, bottom + bottom % 2)
+        columns = slice(left - left % 2, right + right % 2)
+        luma, blue, red = _apart(planes(np.ascontiguousarray(canvas[rows, columns])))
+        small = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2)
+        whole[0][rows, columns], whole[1][small], whole[2][small] = luma, blue, red
+    return found
+
+
+def _apart(picture: NDArray[np.uint8]) -> Planes:
+    """Return views of the planes Y, U and V of a picture (3 * H / 2, W)."""
+    height, width = 2 * picture.shape[0] // 3, picture.shape[1]
+    flat, luma, chroma = picture.reshape(-1), height * width, height * width // 4
+    half = height // 2, width // 2
+    return (
+        flat[:luma].reshape(height, width),
+        flat[luma : luma + chroma].reshape(half),
+        flat[luma + chroma :].reshape(half),
+    )
+
+
+def _video_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
+    """Return a picture (3 * H / 2, W) for the encoder, which copies it, as soon as it gets it."""
+    if picture.shape[0] % 6 == 0:  # PyAV takes other heights for less than they are
+        return av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+    return av.VideoFrame.from_ndarray(picture, format="yuv420p")

@@ -307,7 +307,7 @@ def track_video(tracker: Any, video: Video, tell: Tell | None = None) -> Outcome
             recording(video.out, video.made),
             replacing(video.out) as part,
             _others(part, video.out),
-            open_video(video.source, ahead=AHEAD) as source,
+            open_video(video.source, ahead=AHEAD, planes=video.format == "mp4") as source,
             BehindSink(open_sink(part, format=video.format, fps=source.fps)) as sink,
         ):
             sink.sink.title = video.out.stem

@@ -37,6 +37,7 @@ def open_video(
     stride: int = 1,
     latest: bool = False,
     ahead: int = 0,
+    planes: bool = False,
 ) -> VideoSource:
     """Open anything that gives frames.
 
@@ -51,6 +52,8 @@ def open_video(
         latest: Drop frames that nobody took in time; for cameras and live streams only.
         ahead: Frames to read ahead in a thread, while the last one is in use; 0: none. For files,
             folders and iterables, which then run in that thread; of no effect on live sources.
+        planes: Keep what the images of a video file were converted from (`Frame.planes`), so that
+            an annotated video need not be converted back. Then change no image in its place.
 
     Returns:
         Context manager to iterate for `Frame` objects.
@@ -76,7 +79,7 @@ def open_video(
                 "to take once, where it is opened"
             )
         return source
-    reader = _reader(source)
+    reader = _reader(source, planes)
     try:
         return VideoSource(reader, span, latest=latest, ahead=ahead)
     except ValueError:
@@ -96,7 +99,7 @@ def source_files(source: str | PathLike[str]) -> list[Path]:
     return [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
 
 
-def _reader(source: Source) -> Reader:
+def _reader(source: Source, planes: bool) -> Reader:
     if isinstance(source, bool | bytes):
         raise TypeError(
             f"source of type {type(source).__name__}: expected a path, a URL, a camera number or "
@@ -107,7 +110,7 @@ def _reader(source: Source) -> Reader:
     if isinstance(source, str) and "://" in source:
         return CaptureReader(source)
     if isinstance(source, str | PathLike):
-        return _path_reader(Path(source))
+        return _path_reader(Path(source), planes)
     if isinstance(source, Iterable):
         return IterableReader(source)
     raise TypeError(
@@ -116,7 +119,7 @@ def _reader(source: Source) -> Reader:
     )
 
 
-def _path_reader(path: Path) -> Reader:
+def _path_reader(path: Path, planes: bool) -> Reader:
     name = str(path)
     endings = ", ".join(sorted(IMAGE_SUFFIXES))
     if path.is_dir():
@@ -131,7 +134,7 @@ def _path_reader(path: Path) -> Reader:
             return ImageReader([path], name)
         from siamtrack.video.files import FileReader  # FFmpeg: a third of the time of a first box
 
-        return FileReader(path)
+        return FileReader(path, planes=planes)
     if any(letter in name for letter in "*?["):
         files = image_files(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207
         if not files:

@@ -16,9 +16,12 @@ from av.video.stream import VideoStream
 
 from siamtrack.core.images import MOST_PIXELS, Image
 from siamtrack.errors import VideoError
+from siamtrack.video.source import Planes
 
 logger = logging.getLogger(__name__)
 
+_BT601 = (2, 5, 6)  # unspecified, BT.470 BG, SMPTE 170M: as BT.601 all of them become RGB
+_LIMITED = (0, 1)  # unspecified, and 16 to 235
 FASTEST = 1000.0
 """Frames per second above which a stated rate is taken for the tick of a clock."""
 
@@ -94,6 +97,33 @@ def rgb(frame: VideoFrame) -> Image:
     except (FFmpegError, ValueError) as error:
         raise VideoError(f"a frame cannot be turned into RGB ({error}): convert it") from error
     return upright(image, None if matrix is None else bytes(matrix))
+
+
+def planes_of(frame: VideoFrame) -> Planes | None:
+    """Return the planes of a decoded frame, read-only; None if they are of another kind.
+
+    A frame that is turned, of odd sides, of other colors or more bits has none, since a video that
+    `siamtrack.sinks.mp4` writes could not take them as they are.
+    """
+    is_alike = (
+        frame.format.name == "yuv420p"
+        and int(frame.colorspace) in _BT601
+        and int(frame.color_range) in _LIMITED
+        and frame.width % 2 == frame.height % 2 == 0
+        and frame.side_data.get("DISPLAYMATRIX") is None
+    )
+    if not is_alike:
+        return None
+    found = []
+    for plane in frame.planes:
+        if plane.line_size < plane.width:  # from the last row to the first
+            return None
+        data = np.frombuffer(memoryview(plane), np.uint8)
+        rows = data.reshape(plane.height, plane.line_size)
+        rows.flags.writeable = False  # the decoder reads on in it
+        found.append(rows[:, : plane.width])
+    luma, blue, red = found
+    return luma, blue, red
 
 
 def upright(image: Image, matrix: bytes | None) -> Image:

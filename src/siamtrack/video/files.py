@@ -12,7 +12,15 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from siamtrack.errors import VideoError
-from siamtrack.video.decode import decoded, frame_count, frame_rate, rgb, shown_at, video_stream
+from siamtrack.video.decode import (
+    decoded,
+    frame_count,
+    frame_rate,
+    planes_of,
+    rgb,
+    shown_at,
+    video_stream,
+)
 from siamtrack.video.source import Frame, Span
 
 logger = logging.getLogger(__name__)
@@ -46,6 +54,10 @@ class FileReader:
 
     Frames are counted by decoding from the beginning, so that `start` is exact for every file.
 
+    Args:
+        path: The file.
+        planes: Whether frames keep what their images were converted from.
+
     Raises:
         VideoError: If the file is not a video, or its first frame cannot be read.
     """
@@ -54,8 +66,8 @@ class FileReader:
     total: int | None
     size: tuple[int, int] | None
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
+    def __init__(self, path: Path, *, planes: bool = False) -> None:
+        self.name, self._planes = str(path), planes
         self._path = path.absolute()  # a colon in a relative path would read as a protocol
         if not self._path.is_file():
             raise VideoError(f"{self.name} is no ordinary file: give a video file, not a device")
@@ -97,7 +109,8 @@ class FileReader:
                 origin = time if origin is None else origin
                 if span.wants(count):
                     since = None if time is None else time - (origin or 0.0)
-                    yield Frame(count, since, rgb(picture))
+                    kept = planes_of(picture) if self._planes else None
+                    yield Frame(count, since, rgb(picture), kept)
                     if span.is_last(count):
                         return
                 count += 1

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from siamtrack.core.config import shown
 from siamtrack.core.images import Image
@@ -14,6 +17,9 @@ from siamtrack.core.overlap import Ahead
 from siamtrack.errors import VideoError
 
 T = TypeVar("T")
+
+Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Y (H, W), U and V (H / 2, W / 2): video of 4:2:0 as BT.601 has it, in the limited range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +30,14 @@ class Frame:
         index: Position in the source, from 0, whatever the start and the stride are.
         time: Seconds since the first frame of the source; None where it has no clock (images).
         image: uint8 RGB (H, W, 3).
+        planes: What `image` was converted from, read-only, where that was asked for and is of this
+            kind. Annotated videos are made of it, so it goes with an image that nobody changes.
     """
 
     index: int
     time: float | None
     image: Image
+    planes: Planes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
