@@ -33,7 +33,7 @@ from siamtrack.packages.quantize import feed_of, static_int8
 from siamtrack.runtimes.base import Graphs
 from siamtrack.runtimes.onnx import OnnxRuntime
 from siamtrack.tracking.tracker import SiamTracker
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 
 ROOT = Path(__file__).parent.parent
 Leg = Callable[[np.ndarray], Any]

@@ -33,7 +33,7 @@ from siamtrack.packages.card import GRAPHS, Model, load_model, model_folder, rea
 from siamtrack.runtimes import cores
 from siamtrack.runtimes.torch import TorchRuntime
 from siamtrack.tracking.tracker import SiamTracker
-from siamtrack.training.export import export, read_checkpoint
+from siamtrack.training.checkpoint import export, read_checkpoint
 from siamtrack.video import open_video
 
 HERE = Path(__file__).parent

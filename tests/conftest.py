@@ -43,7 +43,7 @@ def pytest_runtest_setup(item):
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory):
     """Folders of a small model of each kind, with the network for the runtime torch."""
-    from siamtrack.training.export import export
+    from siamtrack.training.checkpoint import export
     from tests.networks import KINDS, write_checkpoint
 
     root = tmp_path_factory.mktemp("small")

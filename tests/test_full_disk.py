@@ -177,7 +177,7 @@ def test_training_resumes_to_the_bit_once_there_is_room(disk, tmp_path, room):
 def test_an_export_leaves_the_model_that_was_there(disk, tmp_path, formats):
     from siamtrack.packages.card import load_model
     from siamtrack.training import train
-    from siamtrack.training.export import export
+    from siamtrack.training.checkpoint import export
     from tests.training.test_loop import SMALL
 
     config = replace(SMALL, steps=1)

@@ -110,7 +110,7 @@ class Evil:
 def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
     import torch
 
-    from siamtrack.models import saved
+    from siamtrack.models import files
     from siamtrack.models.convert.layout import read_tensors
     from siamtrack.training import checkpoint
 
@@ -129,7 +129,7 @@ def test_no_pickle_is_run(kind, tmp_path, monkeypatch):
         with pytest.raises(WeightsError):
             read(path)
     with pytest.raises(WeightsError):
-        saved.from_bytes(path.read_bytes(), "a.safetensors")
+        files.from_bytes(path.read_bytes(), "a.safetensors")
     assert not (tmp_path / "was_run").exists()
     pickle.loads(pickle.dumps(Evil()))
     assert (tmp_path / "was_run").exists(), "the trap itself works"

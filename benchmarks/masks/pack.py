@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from siamtrack.models.graphs import write_graph
+from siamtrack.models.files import write_graph
 from siamtrack.models.masks import SIDE, MaskNetwork
 from siamtrack.packages.masks import CARD, GRAPH, PACKAGED, MaskCard
 from siamtrack.packages.quantize import half_weights

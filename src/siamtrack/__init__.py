@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from siamtrack.packages.card import model_names
     from siamtrack.tracking.tracker import SiamTracker
     from siamtrack.training import train
-    from siamtrack.training.export import export
+    from siamtrack.training.checkpoint import export
     from siamtrack.video import open_video
 
 __version__ = "0.1.0"
@@ -46,7 +46,7 @@ _WHERE = {
     "Tracker": "core.tracks",
     "TrackerSettings": "core.settings",
     "evaluate": "evaluation",
-    "export": "training.export",
+    "export": "training.checkpoint",
     "load": "api",
     "model_names": "packages.card",
     "open_dataset": "data",

@@ -25,7 +25,7 @@ benchmark.fresh: benchmark.memory
 benchmark.latency: benchmark.alternate benchmark.stages benchmark.targets
 benchmark.machine: benchmark.engines
 benchmark.run: benchmark.choose
-cli.models: cli.plugins
+cli.models: cli.inspect cli.plugins
 cli.options: cli.outputs
 cli.train: cli.fine_tune
 core.boundary: boundary
@@ -48,9 +48,9 @@ data.benchmarks.got10k: data.got10k data.training.got10k
 data.benchmarks.imagenet: data.training.imagenet
 data.benchmarks.lasot: data.lasot data.training.lasot data.training.lasot_test
 data.benchmarks.otb: data.otb data.otb_table
-data.benchmarks.small: data.dtb70 data.folder data.nfs data.tcolor128 data.tld
+data.benchmarks.small: data.benchmarks.uav data.dtb70 data.folder data.nfs data.tcolor128 data.tld
+    data.uav
 data.benchmarks.trackingnet: data.trackingnet data.training.trackingnet
-data.benchmarks.uav: data.uav
 data.benchmarks.vot: data.vot data.votmask
 data.benchmarks.youtube: data.training.youtube_bb data.training.youtube_vos
 data.cache: data.faults data.headers data.images
@@ -83,15 +83,16 @@ models.backbones.ciresnet: models.backbones.ciresincep models.backbones.ciresnex
 models.backbones.mobile: models.backbones.cirmobile models.backbones.mobilenetv2
 models.convert.layout: models.convert.base models.convert.matching models.convert.read
     models.reading
-models.graphs: models.graph_file models.halves
+models.files: models.graph_file models.graphs models.halves models.saved
 models.heads.box: models.heads.centre models.heads.region
 models.heads.head: models.heads.base
 models.heads.siamrpn: models.heads.multirpn
 models.network: models.siamese models.siamfc models.tracking training.objectives
 models.units: models.tracing
 packages.card: weights
-packages.formats: formats formats.base formats.openvino formats.program formats.torch
 packages.quantize: halving packages.half quantising
+packages.write: formats formats.base formats.openvino formats.program formats.torch
+    packages.formats
 runtimes.engines: runtimes.choose runtimes.sharing
 runtimes.graph: runtimes.rows
 runtimes.onnx: runtimes.exact_int8
@@ -118,9 +119,9 @@ tracking.follow: data.starts follow
 tracking.online: discriminator
 tracking.target: target tracking.motion
 tracking.tracker: tracker
+training.checkpoint: exporting training.export
 training.config: training.presets training.schedule
 training.distributed: training.ranks training.sync_norm
-training.export: exporting
 training.loop: training.average training.guard
 training.monitor: training.runtime training.validation training.watch
 training.speed: training.frozen training.precision training.prepared

@@ -208,7 +208,7 @@ def test_every_group_serves_a_registry():
     from siamtrack.losses import LOSSES
     from siamtrack.models.backbones import BACKBONES
     from siamtrack.models.heads import HEADS, OBJECTIVES
-    from siamtrack.packages.formats import FORMATS
+    from siamtrack.packages.write import FORMATS
     from siamtrack.training import PRESETS
 
     registries = [

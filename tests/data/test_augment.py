@@ -62,3 +62,13 @@ def test_blur_and_low_resolution_lose_detail(picture):
 
     for change in (augment.blur, augment.low_resolution):
         assert detail(change(picture, np.random.default_rng(5))) < detail(picture)
+
+
+def test_noise_is_normal_and_clipped(picture):
+    off = {"color": 0.0, "blur": 0.0, "low_resolution": 0.0}
+    noisy = augment.appearance(picture, np.random.default_rng(5), noise=1.0, **off)
+    rng = np.random.default_rng(5)
+    rng.random(4)  # what may be applied
+    deviation = rng.uniform(2, 10)
+    expected = np.clip(picture + rng.normal(0, deviation, picture.shape), 0, 255)
+    assert np.array_equal(noisy, expected.astype(np.uint8))

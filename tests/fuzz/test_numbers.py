@@ -98,10 +98,10 @@ def test_cards_that_are_used(tmp_path):
 
 @pytest.mark.needs("torch")
 def test_safetensors_headers():
-    from siamtrack.models import saved
+    from siamtrack.models import files
     from siamtrack.models.network import SiamFCConfig, build_network
 
-    data = saved.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
+    data = files.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
     (length,) = struct.unpack("<Q", data[:8])
     head, body = data[8 : 8 + length], data[8 + length :]
     values = json.loads(head)
@@ -130,13 +130,13 @@ def test_safetensors_headers():
             elif kind == "metadata":
                 tree["__metadata__"] = data.draw(json_value)
             else:
-                structure = json.loads(tree["__metadata__"][saved.STRUCTURE])
+                structure = json.loads(tree["__metadata__"][files.STRUCTURE])
                 structure[data.draw(st.sampled_from(sorted(structure)))] = data.draw(json_value)
-                tree["__metadata__"][saved.STRUCTURE] = json.dumps(structure)
+                tree["__metadata__"][files.STRUCTURE] = json.dumps(structure)
             new = json.dumps(tree).encode()
             size = len(new)
         with case("header of .safetensors", WeightsError):
-            saved.from_bytes(struct.pack("<Q", size) + new + body, "a.safetensors")
+            files.from_bytes(struct.pack("<Q", size) + new + body, "a.safetensors")
 
     run()
 

@@ -21,7 +21,7 @@ from siamtrack.cli.bench import Bench
 from siamtrack.cli.data import Check, Pack, Prepare
 from siamtrack.cli.evaluate import Eval
 from siamtrack.cli.export import Export
-from siamtrack.cli.inspect import Inspect
+from siamtrack.cli.models import Inspect
 from siamtrack.cli.studio import Studio
 from siamtrack.cli.track import Track
 from siamtrack.cli.train import FineTune, Train

@@ -14,14 +14,14 @@ from safetensors.torch import save
 from siamtrack.core.config import to_dict
 from siamtrack.data.pairs import PairConfig
 from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError
-from siamtrack.models import saved
+from siamtrack.models import files
 from siamtrack.models.convert import convert
 from siamtrack.models.convert.layout import read_tensors
 from siamtrack.models.network import SiamFCConfig, build_network
 from siamtrack.packages.card import load_model, model_folder, read_card
 from siamtrack.runtimes import RUNTIMES, Graphs
 from siamtrack.training import TrainConfig, checkpoint
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 from tests.fuzz.harness import CHANGES, case, changed, fuzz
 from tests.networks import write_checkpoint
 
@@ -49,7 +49,7 @@ def _read_checkpoint(path):
 
 
 def _saved(_):
-    return saved.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
+    return files.to_bytes(build_network(SiamFCConfig(width=0.0625, search=191)))
 
 
 READERS = {
@@ -58,7 +58,7 @@ READERS = {
     "tensors.safetensors": (lambda _: save(LITTLE), read_tensors),
     "foreign.pth": (_foreign, lambda path: convert(read_tensors(path))),
     "checkpoint.pt": (_checkpoint, _read_checkpoint),
-    "search.safetensors": (_saved, lambda path: saved.from_bytes(path.read_bytes(), str(path))),
+    "search.safetensors": (_saved, lambda path: files.from_bytes(path.read_bytes(), str(path))),
 }
 
 
@@ -165,6 +165,6 @@ def test_names_of_models(name):
     )
 )
 def test_structures_in_metadata(value):
-    data = save(LITTLE, {saved.STRUCTURE: json.dumps(value)})
+    data = save(LITTLE, {files.STRUCTURE: json.dumps(value)})
     with case("structure in .safetensors", WeightsError):
-        saved.from_bytes(data, "a.safetensors")
+        files.from_bytes(data, "a.safetensors")

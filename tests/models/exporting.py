@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import torch
 
-from siamtrack.models.graphs import write_graph
+from siamtrack.models.files import write_graph
 
 
 def export(module, inputs):

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from siamtrack.models.graphs import write_graph  # noqa: E402
+from siamtrack.models.files import write_graph  # noqa: E402
 from siamtrack.models.masks import SIDE, MaskNetwork, inside  # noqa: E402
 from siamtrack.runtimes.onnx import open_graph  # noqa: E402
 

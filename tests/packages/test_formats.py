@@ -10,7 +10,7 @@ from siamtrack.cli import main
 from siamtrack.errors import MissingExtraError, UnknownNameError, WeightsError
 from siamtrack.packages.card import load_model, model_files, read_card
 from siamtrack.runtimes.openvino import import_openvino
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 from tests.networks import KINDS, OUTPUTS, answers, inputs, write_checkpoint
 
 pytestmark = pytest.mark.needs("torch")

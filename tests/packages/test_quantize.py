@@ -14,7 +14,7 @@ from siamtrack.packages.quantize import quantize
 from siamtrack.runtimes.onnx import PROBE, int8_is_exact
 from siamtrack.training import checkpoint as checkpoints
 from siamtrack.training import train
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 from tests.training.manifest import write_manifest
 from tests.training.test_loop import SIAMFC, SMALL
 

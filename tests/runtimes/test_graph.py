@@ -5,7 +5,7 @@ import pytest
 from siamtrack.errors import WeightsError
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES, Graphs
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 from tests.networks import answers, assert_alike, inputs, write_checkpoint
 
 pytestmark = pytest.mark.needs("torch")

@@ -7,7 +7,7 @@ import torch
 
 import siamtrack
 from siamtrack.errors import WeightsError
-from siamtrack.models.saved import from_bytes, to_bytes
+from siamtrack.models.files import from_bytes, to_bytes
 from siamtrack.packages.card import load_model, read_card, read_graphs
 from siamtrack.runtimes import RUNTIMES
 from tests.helpers import clip

@@ -14,6 +14,7 @@ from siamtrack.tracking.crops import (
     Window,
     context_side,
     cut,
+    is_inside,
     mean_color,
     square_window,
     whole_window,
@@ -151,6 +152,35 @@ def test_a_fourth_channel_changes_no_pixel(place, sides, rows, cols):
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     expected = cv2.warpAffine(frame, matrix, (32, 32), flags=flags, borderValue=(9, 8, 7))
     assert np.array_equal(cut(frame, window, (9, 8, 7)), expected)
+
+
+@given(
+    place=st.tuples(st.floats(-90, 130), st.floats(-90, 130)),
+    sides=st.tuples(st.floats(20, 300), st.floats(20, 300)),
+    first=st.tuples(st.integers(0, 150), st.integers(0, 150)),
+    extent=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    shows_through=st.booleans(),
+)
+def test_a_part_of_a_patch_is_that_of_the_whole(place, sides, first, extent, shows_through):
+    frame, window = noise(120, 90), Window(*place, *sides, 150)
+    part = tuple(slice(a, min(a + n, 150)) for a, n in zip(first, extent, strict=True))
+    border = noise(150, 150, seed=1) if shows_through else (9, 8, 7)
+    whole = cut(frame, window, border)
+    assert np.array_equal(cut(frame, window, border, part=part)[part], whole[part])
+
+
+@given(
+    place=st.tuples(st.floats(20, 280), st.floats(20, 180)),
+    sides=st.tuples(st.floats(1, 250), st.floats(1, 180)),
+    size=st.sampled_from((16, 40)),
+)
+def test_a_window_inside_a_frame_shows_nothing_beyond(place, sides, size):
+    frame, window = noise(200, 300), Window(*place, *sides, size)
+    assume(is_inside(window, frame))
+    black = cut(frame, window, (0, 0, 0))
+    assert np.array_equal(cut(frame, window, (255, 255, 255)), black)
+    patches = [cut(frame, window, np.full((size, size, 3), level, np.uint8)) for level in (0, 255)]
+    assert np.array_equal(*patches)
 
 
 def test_frames_too_large_for_a_fourth_channel_give_the_same_pixels(monkeypatch):

@@ -17,7 +17,7 @@ from siamtrack.models.network import BoxTrackerConfig, Network
 from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import train
-from siamtrack.training.export import export, read_checkpoint
+from siamtrack.training.checkpoint import export, read_checkpoint
 from siamtrack.training.monitor import live_model
 from tests.helpers import clip
 from tests.training.manifest import write_manifest

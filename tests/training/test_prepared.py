@@ -18,8 +18,8 @@ from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.training import TrainConfig, Watch, checkpoint, train
 from siamtrack.training.batches import batches, uses
+from siamtrack.training.checkpoint import export
 from siamtrack.training.distributed import Ranks
-from siamtrack.training.export import export
 from siamtrack.training.speed import Preparation
 from siamtrack.training.teacher import TrackingTeacher
 from tests.helpers import clip

@@ -8,7 +8,7 @@ from siamtrack.core.images import IMAGENET_MEAN, IMAGENET_STD
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
-from siamtrack.models.graphs import write_graph
+from siamtrack.models.files import write_graph
 from siamtrack.training import train
 from siamtrack.training.teacher import Teacher
 from tests.training.manifest import write_manifest

@@ -18,8 +18,7 @@ from siamtrack.packages.card import (
     model_paths,
     read_card,
 )
-from siamtrack.packages.formats import Source, check_formats, write_formats
-from siamtrack.packages.write import writing
+from siamtrack.packages.write import Source, check_formats, write_formats, writing
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Export:
                 f"{self.checkpoint} does not exist: give checkpoint.pt of a run"
             )
         if Path(self.checkpoint).is_file():
-            from siamtrack.training.export import export
+            from siamtrack.training.checkpoint import export
 
             card = export(
                 self.checkpoint,

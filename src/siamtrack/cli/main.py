@@ -44,7 +44,7 @@ VERBS = {
     "export": "Export",
 }
 """The class of each verb; only that of the verb given is imported."""
-_MODULES = {"eval": "evaluate", "fine-tune": "train", "plugins": "models"}
+_MODULES = {"eval": "evaluate", "fine-tune": "train", "inspect": "models", "plugins": "models"}
 _SHORT = ("DisallowNone", "FlagCreatePairsOff", "PositionalMetavarFromFieldName")
 _STYLE = tuple(getattr(tyro.conf, name) for name in _SHORT if hasattr(tyro.conf, name))
 """`--json` without `--no-json`, PATH without {None}, SOURCE for STR; older tyro has not all."""

@@ -8,6 +8,8 @@ import numpy as np
 from siamtrack.core.boxes import Array
 from siamtrack.tracking.crops import Image
 
+LEVELS = np.arange(256, dtype=np.float32)[:, None]
+
 
 def color(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Image:
     """Scale brightness, contrast and each channel by factors within 1 +- `strength`."""
@@ -15,7 +17,7 @@ def color(image: Image, rng: np.random.Generator, strength: float = 0.3) -> Imag
     channel = gain * (1 + rng.uniform(-strength, strength, 3) / 2)
     mean = sum(cv2.sumElems(image)) / image.size
     offset = rng.uniform(-strength, strength) * 80 + (1 - gain) * mean * 0.5
-    table = np.arange(256, dtype=np.float32)[:, None] * channel.astype(np.float32) + offset
+    table = LEVELS * channel.astype(np.float32) + offset
     lookup = np.clip(table, 0, 255).astype(np.uint8)[None]
     return np.asarray(cv2.LUT(image, lookup), dtype=np.uint8)
 
@@ -84,13 +86,23 @@ def appearance(
     if rng.random() < low_resolution:
         image = _low_resolution(image, rng)
     if rng.random() < noise:
-        grain = rng.normal(0, rng.uniform(2, 10), image.shape)
-        grain += image
-        image = np.clip(grain, 0, 255, out=grain).astype(np.uint8)
+        image = _noise(image, rng, rng.uniform(2, 10))
     return image
 
 
 _color, _blur, _low_resolution = color, blur, low_resolution  # also names of arguments above
+
+
+def _noise(image: Image, rng: np.random.Generator, deviation: float) -> Image:
+    """Add normal noise, a few rows at a time, which stay in the processor's cache."""
+    noisy = np.empty_like(image)
+    for first in range(0, len(image), 16):
+        rows = image[first : first + 16]
+        grain = rng.standard_normal(rows.shape)
+        grain *= deviation
+        grain += rows
+        np.clip(grain.astype(np.int16), 0, 255, out=noisy[first : first + 16], casting="unsafe")
+    return noisy
 
 
 def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Array]:
@@ -112,12 +124,15 @@ def warp(image: Image, box: Array, rng: np.random.Generator) -> tuple[Image, Arr
     bend = cv2.resize(field, (cols, rows), interpolation=cv2.INTER_CUBIC)
     x = int(np.clip(center[0], 0, cols - 1))
     y = int(np.clip(center[1], 0, rows - 1))
-    bend_x, bend_y = cv2.split(bend - bend[y, x])
+    bend_x, bend_y = (part - part[y, x] for part in cv2.split(bend))
     inverse = np.linalg.inv(matrix).astype(np.float32)
     dx = np.arange(cols, dtype=np.float32)[None] + 0.5 - np.float32(center[0])
     dy = np.arange(rows, dtype=np.float32)[:, None] + 0.5 - np.float32(center[1])
     map_x = inverse[0, 0] * dx + inverse[0, 1] * dy + bend_x + np.float32(center[0] - 0.5)
     map_y = inverse[1, 0] * dx + inverse[1, 1] * dy + bend_y + np.float32(center[1] - 0.5)
-    patch = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    # as in `crops`: four channels take half the time of three
+    wide = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    wide = cv2.remap(wide, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    patch = cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB)
     size = np.sqrt((matrix**2) @ (box[2:] ** 2))
     return np.asarray(patch, dtype=np.uint8), np.concatenate([center - size / 2, size])

@@ -9,14 +9,14 @@ picture, another picture may continue the frame beyond its border, and some wind
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.boxes import Array, iou, ltwh_to_ltrb
+from siamtrack.core.boxes import Array
 from siamtrack.core.config import check_numbers
 from siamtrack.core.registry import Registry
 from siamtrack.core.settings import check_area
@@ -24,9 +24,11 @@ from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.errors import ImageError
-from siamtrack.tracking.crops import Image, Window, cut, mean_color, template_side
+from siamtrack.tracking.crops import Image, Window, cut, is_inside, mean_color, template_side
 
 T = TypeVar("T")
+
+BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -121,26 +123,11 @@ class PairConfig:
     weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        shares = (
-            "video",
-            "template_shift",
-            "shift",
-            "negative",
-            "same_kind",
-            "swap",
-            "border",
-            "flip",
-            "part",
-        )
+        shares = (each.name for each in fields(self) if each.type == "float")
         bounds: dict[str, tuple[float, float]] = dict.fromkeys(shares, (0, 1))
-        bounds |= dict.fromkeys(("warp", "mirror", "tails", "reshaped", "redrawn"), (0, 1))
-        bounds |= dict.fromkeys(("color", "template_color", "gray", "blur", "noise"), (0, 1))
-        bounds |= dict.fromkeys(("color_range", "template_color_range"), (0, 1))
-        bounds |= dict.fromkeys(("low_resolution", "near"), (0, 1))
+        bounds |= dict.fromkeys(("scale", "stretch", "tail", "template_scale"), (0, 2))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
-        bounds["redraw"] = (0, 0.45)
-        bounds |= {"gap": (0, 2**31), "scale": (0, 2), "stretch": (0, 2), "tail": (0, 2)}
-        bounds |= {"template_scale": (0, 2)}
+        bounds |= {"gap": (0, 2**31), "redraw": (0, 0.45)}
         check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
         check_area(self.area)
         if self.separate and (self.tails or max(self.scale, self.template_scale) >= 1):
@@ -282,7 +269,7 @@ class PairSampler:
         cy = top + height / 2 + rng.uniform(-reach, reach) * sides[1]
         image = self._image(entry)
         window = Window(cx, cy, float(sides[0]), float(sides[1]), config.template)
-        return cut(image, window, mean_color(image)), np.array([width, height]) / sides
+        return self._cut(image, window), np.array([width, height]) / sides
 
     def _search(self, entry: Entry, rng: np.random.Generator) -> tuple[Image, Array]:
         config = self.config
@@ -302,10 +289,12 @@ class PairSampler:
         cy = box[1] + box[3] / 2 + shift[1] * height
         window = Window(cx, cy, width, height, config.search)
         image = self._image(entry)
-        border: NDArray[np.generic] = mean_color(image)
         if rng.random() < config.border:
-            border = self._background(rng)
-        return cut(image, window, border), window.to_patch(box)
+            behind, place = self._behind(rng)
+            unseen = np.broadcast_to(np.uint8(0), (config.search, config.search, 3))
+            border = unseen if is_inside(window, image) else self._cut(behind, place)
+            return cut(image, window, border), window.to_patch(box)
+        return self._cut(image, window), window.to_patch(box)
 
     def _change(self, rng: np.random.Generator, spread: float) -> float:
         """Draw the logarithm of a change of size or aspect."""
@@ -325,19 +314,25 @@ class PairSampler:
             raise ImageError(entry.image, "the box lies outside the image")
         return image
 
-    def _background(self, rng: np.random.Generator) -> Image:
-        """Cut a window of the search size out of some picture."""
+    def _behind(self, rng: np.random.Generator) -> tuple[Image, Window]:
+        """Choose a window of the search size in some picture."""
         image = self.cache[self._any(rng).image]
         rows, cols = image.shape[:2]
         side = min(rows, cols) * rng.uniform(0.4, 1.0)
         cx = rng.uniform(side / 2, cols - side / 2)
         cy = rng.uniform(side / 2, rows - side / 2)
-        return cut(image, Window(cx, cy, side, side, self.config.search), mean_color(image))
+        return image, Window(cx, cy, side, side, self.config.search)
+
+    def _cut(self, image: Image, window: Window) -> Image:
+        """Cut a window out of a picture, in its mean color beyond it."""
+        return cut(image, window, BLACK if is_inside(window, image) else mean_color(image))
 
     def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
         """Set the target in front of another picture."""
         mask = _mask(search.shape[0], box, rng)
-        return _blend(self._background(rng), search, *mask)
+        under = self._cut(*self._behind(rng))
+        _blend(under, search, *mask)
+        return under
 
     def _paste(self, search: Image, box: Array, target: Entry, rng: np.random.Generator) -> Image:
         """Paste other objects at about the target's size; they may hide a little of it."""
@@ -352,14 +347,16 @@ class PairSampler:
             placed = np.array([*(center - other[2:] * factor / 2), *(other[2:] * factor)])
             if entry.track == target.track:
                 continue  # the target twice: neither would be wrong
-            if iou(placed, box) > 0.1 or _covered(box, placed) > 0.25:
+            if _hides(box, placed):
                 continue
             cx = other[0] + other[2] / 2 + (config.search / 2 - center[0]) / factor
             cy = other[1] + other[3] / 2 + (config.search / 2 - center[1]) / factor
             side = config.search / factor
             window = Window(cx, cy, side, side, config.search)
-            patch = cut(self._image(entry), window)
-            search = _blend(search, patch, *_mask(config.search, placed, rng))
+            image = self._image(entry)
+            mask, place = _mask(config.search, placed, rng)
+            if mask.size:
+                _blend(search, cut(image, window, part=place), mask, place)
         return search
 
 
@@ -423,11 +420,17 @@ def _redrawn(entry: Entry, moves: Array) -> Entry:
     return replace(entry, box=(left + x1, top + y1, width + x2 - x1, height + y2 - y1))
 
 
-def _covered(box: Array, by: Array) -> float:
-    """Share of `box` that `by` covers."""
-    p, q = ltwh_to_ltrb(box), ltwh_to_ltrb(by)
-    size = np.maximum(np.minimum(p[2:], q[2:]) - np.maximum(p[:2], q[:2]), 0)
-    return float(size[0] * size[1] / max(box[2] * box[3], 1e-9))
+def _hides(box: Array, by: Array) -> bool:
+    """Whether `by` overlaps a box by an IoU above 0.1, or covers more than a quarter of it."""
+    shared = area = other = 1.0
+    first, second = box.tolist(), by.tolist()
+    for low, side, start, extent in zip(first, first[2:], second, second[2:], strict=False):
+        high, end = low + side, start + extent
+        shared *= max(min(high, end) - max(low, start), 0.0)
+        area, other = area * (high - low), other * (end - start)
+    return bool(
+        shared / (area + other - shared) > 0.1 or shared / max(first[2] * first[3], 1e-9) > 0.25
+    )
 
 
 def _chosen(sums: Array, rng: np.random.Generator) -> int:
@@ -438,37 +441,38 @@ def _chosen(sums: Array, rng: np.random.Generator) -> int:
 def _mask(
     size: int, box: Array, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """Return a soft mask (size, size, 1) of a box, grown a little, and where it is not zero.
+    """Return a soft mask (h, w, 1) of a box, grown a little, and its place in a patch of `size`.
 
-    The mask is a rectangle or an ellipse.
+    The mask is a rectangle or an ellipse, and zero elsewhere.
     """
-    mask = np.zeros((size, size), np.float32)
-    grow = rng.uniform(1.0, 1.25)
-    cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2
-    half = box[2:] * grow / 2
-    if rng.random() < 0.5:
-        start = (round(cx - half[0]), round(cy - half[1]))
-        cv2.rectangle(mask, start, (round(cx + half[0]), round(cy + half[1])), (1.0,), -1)
-    else:
-        axes = (max(1, round(half[0] * 1.1)), max(1, round(half[1] * 1.1)))
-        cv2.ellipse(mask, (round(cx), round(cy)), axes, 0, 0, 360, (1.0,), -1)
-    side = 2 * int(rng.integers(0, 4)) + 1
+    grow, is_box, side = rng.uniform(1.0, 1.25), rng.random() < 0.5, 2 * int(rng.integers(0, 4)) + 1
+    center, half = box[:2] + box[2:] / 2, box[2:] * grow / 2
     reach = np.maximum(half * 1.1, 1) + side // 2 + 2
-    center = np.array([cx, cy])
-    first = np.clip(np.floor(center - reach), 0, size).astype(int)
-    last = np.clip(np.ceil(center + reach), 0, size).astype(int)
-    place = (slice(first[1], last[1]), slice(first[0], last[0]))
-    if mask[place].size:
-        mask[place] = cv2.blur(mask[place], (side, side))
-    return mask[..., None], place
+    x0, y0 = np.clip(np.floor(center - reach), 0, size).astype(int).tolist()
+    x1, y1 = np.clip(np.ceil(center + reach), 0, size).astype(int).tolist()
+    mask, place = np.zeros((y1 - y0, x1 - x0), np.float32), (slice(y0, y1), slice(x0, x1))
+    if not mask.size:
+        return mask[..., None], place
+    (cx, cy), (w, h) = center.tolist(), half.tolist()
+    if is_box:
+        start, end = (
+            (round(cx - w) - x0, round(cy - h) - y0),
+            (round(cx + w) - x0, round(cy + h) - y0),
+        )
+        cv2.rectangle(mask, start, end, (1.0,), -1)
+    else:
+        axes = (max(1, round(w * 1.1)), max(1, round(h * 1.1)))
+        cv2.ellipse(mask, (round(cx) - x0, round(cy) - y0), axes, 0, 0, 360, (1.0,), -1)
+    return np.asarray(cv2.blur(mask, (side, side)), np.float32)[..., None], place
 
 
 def _blend(
     under: Image, over: Image, mask: NDArray[np.float32], place: tuple[slice, slice]
-) -> Image:
-    """Lay a picture over another where the mask says so; outside of `place` it is zero."""
+) -> None:
+    """Lay a picture over another, in place, where a mask says so; it has the size of `place`."""
     part = under[place]
-    mixed = part + (over[place].astype(np.float32) - part) * mask[place]
-    blended: Image = under.copy()
-    blended[place] = np.clip(mixed, 0, 255)
-    return blended
+    mixed = over[place].astype(np.float32)
+    mixed -= part
+    mixed *= mask
+    mixed += part
+    part[:] = mixed

@@ -88,10 +88,7 @@ def tracking_loss(
         box = box + sides * (apart.sum(1) * pull).sum() / boxes_count
 
     quality = overlap.detach().clamp(0, 1) * weight
-    score = logits[:, 0]
-    sigma = score.sigmoid()
-    weighing = (sigma - quality).abs() ** 2 * (positive | negative)
-    cost = F.binary_cross_entropy_with_logits(score, quality, reduction="none") * weighing
+    cost = _quality_focal(logits[:, 0], quality, positive | negative)
     score_loss = cost.sum() / count
     presence_loss = F.binary_cross_entropy_with_logits(presence[:, 0], present.float())
     return {
@@ -168,16 +165,18 @@ def sampled_map(score: Tensor, cells: int, stride: int, patch: int, covered: int
 def center_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Quality focal loss of a center map, shape ().
 
-    Li et al., "Generalized Focal Loss", NeurIPS 2020, https://arxiv.org/abs/2006.04388
-
     Args:
         logits: (B, 1, H, W).
         target: (B, H, W) in [0, 1].
     """
-    found = logits[:, 0]
-    focus = (found.sigmoid() - target).abs() ** 2
-    cost = F.binary_cross_entropy_with_logits(found, target, reduction="none") * focus
+    cost = _quality_focal(logits[:, 0], target, 1)
     return cost.sum() / shared_count((target > 0.3).sum(), cost)
+
+
+def _quality_focal(logits: Tensor, target: Tensor, counts: Tensor | int) -> Tensor:
+    """Cost of each cell (B, H, W) whose target lies in [0, 1]; Li et al., 2020."""
+    focus = (logits.sigmoid() - target).abs() ** 2 * counts
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none") * focus
 
 
 def overlap(a: Tensor, b: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from siamtrack.runtimes.base import RUNTIMES, Floats, Graphs
 from siamtrack.runtimes.graph import Feed, GraphRuntime, Input
 
 if TYPE_CHECKING:
-    from siamtrack.models.graphs import Half
+    from siamtrack.models.files import Half
     from siamtrack.models.network import Network
 
 FILE = "network.safetensors"
@@ -50,7 +50,7 @@ class TorchRuntime(GraphRuntime):
         bfloat16: bool = False,
         where: Path | str = "the network",
     ) -> None:
-        from siamtrack.models.graphs import split
+        from siamtrack.models.files import split
 
         halves = [_Module(half, threads, compiled, bfloat16) for half in split(network)]
         super().__init__(halves[0], halves[1], where)
@@ -67,9 +67,10 @@ def from_folder(
         WeightsError: If the folder has no network for torch, or it is damaged.
     """
     try:
+        import safetensors  # noqa: F401
         import torch
 
-        from siamtrack.models.saved import from_bytes
+        from siamtrack.models.files import from_bytes
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):
             raise

@@ -20,6 +20,8 @@ from siamtrack.core.images import Image as Image
 WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 LARGEST = 2**25
 """Bytes of a four-channel frame up to which it pays: what C's allocator keeps for the next one."""
+VECTOR = 64
+"""Columns that the widest vectors of a processor hold, and more."""
 
 
 def context_side(width: float, height: float, context: float = 0.5) -> float:
@@ -126,11 +128,27 @@ def whole_window(cx: float, cy: float, side: float, size: int) -> Window:
     return Window(round(cx - half) + half, round(cy - half) + half, whole, whole, size)
 
 
+def is_inside(window: Window, frame: Image) -> bool:
+    """Whether a window is so far inside a frame that `cut` shows nothing beyond it.
+
+    Example:
+        >>> frame = np.zeros((100, 200, 3), np.uint8)
+        >>> is_inside(Window(50.0, 50.0, 80.0, 80.0, 80), frame)
+        True
+        >>> is_inside(Window(40.0, 50.0, 80.0, 80.0, 80), frame)
+        False
+    """
+    rows, columns = frame.shape[:2]
+    x, y = (side / 2 + 2 * side / window.size + 2 for side in (window.width, window.height))
+    return bool(x <= window.cx <= columns - x and y <= window.cy <= rows - y)
+
+
 def cut(
     frame: Image,
     window: Window,
     border: ArrayLike | Image = (0, 0, 0),
     out: Image | None = None,
+    part: tuple[slice, slice] | None = None,
 ) -> Image:
     """Cut a window out of a frame, with bilinear interpolation.
 
@@ -144,6 +162,7 @@ def cut(
         border: What stands beyond the frame: a color (3,), or a patch (size, size, 3) to show
             through.
         out: Where to write the patch: contiguous uint8 (size, size, 3), a new array if None.
+        part: Rows and columns of the patch that are wanted; None: all. The others hold anything.
 
     Returns:
         The patch (size, size, 3), uint8.
@@ -191,22 +210,16 @@ def cut(
             frame = frame[:1, :1]
             left, top = float(cols), float(rows)
         else:
-            part = frame[y0:y1, x0:x1]
+            seen = frame[y0:y1, x0:x1]
             small = (max(1, (x1 - x0) // fx), max(1, (y1 - y0) // fy))
             rx, ry = small[0] / (x1 - x0), small[1] / (y1 - y0)
-            frame = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
+            frame = np.asarray(cv2.resize(seen, small, interpolation=cv2.INTER_AREA), np.uint8)
             left, top, sx, sy = (left - x0) * rx, (top - y0) * ry, sx / rx, sy / ry
     # patch index u has center u + 0.5, which is x = left + (u + 0.5) / sx, and index x - 0.5
     matrix = np.array(
         [[1 / sx, 0.0, left + 0.5 / sx - 0.5], [0.0, 1 / sy, top + 0.5 / sy - 0.5]], np.float64
     )
-    if fill.ndim == 1:
-        _warp(frame, matrix, patch, border=(*fill.tolist(), 0.0))
-    else:
-        patch[:] = fill
-        cv2.warpAffine(
-            frame, matrix, (size, size), dst=patch, flags=WARP, borderMode=cv2.BORDER_TRANSPARENT
-        )
+    _warp(frame, matrix, patch, fill, part)
     return patch
 
 
@@ -268,29 +281,36 @@ def _whole_blocks(first: int, last: int, length: int, block: int) -> tuple[int, 
     return first, last - excess if last < length else last
 
 
-def _warp(frame: Image, matrix: Array, patch: Image, border: tuple[float, ...]) -> None:
-    """Fill a patch (size, size, 3) with a color (R, G, B, 0) beyond the frame.
+def _warp(
+    frame: Image, matrix: Array, patch: Image, fill: Array, part: tuple[slice, slice] | None
+) -> None:
+    """Fill the wanted part of a patch (size, size, 3), with `fill` beyond the frame.
 
     By way of a fourth channel: OpenCV 5 warps four more than twice as fast as three, to the same
     values. It is filled only where the patch will be read from. In frames so large that every new
     array is zeroed by the system, that would cost more than it saves.
     """
     size = patch.shape[0]
-    options: dict[str, Any] = {
-        "flags": WARP,
-        "borderMode": cv2.BORDER_CONSTANT,
-        "borderValue": border,
-    }
+    options: dict[str, Any] = {"flags": WARP, "borderMode": cv2.BORDER_TRANSPARENT}
+    if fill.ndim == 1:
+        options |= {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (*fill.tolist(), 0.0)}
+    else:
+        patch[:] = fill
     if 4 * frame.shape[0] * frame.shape[1] > LARGEST:
         cv2.warpAffine(frame, matrix, (size, size), dst=patch, **options)
         return
+    # All rows and columns up to the last one wanted; where vectors end, values are rounded anew
+    rows, columns = (size, size) if part is None else (part[0].stop, part[1].stop)
+    columns = min(-(-columns // VECTOR) * VECTOR, size)
     (step_x, _, left), (_, step_y, top) = matrix.tolist()
-    read = (_span(top, size * step_y), _span(left, size * step_x))
+    read = (_span(top, rows * step_y), _span(left, columns * step_x))
     wide = np.empty((*frame.shape[:2], 4), np.uint8)
     if frame[read].size:
         cv2.cvtColor(frame[read], cv2.COLOR_RGB2RGBA, dst=wide[read])
-    four = cv2.warpAffine(wide, matrix, (size, size), **options)
-    cv2.cvtColor(four, cv2.COLOR_RGBA2RGB, dst=patch)
+    wanted = patch[:rows, :columns]
+    four = None if fill.ndim == 1 else cv2.cvtColor(wanted, cv2.COLOR_RGB2RGBA)
+    four = cv2.warpAffine(wide, matrix, (columns, rows), dst=four, **options)
+    cv2.cvtColor(four, cv2.COLOR_RGBA2RGB, dst=wanted)
 
 
 def _span(first: float, length: float) -> slice:

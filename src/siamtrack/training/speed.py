@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from siamtrack.core.files import bytes_of
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import MissingExtraError
-from siamtrack.models.graphs import write_graph
+from siamtrack.models.files import write_graph
 from siamtrack.models.network import Network
 from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training.batches import Batch, Prepared

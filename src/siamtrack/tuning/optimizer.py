@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,43 +49,33 @@ def optuna_library() -> Any:
     return optuna
 
 
-@SAMPLERS.register("tpe")
-def _tpe(seed: int) -> Any:
-    """Tree-structured Parzen estimator, aware of trials that run elsewhere at the moment."""
-    return optuna_library().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+_SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
+    # Tree-structured Parzen estimator, aware of trials that run elsewhere at the moment
+    "tpe": ("TPESampler", {"multivariate": True, "constant_liar": True}),
+    "cma": ("CmaEsSampler", {}),
+    "genetic": ("NSGAIISampler", {"population_size": 20}),
+    "random": ("RandomSampler", {}),
+}
+_PRUNERS: dict[str, tuple[str, dict[str, Any]]] = {
+    # Ends trials that are worse after the same clips than half of those before
+    "median": ("MedianPruner", {"n_startup_trials": 20, "n_warmup_steps": 3}),
+    "halving": ("SuccessiveHalvingPruner", {"min_resource": 2}),
+    "none": ("NopPruner", {}),
+}
 
 
-@SAMPLERS.register("cma")
-def _cma(seed: int) -> Any:
-    """Evolution of a covariance matrix."""
-    return optuna_library().samplers.CmaEsSampler(seed=seed)
+def _sampler(kind: str, options: dict[str, Any], seed: int) -> Any:
+    return getattr(optuna_library().samplers, kind)(seed=seed, **options)
 
 
-@SAMPLERS.register("genetic")
-def _genetic(seed: int) -> Any:
-    """The genetic algorithm NSGA-II, here with one objective."""
-    return optuna_library().samplers.NSGAIISampler(seed=seed, population_size=20)
+def _pruner(kind: str, options: dict[str, Any]) -> Any:
+    return getattr(optuna_library().pruners, kind)(**options)
 
 
-@SAMPLERS.register("random")
-def _random(seed: int) -> Any:
-    return optuna_library().samplers.RandomSampler(seed=seed)
-
-
-@PRUNERS.register("median")
-def _median() -> Any:
-    """Ends trials that are worse after the same clips than half of those before."""
-    return optuna_library().pruners.MedianPruner(n_startup_trials=20, n_warmup_steps=3)
-
-
-@PRUNERS.register("halving")
-def _halving() -> Any:
-    return optuna_library().pruners.SuccessiveHalvingPruner(min_resource=2)
-
-
-@PRUNERS.register("none")
-def _never() -> Any:
-    return optuna_library().pruners.NopPruner()
+for _name, (_kind, _options) in _SAMPLERS.items():
+    SAMPLERS.register(_name)(partial(_sampler, _kind, _options))
+for _name, (_kind, _options) in _PRUNERS.items():
+    PRUNERS.register(_name)(partial(_pruner, _kind, _options))
 
 
 def open_storage(url: str, tries: int = 8) -> optuna.storages.RDBStorage:

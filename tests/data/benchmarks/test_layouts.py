@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamtrack.data import DATASETS, open_dataset
-from siamtrack.data.benchmarks.uav import FIRST, UAV20L
+from siamtrack.data.benchmarks.small import FIRST, UAV20L
 from siamtrack.errors import DatasetError
 from siamtrack.evaluation import evaluate_results
 from tests.data.trees import boxes, images, number, rows, write

@@ -19,7 +19,7 @@ from siamtrack.cli.demo import START, TARGETS, demo_clip
 from siamtrack.core.boxes import iou
 from siamtrack.models.convert import convert
 from siamtrack.packages.card import read_card
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 from siamtrack.video import open_video
 
 from .seeded import weights

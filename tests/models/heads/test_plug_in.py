@@ -14,7 +14,7 @@ from siamtrack.errors import PluginError, UnknownNameError
 from siamtrack.models.network import BoxTrackerConfig, build_network
 from siamtrack.packages.card import load_model
 from siamtrack.training import TrainConfig, train
-from siamtrack.training.export import export
+from siamtrack.training.checkpoint import export
 from tests.helpers import clip
 from tests.networks import answers, assert_alike
 from tests.plugin_files import installed

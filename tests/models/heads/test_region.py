@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from siamtrack.models.files import from_bytes, to_bytes
 from siamtrack.models.heads.box import RegionHead
 from siamtrack.models.network import BoxTrackerConfig, build_network, fold_norms, parted
-from siamtrack.models.saved import from_bytes, to_bytes
 
 CHANNELS, TEMPLATE, STRIDE, WIDTH = 6, 9, 16, 8
 SMALL = BoxTrackerConfig(

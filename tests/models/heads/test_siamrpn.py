@@ -19,7 +19,7 @@ from siamtrack.models.heads.anchors import assign, decode
 from siamtrack.models.network import BoxTrackerConfig, Network
 from siamtrack.packages.card import load_model
 from siamtrack.training import TrainConfig, train
-from siamtrack.training.export import export as export_model
+from siamtrack.training.checkpoint import export as export_model
 from tests.helpers import clip
 from tests.networks import answers, assert_alike
 from tests.training.manifest import write_manifest

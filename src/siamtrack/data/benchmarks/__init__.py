@@ -7,6 +7,5 @@ from siamtrack.data.benchmarks import lasot as lasot
 from siamtrack.data.benchmarks import otb as otb
 from siamtrack.data.benchmarks import small as small
 from siamtrack.data.benchmarks import trackingnet as trackingnet
-from siamtrack.data.benchmarks import uav as uav
 from siamtrack.data.benchmarks import vot as vot
 from siamtrack.data.benchmarks import youtube as youtube

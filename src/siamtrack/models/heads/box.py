@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from siamtrack.losses.tracking import center_loss, center_map, overlap, taught_map, tracking_loss
 from siamtrack.models.heads.head import (
     HEADS,
-    OBJECTIVES,
     TAUGHT_FROM,
     Head,
     Lesson,
@@ -26,8 +25,8 @@ from siamtrack.models.heads.head import (
     Parts,
     Recipe,
     check_feature,
-    check_head,
     refuse_loss,
+    trained_as,
 )
 from siamtrack.models.units import is_traced
 
@@ -67,6 +66,7 @@ class Dense(nn.Module):
         return F.relu(x + self.layers(x))
 
 
+@trained_as("box")
 class BoxHead(Head):
     """What box heads share: necks, two towers, and the checks of what goes in.
 
@@ -195,13 +195,6 @@ class BoxHead(Head):
         first = logits if self.score.out_channels == 1 else logits[:, :1]
         pooled = [scored.amax((2, 3)), scored.mean((2, 3)), first.amax((2, 3))]
         return logits, factors, self.presence(torch.cat(pooled, dim=1))
-
-
-@OBJECTIVES.register("box")
-def box(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
-    """Train score, box and presence; see `BoxHead.objective`."""
-    check_head("box", head, BoxHead)
-    return BoxHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class CenterHead(BoxHead):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -70,6 +70,9 @@ class Recipe(Protocol):
     def centers(self) -> float: ...  # noqa: D102
     @property
     def focus(self) -> float: ...  # noqa: D102
+
+
+H = TypeVar("H", bound="Head")
 
 
 class Head(nn.Module):
@@ -158,23 +161,26 @@ def objective_of(head: Head, recipe: Recipe, stride: int, patch: int) -> Objecti
     return OBJECTIVES[recipe.objective](head, recipe, stride, patch)
 
 
-def check_head(name: str, head: Head, *kinds: type[Head]) -> None:
-    """Refuse a head that an objective cannot train.
+def trained_as(name: str) -> Callable[[type[H]], type[H]]:
+    """Return a decorator of classes of heads that registers their objective under `name`.
 
-    Args:
-        name: The objective's.
-        head: What it was given.
-        kinds: What it trains.
-
-    Raises:
-        ValueError: If the head is none of these.
+    What it registers raises ValueError for heads of another class.
     """
-    if not isinstance(head, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise ValueError(
-            f"objective {name!r} trains a {wanted}, and the head is a {type(head).__name__}: give "
-            "another head, or leave `objective` empty for the head's own"
-        )
+
+    def add(kind: type[H]) -> type[H]:
+        def objective(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
+            if not isinstance(head, kind):
+                raise ValueError(
+                    f"objective {name!r} trains a {kind.__name__}, and the head is a "
+                    f"{type(head).__name__}: give another head, or leave `objective` empty for "
+                    "the head's own"
+                )
+            return kind.objective(head, recipe, stride, patch)
+
+        OBJECTIVES.register(name)(objective)
+        return kind
+
+    return add
 
 
 def refuse_loss(head: Head, recipe: Recipe) -> None:

@@ -17,7 +17,6 @@ from siamtrack.losses.tracking import center_loss, center_map, overlap, sampled_
 from siamtrack.models.correlation import cross_correlation
 from siamtrack.models.heads.head import (
     HEADS,
-    OBJECTIVES,
     TAUGHT_FROM,
     Head,
     Lesson,
@@ -25,10 +24,11 @@ from siamtrack.models.heads.head import (
     Pairs,
     Parts,
     Recipe,
-    check_head,
+    trained_as,
 )
 
 
+@trained_as("response")
 class ResponseHead(Head):
     """A head whose call returns response maps (B, 1, H, W), unbounded.
 
@@ -72,13 +72,6 @@ class ResponseHead(Head):
             return parts
 
         return learn
-
-
-@OBJECTIVES.register("response")
-def response(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
-    """Train a response map by `loss`; see `ResponseHead.objective`."""
-    check_head("response", head, ResponseHead)
-    return ResponseHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class SiamFCHead(ResponseHead):

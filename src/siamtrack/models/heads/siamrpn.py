@@ -23,7 +23,6 @@ from siamtrack.models.correlation import depthwise_correlation, up_channel_corre
 from siamtrack.models.heads.anchors import RATIOS, anchor_boxes, anchor_shapes, assign
 from siamtrack.models.heads.head import (
     HEADS,
-    OBJECTIVES,
     Head,
     Lesson,
     Objective,
@@ -31,14 +30,15 @@ from siamtrack.models.heads.head import (
     Parts,
     Recipe,
     check_feature,
-    check_head,
     refuse_loss,
+    trained_as,
 )
 
 MOST = 4.0
 """A box is at most exp of this larger or smaller than its anchor."""
 
 
+@trained_as("anchors")
 class RPNHead(Head):
     """What both heads share: their anchors.
 
@@ -132,13 +132,6 @@ class RPNHead(Head):
             scores.reshape(-1, self.classes, count, *size),
             offsets.reshape(-1, 4, count, *size),
         )
-
-
-@OBJECTIVES.register("anchors")
-def anchors(head: Head, recipe: Recipe, stride: int, patch: int) -> Objective:
-    """Train scores and offsets of anchors; see `RPNHead.objective`."""
-    check_head("anchors", head, RPNHead)
-    return RPNHead.objective(head, recipe, stride, patch)  # type: ignore[arg-type]
 
 
 class UpChannelRPNHead(RPNHead):
