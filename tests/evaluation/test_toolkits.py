@@ -45,7 +45,7 @@ def test_vot_toolkit_reads_our_masks_and_rotated_boxes(vot_toolkit):
     done = script("vot_agreement.py", "--toolkit", vot_toolkit, "--masks")
     print(done.stdout, done.stderr)
     assert done.returncode == 0
-    assert done.stdout.count("same") == 8
+    assert done.stdout.count("same") == 24
 
 
 @pytest.mark.slow

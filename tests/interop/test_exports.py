@@ -101,6 +101,27 @@ class TestDatumaro:
             covered = from_polygons([points], 96, 128).full()
             assert (covered & masks[index]).sum() / (covered | masks[index]).sum() > 0.95
 
+    @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # COCO's
+    def test_cvat_masks(self, tmp_path):
+        pictures(tmp_path / "images", "frame_{:06d}.PNG")
+        masks = []
+        file = tmp_path / "annotations.xml"
+        with open_sink(file, format="cvat-masks", names=NAMES) as sink:
+            for index in range(FRAMES):
+                bits = np.zeros((96, 128), np.uint8)
+                cv2.ellipse(bits, (50 + index, 40), (30 - index, 12), 10 * index, 0, 360, 1, -1)
+                cv2.circle(bits, (50 + index, 40), 4, 0, -1)  # a hole
+                bits[80:84, 3:20] = 1  # and another part
+                masks.append(bits)
+                found = Track(box(0, index), 0.75, TrackState.TRACKED, 0, Mask.of(bits))
+                sink.write(Frame(index, index / 25, np.full((96, 128, 3), 90, np.uint8)), [found])
+        items = sorted(self.imported(tmp_path, "cvat"), key=lambda item: item.attributes["frame"])
+        assert len(items) == FRAMES
+        for item, bits in zip(items, masks, strict=True):
+            (note,) = item.annotations
+            assert note.group == 1
+            assert np.array_equal(note.image, bits)
+
     # It warns by a deprecated function that boxes have no outlines
     @pytest.mark.filterwarnings("ignore:The 'warn' function is deprecated:DeprecationWarning")
     def test_coco(self, tmp_path):

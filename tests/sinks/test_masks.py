@@ -12,6 +12,7 @@ import pytest
 
 from siamtrack.core.masks import Mask, from_polygons, read_segmentation
 from siamtrack.core.tracks import Track, TrackState
+from siamtrack.data.annotations import Findings, read_training
 from siamtrack.errors import UnknownNameError
 from siamtrack.sinks import open_sink
 from siamtrack.sinks.draw import draw_tracks
@@ -118,6 +119,71 @@ def test_cvat_tracks_are_polygons(tmp_path):
     # With key frames to choose, boxes as before
     boxes = ElementTree.parse(write(tmp_path / "b.xml", None, keyframes=1.0)).getroot()
     assert {each.tag for one in boxes.findall("track") for each in one} == {"box"}
+
+
+def cvat_masks(path):
+    """Decode the masks of CVAT XML as its documentation says, without the package."""
+    for image in ElementTree.parse(path).getroot().findall("image"):
+        for node in image.findall("mask"):
+            left, top, width, height = (
+                int(node.get(key)) for key in ("left", "top", "width", "height")
+            )
+            bits = np.zeros(width * height, bool)
+            place = 0
+            for number, run in enumerate(node.get("rle").split(", ")):
+                bits[place : place + int(run)] = number % 2
+                place += int(run)
+            assert place == width * height
+            full = np.zeros((int(image.get("height")), int(image.get("width"))), bool)
+            full[top : top + height, left : left + width] = bits.reshape(height, width)
+            yield image.get("name"), node.get("label"), node.get("group_id"), full
+
+
+def test_cvat_masks_are_exact(tmp_path):
+    path = write(tmp_path / "a.xml", "cvat-masks", names={5: 'A & "B"'}, classes={0: "ring"})
+    found = list(cvat_masks(path))
+    assert [each[:3] for each in found] == [
+        ("frame_000000.PNG", "ring", "1"),
+        ("frame_000000.PNG", 'A & "B"', "6"),
+        ("frame_000001.PNG", "ring", "1"),
+    ]
+    truths = [ring(), ellipse(20, 20, 0), ellipse(42, 30)]
+    assert all((each[3] == truth).all() for each, truth in zip(found, truths, strict=True))
+    root = ElementTree.parse(path).getroot()
+    assert [each.get("id") for each in root.findall("image")] == ["0", "1", "2"]
+    assert [each.text for each in root.findall("./meta/task/labels/label/name")] == [
+        'A & "B"',
+        "ring",
+    ]
+
+
+def test_cvat_masks_are_decoded_by_cvat_sdk(tmp_path):
+    """Runs and rectangle as CVAT's own server takes them from the file."""
+    masks = pytest.importorskip("cvat_sdk.masks", reason="cvat-sdk is not installed")
+    root = ElementTree.parse(write(tmp_path / "a.xml", "cvat-masks")).getroot()
+    nodes = [node for image in root.findall("image") for node in image.findall("mask")]
+    for node, truth in zip(nodes, [ring(), ellipse(20, 20, 0), ellipse(42, 30)], strict=True):
+        left, top, width, height = (
+            int(node.get(key)) for key in ("left", "top", "width", "height")
+        )
+        points = [int(run) for run in node.get("rle").split(",")]
+        points += [left, top, left + width - 1, top + height - 1]
+        bits = masks.decode_mask(points, image_width=SIZE[1], image_height=SIZE[0])
+        assert (bits == truth).all()
+
+
+def test_cvat_masks_come_back_to_a_manifest(tmp_path):
+    for picture, _ in FRAMES:
+        path = tmp_path / "images" / f"frame_{picture.index:06d}.PNG"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), picture.image)
+    write(tmp_path / "annotations.xml", "cvat-masks")
+    found = Findings()
+    entries = read_training(f"cvat:{tmp_path}", found)
+    assert not found.summary()
+    masks = [read_segmentation(entry.mask, *SIZE).full() for entry in entries]
+    truths = [ring(), ellipse(20, 20, 0), ellipse(42, 30)]
+    assert all((mask == truth).all() for mask, truth in zip(masks, truths, strict=True))
 
 
 def labels(path):

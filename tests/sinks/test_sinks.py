@@ -22,6 +22,7 @@ ENDINGS = {
     "mot": "a.txt",
     "otb": "a.txt",
     "cvat": "a.xml",
+    "cvat-masks": "a.xml",
     "yolo": "a.zip",
     "yolo-seg": "a.zip",
     "yolo-obb": "a.zip",

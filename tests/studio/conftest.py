@@ -58,7 +58,7 @@ def serve(tmp_path, models):
     """Return a function that opens folders and gives a client as a browser on the page is one."""
     clients = []
 
-    def start(*roots, home=None, **settings):
+    def start(*roots, home=None, models=models, **settings):
         library = Library(roots, home or tmp_path / "projects")
         app = make_app(library, models, Settings(**{"cameras": (), **settings}))
         client = TestClient(app, BASE, raise_server_exceptions=False, headers={"origin": BASE})

@@ -199,7 +199,14 @@ def test_export(format, client, tracked):
         (track,) = ET.fromstring(data).iter("track")
         assert track.get("label") == "A & <B>"
         assert [int(box.get("frame")) for box in track] == list(range(FRAMES))
-    elif format == "yolo":
+    elif format == "cvat-masks":
+        images = ET.fromstring(data).findall("image")
+        assert [int(each.get("id")) for each in images] == list(range(FRAMES))
+        assert {mask.get("label") for each in images for mask in each} == {"A & <B>"}
+    elif format == "davis":
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            assert len(file.namelist()) == FRAMES
+    elif format.startswith("yolo"):
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             assert len(file.namelist()) == 2 * FRAMES + 1
             kind, *share = file.read("labels/train/frame_000003.txt").split()

@@ -1,4 +1,4 @@
-"""What a person does and sees in a real browser: journey, annotate, opened, camera, reach.
+"""What a person does and sees in a real browser: journey, annotate, outlines, camera, reach.
 
 Needs chromium, node and playwright-core (`npm i playwright-core` anywhere, with NODE_PATH set to
 its node_modules).
@@ -61,6 +61,14 @@ class TestInBrowser:
             server.wait(10)
         entries = read_key_frames(tmp_path)
         reads_with_datumaro(tmp_path, entries)
+
+    def test_outlines(self, tmp_path, port):
+        server = start(tmp_path, port)
+        try:
+            assert script("outlines.mjs", page_of(port), tmp_path) == {"ok": True}
+        finally:
+            end(tmp_path)
+            server.wait(10)
 
     def test_the_file_that_is_opened_leads_to_the_page(self, tmp_path, port):
         server, pages = start(tmp_path, port), queue.Queue()

@@ -53,6 +53,44 @@ def test_a_folder_is_tracked_as_one_by_one_and_gone_on_with(videos, tmp_path, ca
     assert (out / "a.csv").stat().st_mtime_ns == before
 
 
+def test_every_target_has_its_file_where_a_format_has_one_for_each(videos, tmp_path):
+    box = (videos / "a.txt").read_text()
+    (videos / "a.txt").write_text(f"0 0 {box}0 1 {box}".replace(",", " "))
+    out = tmp_path / "out"
+    for format in ("otb", "vot"):
+        masks = ["--masks"] * (format == "vot")
+        assert run("batch", videos, "--out", out / format, "--format", format, *masks) == 0
+        files = sorted(path.name for path in (out / format).rglob("*.txt"))
+        assert files == ["a.txt", "a_2.txt", "b.txt", "c.txt"]
+        assert (out / format / "a.txt").read_text() == (out / format / "a_2.txt").read_text()
+        assert not [path for path in (out / format).rglob("*part*") if path.is_file()]
+
+
+def test_masks_are_those_of_one_video_alone(videos, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("batch", videos, "--out", out, "--format", "davis") == 2
+    assert "davis holds nothing but masks: add --masks" in capsys.readouterr().err
+    assert not out.exists()
+    arguments = ["batch", videos, "--out", out, "--format", "jsonl", "--workers", 2]
+    assert run(*arguments, "--masks") == 0
+    box = (videos / "deep/b.txt").read_text().strip().split(",")
+    alone = tmp_path / "alone.jsonl"
+    more = ["--masks", "--out", alone, "--threads", 1, "--quiet"]
+    assert run("track", videos / "deep/b.mp4", "--box", *box, *more) == 0
+    assert (out / "deep/b.jsonl").read_bytes() == alone.read_bytes()
+    assert '"mask"' in alone.read_text()
+    # Results with masks are not taken for results without, nor the other way round
+    capsys.readouterr()
+    assert run(*arguments) == 2
+    assert "masks" in capsys.readouterr().err
+    assert run(*arguments, "--masks") == 0
+
+
+def test_zips_of_masks_are_called_so(videos, tmp_path):
+    for format, ending in (("davis", ".zip"), ("yolo-seg", ".zip"), ("cvat-masks", ".xml")):
+        assert find_videos(videos, tmp_path, format)[0].out.suffix == ending
+
+
 def test_one_that_fails_stops_no_other(videos, tmp_path, capsys):
     (videos / "b0.mp4").write_text("this is not a video")
     (videos / "b0.txt").write_text("1 1 5 5\n")

@@ -19,6 +19,7 @@ from siamtrack.core.writing import check_outputs, owning, write_text
 from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import DEFAULT, model_paths
 from siamtrack.runtimes import AUTO
+from siamtrack.sinks import SINKS
 from siamtrack.tracking.batch import Outcome, SharedModel, Video, find_videos, track_videos
 from siamtrack.video import source_files
 
@@ -45,7 +46,8 @@ class Batch:
     out: Path
     """Folder for the results."""
     format: str = "csv"
-    """Format of the results: csv, jsonl, coco, mp4, mot, otb, cvat or yolo."""
+    """Format of the results: csv, jsonl, coco, mp4, mot, otb, cvat or yolo; with --masks also
+    cvat-masks, yolo-seg, yolo-obb, davis, vot or vot-rotated."""
     model: ModelName = DEFAULT
     workers: int = 1
     """Number of processes."""
@@ -55,6 +57,8 @@ class Batch:
     """Threads of the network in each process."""
     redetect: bool = False
     """Search more of the frame while a target is lost."""
+    masks: bool = False
+    """Outline targets: mp4, coco, cvat and jsonl hold masks then."""
     retries: int = 2
     """Number of further attempts at a video that fails."""
     overwrite: bool = False
@@ -66,6 +70,9 @@ class Batch:
 
     def run(self) -> None:
         """Track and print a summary."""
+        needs = self.format in SINKS and getattr(SINKS[self.format], "needs_masks", False)
+        if needs and not self.masks:
+            raise ValueError(f"--format {self.format} holds nothing but masks: add --masks")
         logging.getLogger("siamtrack").setLevel(logging.INFO)
         with owning(self.out):
             self._run(find_videos(self.place, self.out, self.format))
@@ -76,7 +83,7 @@ class Batch:
         with Progress(len(videos), quiet=self.quiet) as progress:
             outcomes = track_videos(
                 videos,
-                SharedModel(self.model, self.runtime, self.threads, self.redetect),
+                SharedModel(self.model, self.runtime, self.threads, self.redetect, self.masks),
                 workers=self.workers
                 if self.ray is None
                 else RayCluster(self.ray, cpus=self.threads),

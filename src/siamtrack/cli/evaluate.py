@@ -52,7 +52,8 @@ class Eval:
         UseAppendAction[tuple[str, ...]],
         arg(
             help="Model or its folder (with +redetect appended, more of the frame is searched "
-            "while the target is lost), FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, "
+            "while the target is lost; with +masks, VOT's masks are compared with masks), "
+            "FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, "
             "nanotrack-v3:FOLDER, fear-xs:FOLDER, lightfc:FOLDER, vittrack:FILE or trax:COMMAND. "
             "NAME= in front renames it. The default is lite if --results is not given either. "
             "Repeat to compare."

@@ -173,7 +173,8 @@ class Track:
         bool,
         arg(
             help="Find the pixels of each target as well: outlines in .mp4, segmentations in .json "
-            "(COCO) and .jsonl, and the formats yolo-seg, yolo-obb, davis, vot and vot-rotated."
+            "(COCO), .jsonl and .xml, and the formats cvat-masks, yolo-seg, yolo-obb, davis, vot "
+            "and vot-rotated."
         ),
     ] = False
     codec: str | None = None

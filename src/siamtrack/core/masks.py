@@ -21,6 +21,8 @@ from siamtrack.core.boxes import Array
 Bits = NDArray[np.bool_]
 LARGEST = 2**28
 """Pixels of a frame, at most: what a damaged file states must not fill the memory."""
+WIDEST = 2**26
+"""Pixels of the window of a mask, at most, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,11 @@ class Mask:
         rest = self.pixels.size - sum(counts)
         return [*counts, rest] if rest else counts
 
+    def vot(self) -> str:
+        """Return the text of VOT: `m`, left, top, width and height of the window, then its runs."""
+        height, width = self.pixels.shape
+        return "m" + ",".join(map(str, [self.left, self.top, width, height, *self.row_counts()]))
+
     def counts(self) -> list[int]:
         """Return run lengths as COCO has them: column by column over the frame, zeros first."""
         rows, columns = self.shape
@@ -293,6 +300,29 @@ def from_counts(counts: Sequence[int], height: int, width: int) -> Mask:
         raise ValueError(f"run lengths of {lengths.sum()} pixels: the frame has {width}x{height}")
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return Mask.of(flat.reshape(width, height).T)
+
+
+def window_of(counts: Sequence[int], width: int, height: int) -> Bits:
+    """Return the pixels (height, width) of run lengths as VOT and CVAT have them, zeros first.
+
+    They go row by row; the rest, where they end early, is zeros.
+
+    Raises:
+        ValueError: If one is negative, or they or the window have too many pixels.
+
+    Example:
+        >>> window_of([1, 2, 2, 1], 4, 2).astype(int).tolist()
+        [[0, 1, 1, 0], [0, 1, 0, 0]]
+    """
+    if min(width, height, *counts) < 0 or width * height > WIDEST:
+        raise ValueError(
+            f"a rectangle of {width} x {height} with runs from {min(counts, default=0)}"
+        )
+    if (total := sum(counts)) > width * height:
+        raise ValueError(f"its runs have {total} pixels, its rectangle {width} x {height}")
+    flat = np.zeros(width * height, bool)
+    flat[:total] = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return flat.reshape(height, width)
 
 
 def from_polygons(polygons: Iterable[ArrayLike], height: int, width: int) -> Mask:

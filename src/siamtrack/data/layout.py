@@ -168,6 +168,7 @@ class Entries:
         usable: NDArray[np.bool_] | None = None,
         size: Size | None = None,
         frames: Series[int] | None = None,
+        masks: Series[Any] | None = None,
     ) -> Iterator[Entry]:
         """Yield the entries of one object in several frames.
 
@@ -179,6 +180,7 @@ class Entries:
             usable: (N,) which rows to use.
             size: Width and height of the frames, if known.
             frames: (N,) frame numbers of the rows; by default 0, 1, 2 ...
+            masks: (N,) masks of the rows, as COCO's `segmentation`, None where there is none.
         """
         image = images if callable(images) else images.__getitem__
         present = np.isfinite(boxes).all(axis=1)
@@ -199,14 +201,22 @@ class Entries:
         for index, (left, top, width, height) in zip(good, boxes[good].tolist(), strict=True):
             frame = index if frames is None else frames[index]
             box = (left, top, width, height)
-            yield Entry(image(index), box, track, frame, label, self.source)
+            mask = None if masks is None else masks[index]
+            yield Entry(image(index), box, track, frame, label, self.source, mask)
 
     def still(
-        self, name: str, box: Iterable[float], image: str, label: str = "", size: Size | None = None
+        self,
+        name: str,
+        box: Iterable[float],
+        image: str,
+        label: str = "",
+        size: Size | None = None,
+        mask: Any = None,
     ) -> Iterator[Entry]:
         """Yield the one entry of an object in a still image, or none if its box cannot be used.
 
-        The `size` of the image, where known, tells boxes outside it.
+        The `size` of the image, where known, tells boxes outside it; `mask` is as COCO's
+        `segmentation`.
         """
         left, top, width, height = map(float, box)
         kind = ""
@@ -219,7 +229,7 @@ class Entries:
             self.found.add(kind, f"{image} {[left, top, width, height]}")
         else:
             track = f"{self.source}/{name}"
-            yield Entry(image, (left, top, width, height), track, 0, label, self.source)
+            yield Entry(image, (left, top, width, height), track, 0, label, self.source, mask)
 
 
 class _Refusing(ET.TreeBuilder):

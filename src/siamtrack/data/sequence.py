@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Series
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.images import Image, encoded, picture_of
+from siamtrack.core.masks import Mask
 from siamtrack.errors import DatasetError, UnknownNameError
 
 
@@ -43,6 +44,8 @@ class Sequence:
             more than boxes (VOT); `boxes` are then the axis-aligned boxes around them.
         anchors: (N,) where multi-start runs begin: 1 to the end, -1 to the beginning, 0 none.
         size: Width and height of the frames, where the benchmark states them.
+        masks: Gives the mask of a frame by its index, where the benchmark annotates masks (VOT
+            since 2020); `boxes` are then the boxes around them.
 
     Raises:
         DatasetError: If frames and boxes differ in number or no box can start a tracker.
@@ -64,8 +67,9 @@ class Sequence:
         polygons: ArrayLike | None = None,
         anchors: ArrayLike | None = None,
         size: tuple[int, int] | None = None,
+        masks: Callable[[int], Mask] | None = None,
     ) -> None:
-        self.name, self.frames, self.size = name, frames, size
+        self.name, self.frames, self.size, self.masks = name, frames, size, masks
         self.attributes = tuple(attributes)
         self.dropped_first = dropped_first
         self.boxes: Array = np.array(boxes, dtype=np.float64)

@@ -19,6 +19,8 @@ from siamtrack.evaluation.peers import PEERS
 Precision = Literal["auto", "float32", "int8"]
 REDETECT = "+redetect"
 """Ending of a model's name that searches more of the frame while the target is lost."""
+MASKS = "+masks"
+"""Ending of a model's name, the last one, whose tracks have masks."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def open_tracker(
 
     Args:
         spec: One of our models (`lite`) or a folder that `siamtrack export` wrote, with
-            `+redetect` behind it to search more of the frame while the target is lost;
+            `+redetect` behind it to search more of the frame while the target is lost, and
+            `+masks` behind that to have masks, which VOT's protocols compare with masks;
             `FILE.py:CLASS` or `package.module:CLASS`; or `KIND:SOURCE` with a kind of
             `peers.PEERS`, such as
             `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `lightfc:FOLDER`,
@@ -103,9 +106,11 @@ def open_tracker(
             f"tracker {spec!r}: expected a model, a folder, FILE.py:CLASS, or KIND:SOURCE with "
             f"KIND one of {', '.join(PEERS)}"
         )
-    model = spec if Path(spec).is_dir() else spec.removesuffix(REDETECT)
+    plain = spec if Path(spec).is_dir() else spec.removesuffix(MASKS)
+    model = plain if Path(plain).is_dir() else plain.removesuffix(REDETECT)
     name = _title(Path(model)) + spec[len(model) :]
-    return name, partial(_ours, model, runtime, precision, threads, model != spec)
+    more = model != plain, plain != spec
+    return name, partial(_ours, model, runtime, precision, threads, *more)
 
 
 def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
@@ -120,9 +125,11 @@ def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
         return {"class": f"{factory.place}:{factory.name}", "code": code}
     if isinstance(factory, partial) and factory.func is _ours:
         from siamtrack.packages.card import model_made  # brings the engine
+        from siamtrack.packages.masks import read_mask_graph
 
-        model, runtime, precision, _, redetect = factory.args
-        return {**model_made(model, runtime, precision), "redetect": redetect}
+        model, runtime, precision, _, redetect, masks = factory.args
+        more = {"masks": read_mask_graph()[0].sha256} if masks else {}
+        return {**model_made(model, runtime, precision), "redetect": redetect, **more}
     if isinstance(factory, partial) and factory.func is _peer:
         return {"tracker": factory.args[0], "source": factory.args[1]}
     return {"tracker": repr(factory)}
@@ -152,10 +159,13 @@ def _title(model: Path) -> str:
     return folder_title(model) if name == "model" else name
 
 
-def _ours(name: str, runtime: str, precision: Precision, threads: int, redetect: bool) -> Tracker:
+def _ours(
+    name: str, runtime: str, precision: Precision, threads: int, redetect: bool, masks: bool
+) -> Tracker:
     from siamtrack.api import load
 
-    return load(name, runtime=runtime, precision=precision, threads=threads, redetect=redetect)
+    more = {"redetect": redetect, "masks": masks}
+    return load(name, runtime=runtime, precision=precision, threads=threads, **more)
 
 
 def _peer(kind: str, source: str, threads: int) -> Tracker:

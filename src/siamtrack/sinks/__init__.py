@@ -11,6 +11,7 @@ from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, BehindSink, Sink
 from siamtrack.sinks.coco import CocoSink, MaskForm
 from siamtrack.sinks.cvat import CvatSink, check_error, key_frames
+from siamtrack.sinks.cvat_masks import CvatMasksSink
 from siamtrack.sinks.davis import DavisSink
 from siamtrack.sinks.mp4 import (
     CODECS,
@@ -29,6 +30,7 @@ __all__ = [
     "BehindSink",
     "CocoSink",
     "CsvSink",
+    "CvatMasksSink",
     "CvatSink",
     "DavisSink",
     "JsonLinesSink",
@@ -72,8 +74,8 @@ def open_sink(
         path: The file; its folder must exist.
         overwrite: Whether a file that exists may be replaced.
         format: Name in `SINKS`: mp4, csv, jsonl, mot, coco, cvat, yolo or otb; for masks also
-            yolo-seg, yolo-obb, davis, vot or vot-rotated. None: by the suffix .mp4, .csv, .jsonl,
-            .json (COCO), .xml (CVAT) or .zip (YOLO).
+            cvat-masks, yolo-seg, yolo-obb, davis, vot or vot-rotated. None: by the suffix .mp4,
+            .csv, .jsonl, .json (COCO), .xml (CVAT) or .zip (YOLO).
         fps: Frames per second of an annotated video; None means 25.
         codec: Of an annotated video: h264, vp9, av1 or mpeg4; None means h264.
         preset: Of h264: ultrafast to veryslow; None means veryfast.

@@ -122,6 +122,11 @@ class Sink(ABC):
         """Return the class of a target: as given, otherwise its name, otherwise "object"."""
         return self.classes.get(number) or self.labels.get(number) or "object"
 
+    def name_of(self, number: int) -> str:
+        """Return the name of a target that has a class as well; empty if it has not both."""
+        name = self.labels.get(number, "")
+        return "" if name == self.class_of(number) else name
+
     def category(self, number: int) -> int:
         """Return the place of a target's class in `categories`, from 0."""
         name = self.class_of(number)

@@ -105,8 +105,8 @@ class CocoSink(Sink):
         if (mask := mask_of(track)) is not None:
             row["area"] = mask.area
             row["segmentation"] = mask.rle() if self.masks == "rle" else flat_polygons(mask)
-        if number in self.labels and self.labels[number] != self.class_of(number):
-            row["attributes"] = {"name": self.labels[number]}
+        if name := self.name_of(number):
+            row["attributes"] = {"name": name}
         return row
 
 

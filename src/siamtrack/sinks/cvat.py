@@ -86,7 +86,7 @@ class CvatSink(Sink):
             file.write("</original_size></task></meta>\n")
             for number, boxes in sorted(self._boxes.items()):
                 file.write(f'<track id="{number}" label={quoteattr(self.class_of(number))}>\n')
-                name = self._name(number)
+                name = self.name_of(number)
                 inner = f'<attribute name="name">{escape(name)}</attribute>' if name else ""
                 if number in self._outlines:
                     file.writelines(self._polygons(self._outlines[number], inner))
@@ -109,15 +109,10 @@ class CvatSink(Sink):
             last = "" if outside else points
 
     def _labels(self) -> Iterator[str]:
-        named = {self.class_of(number) for number in self._boxes if self._name(number)}
+        named = {self.class_of(number) for number in self._boxes if self.name_of(number)}
         for label in sorted({*self.categories, *map(self.class_of, self._boxes)}):
             attributes = NAME if label in named else ""
             yield f"<label><name>{escape(label)}</name>{attributes}</label>"
-
-    def _name(self, number: int) -> str:
-        """Return the name of a target that has a class, too."""
-        name = self.labels.get(number, "")
-        return "" if name == self.class_of(number) else name
 
     def _stretches(
         self, boxes: Mapping[int, list[float]]

@@ -245,11 +245,7 @@ class VotSink(OtbSink):
         if first or not is_there(track):
             return "1" if first else "0"
         mask = mask_of(track)
-        if mask is None:
-            return _decimals(box_of(track))
-        height, width = mask.pixels.shape
-        numbers = [mask.left, mask.top, width, height, *mask.row_counts()]
-        return "m" + ",".join(map(str, numbers))
+        return _decimals(box_of(track)) if mask is None else mask.vot()
 
 
 @SINKS.register("vot-rotated")

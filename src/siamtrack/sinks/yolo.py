@@ -86,23 +86,7 @@ class YoloSegSink(YoloSink):
     needs_masks = True
 
     def _text(self, tracks: list[TrackLike], size: tuple[int, int]) -> str:
-        return self._corner_lines(tracks, size, _outline)
-
-    def _corner_lines(
-        self,
-        tracks: list[TrackLike],
-        size: tuple[int, int],
-        corners: Callable[[Mask], Array | None],
-    ) -> str:
-        lines = []
-        for track in tracks:
-            mask = mask_of(track) if is_there(track) else None
-            points = None if mask is None else corners(mask)
-            if points is not None:
-                shares = np.clip(points / np.array(size), 0.0, 1.0).ravel().tolist()
-                numbers = " ".join(f"{share:.6f}" for share in shares)
-                lines.append(f"{self.category(int(track.id))} {numbers}\n")
-        return "".join(lines)
+        return outline_lines(tracks, size, self.category)
 
 
 @SINKS.register("yolo-obb")
@@ -113,7 +97,38 @@ class YoloObbSink(YoloSegSink):
     """
 
     def _text(self, tracks: list[TrackLike], size: tuple[int, int]) -> str:
-        return self._corner_lines(tracks, size, _corners)
+        return oriented_lines(tracks, size, self.category)
+
+
+def outline_lines(
+    tracks: Iterable[TrackLike], size: tuple[int, int], kind: Callable[[int], int]
+) -> str:
+    """Return the label file of a frame for segmentation; arguments as of `label_lines`."""
+    return _corner_lines(tracks, size, kind, _outline)
+
+
+def oriented_lines(
+    tracks: Iterable[TrackLike], size: tuple[int, int], kind: Callable[[int], int]
+) -> str:
+    """Return the label file of a frame for oriented boxes; arguments as of `label_lines`."""
+    return _corner_lines(tracks, size, kind, _corners)
+
+
+def _corner_lines(
+    tracks: Iterable[TrackLike],
+    size: tuple[int, int],
+    kind: Callable[[int], int],
+    corners: Callable[[Mask], Array | None],
+) -> str:
+    lines = []
+    for track in tracks:
+        mask = mask_of(track) if is_there(track) else None
+        points = None if mask is None else corners(mask)
+        if points is not None:
+            shares = np.clip(points / np.array(size), 0.0, 1.0).ravel().tolist()
+            numbers = " ".join(f"{share:.6f}" for share in shares)
+            lines.append(f"{kind(int(track.id))} {numbers}\n")
+    return "".join(lines)
 
 
 def _outline(mask: Mask) -> Array | None:

@@ -28,6 +28,7 @@ from siamtrack.studio.export_files import FORMATS
 from siamtrack.studio.export_jobs import export, fetch
 from siamtrack.studio.library import Library, Models, probe, under_way
 from siamtrack.studio.news import Subscriber
+from siamtrack.studio.outlines import outlines
 from siamtrack.studio.overlay import overlay
 from siamtrack.studio.propagate import propagate
 from siamtrack.studio.request import (
@@ -97,6 +98,7 @@ def make_app(library: Library, models: Models, settings: Settings | None = None)
             Route(project + "/edits", _edit, methods=["POST"]),
             Route(project + "/job", _job, methods=["POST"]),
             Route(project + "/look/{frame:int}", overlay),
+            Route(project + "/outlines/{frame:int}", outlines),
             Route(project + "/exports/{export}", fetch),
             WebSocketRoute(project + "/exports", export),
             WebSocketRoute(project + "/live", _live),

@@ -15,11 +15,14 @@ import numpy as np
 from siamtrack.core.images import Image
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import CvatSink, open_sink
-from siamtrack.sinks.text import labels_file
-from siamtrack.sinks.yolo import data_yaml, label_lines
+from siamtrack.sinks.base import mask_of
+from siamtrack.sinks.coco import MaskForm
+from siamtrack.sinks.text import labels_file, numbered
+from siamtrack.sinks.yolo import data_yaml, label_lines, oriented_lines, outline_lines
 from siamtrack.studio.clip import encode
 from siamtrack.studio.project import Project
 from siamtrack.studio.timeline import NOTHING, STATES, DrawnTarget, Table
+from siamtrack.tracking.outline import Outliner, load_outliner
 from siamtrack.video import Frame
 
 FORMATS = {
@@ -29,11 +32,24 @@ FORMATS = {
     "coco": ("coco", ".json", "application/json"),
     "cvat": ("cvat", ".xml", "application/xml"),
     "yolo": ("", ".zip", "application/zip"),
+    "yolo-seg": ("", ".zip", "application/zip"),
+    "yolo-obb": ("", ".zip", "application/zip"),
+    "cvat-masks": ("cvat-masks", ".xml", "application/xml"),
+    "davis": ("davis", ".zip", "application/zip"),
+    "vot": ("vot", ".txt", "text/plain"),
+    "vot-rotated": ("vot-rotated", ".txt", "text/plain"),
     "otb": ("otb", ".txt", "text/plain"),
     "mp4": ("mp4", ".mp4", "video/mp4"),
     "json": ("", ".json", "application/json"),
 }
-"""Name to sink, suffix and type; `json` is the project itself, `yolo` comes from `zip_pieces`."""
+"""Name to sink, suffix and type; `json` is the project itself, `YOLO` come from `zip_pieces`."""
+YOLO = {"yolo": label_lines, "yolo-seg": outline_lines, "yolo-obb": oriented_lines}
+"""Data sets with pictures, made while they are fetched, to what writes the labels of a frame."""
+MASKED = frozenset({"yolo-seg", "yolo-obb", "cvat-masks", "davis", "vot", "vot-rotated"})
+"""Formats that hold nothing but masks; `CHOICE` hold them where that is chosen."""
+CHOICE = frozenset({"coco", "cvat", "jsonl", "mp4"})
+SEVERAL = frozenset({"otb", "vot", "vot-rotated"})
+"""Formats with a file for each target; several are in one zip."""
 STRETCHES = 10
 """Stretches that the frames are cut into; the fifth and the last are for validation."""
 QUALITY = 95
@@ -42,6 +58,8 @@ PIECE = 1 << 18
 
 Read = Callable[[int, bool], Image]
 Tick = Callable[[int, int], None]
+Outline = Callable[[], Outliner]
+"""Gives the network of masks; only called where a format is to hold them."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +103,13 @@ class Options:
         keyframes: Pixels that a side of a box may be off between the key frames of CVAT XML, of
             which there are only as many as that takes; None: all frames are key frames.
         by_class: Whether a video shows targets in the colors of their classes.
+        masks: How COCO holds masks; None: neither it nor CVAT XML, JSON Lines and video have them.
+            With masks, CVAT XML has an outline in every frame, and no key frames to choose.
     """
 
     keyframes: float | None = None
     by_class: bool = False
+    masks: MaskForm | None = None
 
 
 def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> Snapshot:
@@ -108,9 +129,10 @@ def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> S
 
 
 def suffix_of(format: str, result: Snapshot) -> str:
-    """Return the suffix of an export: MOT with classes is two files, and so a zip."""
-    zipped = format == "mot" and any(target.label for target in result.targets)
-    return ".zip" if zipped else FORMATS[format][1]
+    """Return the suffix of an export: what is several files, as MOT with classes, is a zip."""
+    classed = format == "mot" and any(target.label for target in result.targets)
+    several = format in SEVERAL and len(result.targets) > 1
+    return ".zip" if classed or several else FORMATS[format][1]
 
 
 def write_export(
@@ -120,17 +142,19 @@ def write_export(
     read: Read,
     tick: Tick,
     options: Options = Options(),
+    outline: Outline = load_outliner,
 ) -> None:
     """Write the state of all targets.
 
     Args:
-        format: One of `FORMATS` but `yolo`.
+        format: One of `FORMATS` but not of `YOLO`.
         path: The file to write; it must not exist. After an exception it may be there, in part.
         result: What to write.
-        read: Gives frames; only called where the format shows them.
+        read: Gives frames; only called where the format shows them, or masks are found in them.
         tick: Called after each frame with the number of frames done and of all; what it raises
             ends the export.
         options: What a person chose.
+        outline: Gives the network of masks.
 
     Raises:
         ValueError: If an option is none.
@@ -143,8 +167,16 @@ def write_export(
     blank = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
     zipped = suffix_of(format, result) != FORMATS[format][1]
     plain = path.with_suffix(FORMATS[format][1]) if zipped else path
-    keyframes = options.keyframes if format == "cvat" else None
-    with open_sink(plain, format=FORMATS[format][0], fps=result.fps, keyframes=keyframes) as sink:
+    masked = format in MASKED or (format in CHOICE and options.masks is not None)
+    outliner = outline() if masked else None
+    keyframes = options.keyframes if format == "cvat" and not masked else None
+    with open_sink(
+        plain,
+        format=FORMATS[format][0],
+        fps=result.fps,
+        keyframes=keyframes,
+        masks=options.masks or "polygons",
+    ) as sink:
         sink.title = Path(result.name).stem or sink.title
         sink.categories.extend(result.classes)
         for target in result.targets:
@@ -155,14 +187,26 @@ def write_export(
             if isinstance(sink, CvatSink):
                 sink.keys[target.id] = {*target.keys}
         for index in range(result.total):
-            image = read(index, False) if format == "mp4" else blank
-            frame = Frame(index, index / result.fps, image)
-            sink.write(frame, list(tracks_at(result.tables, index)))
+            tracks = list(tracks_at(result.tables, index))
+            seen = format == "mp4" or (outliner is not None and tracks)
+            frame = Frame(index, index / result.fps, read(index, False) if seen else blank)
+            if outliner is not None and tracks:
+                tracks = outliner.with_masks(frame.image, tracks)
+            sink.write(frame, tracks)
             tick(index + 1, result.total)
-    if zipped:  # as CVAT and Datumaro import MOT
+    if zipped:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-            file.write(plain, "gt/gt.txt")
-            file.write(labels_file(plain), "gt/labels.txt")
+            for name, each in _parts(format, plain, result).items():
+                file.write(each, name)
+
+
+def _parts(format: str, plain: Path, result: Snapshot) -> dict[str, Path]:
+    """Return the files of an export that is several, by their names in the zip."""
+    if format == "mot":  # as CVAT and Datumaro import it
+        return {"gt/gt.txt": plain, "gt/labels.txt": labels_file(plain)}
+    count = len(result.targets)
+    files = [plain, *(numbered(plain, place) for place in range(2, count + 1))]
+    return {each.name: each for each in files if each.is_file()}
 
 
 def tracks_at(tables: dict[int, Table], index: int) -> Iterator[Track]:
@@ -228,14 +272,24 @@ def split(result: Snapshot) -> dict[int, str]:
     return {int(frame): "val" if held else "train" for frame, held in zip(frames, val, strict=True)}
 
 
-def zip_pieces(result: Snapshot, read: Read, tick: Tick) -> Iterator[bytes]:
+def zip_pieces(
+    result: Snapshot,
+    read: Read,
+    tick: Tick,
+    format: str = "yolo",
+    outline: Outline = load_outliner,
+) -> Iterator[bytes]:
     """Yield the zip piece by piece: `data.yaml`, `images/train`, `labels/train` and so on.
+
+    A frame in which a mask is wanted and none is found is left out, as those with lost targets are.
 
     Args:
         result: What is known.
         read: Gives frames.
         tick: Called after each frame with the number of frames done and of all; what it raises
             ends the zip.
+        format: One of `YOLO`.
+        outline: Gives the network of masks.
 
     Raises:
         ValueError: If there is no frame for it.
@@ -247,15 +301,20 @@ def zip_pieces(result: Snapshot, read: Read, tick: Tick) -> Iterator[bytes]:
         each.id: classes.setdefault(each.label or each.name, len(classes))
         for each in result.targets
     }
+    outliner = outline() if format in MASKED else None
     out = _Pipe()
     with zipfile.ZipFile(out, "w") as file:
         val = "images/val" if "val" in parts.values() else "images/train"
         file.writestr("data.yaml", data_yaml(classes, "images/train", val))
         for done, (index, part) in enumerate(parts.items(), start=1):
-            name = f"{part}/frame_{index:06d}"
-            file.writestr(f"images/{name}.jpg", encode(read(index, False), quality=QUALITY))
-            lines = label_lines(tracks_at(result.tables, index), result.size, kinds.__getitem__)
-            file.writestr(f"labels/{name}.txt", lines)
+            name, image = f"{part}/frame_{index:06d}", read(index, False)
+            tracks = list(tracks_at(result.tables, index))
+            if outliner is not None:
+                tracks = outliner.with_masks(image, tracks)
+            if outliner is None or all(map(mask_of, tracks)):
+                file.writestr(f"images/{name}.jpg", encode(image, quality=QUALITY))
+                lines = YOLO[format](tracks, result.size, kinds.__getitem__)
+                file.writestr(f"labels/{name}.txt", lines)
             tick(done, len(parts))
             if out.waiting >= PIECE:
                 yield out.take()

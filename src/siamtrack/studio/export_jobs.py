@@ -2,9 +2,10 @@
 
 A page opens a WebSocket and sends `{"format": ..., "model": ...}`, for CVAT with `"keyframes":
 PIXELS` to have only as many key frames as that takes, for a video with `"by_class": true` to have
-the colors of classes. It hears the state "working" with `done` and `total`, then "ready" with an
-`id`, fetches the file under that, and hears "sent". A data set with pictures is made while it is
-fetched: it is ready at once, and hears "working" then.
+the colors of classes, for COCO, CVAT, JSON Lines and video with `"masks": "polygons"`, of COCO also
+"rle", to have the masks of targets. It hears the state "working" with `done` and `total`, then
+"ready" with an `id`, fetches the file under that, and hears "sent". A data set with pictures is
+made while it is fetched: it is ready at once, and hears "working" then.
 An export lives as long as its socket: closing it, which the end of a page does as well, cancels it,
 and no file stays.
 """
@@ -20,7 +21,7 @@ import shutil
 import threading
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -31,10 +32,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from siamtrack.core.boundary import log, sentence
 from siamtrack.core.config import parse_json, shown
 from siamtrack.errors import SiamtrackError
+from siamtrack.sinks.coco import MaskForm
 from siamtrack.sinks.cvat import check_error
 from siamtrack.studio.export_files import (
     FORMATS,
     PIECE,
+    YOLO,
     Options,
     split,
     suffix_of,
@@ -86,9 +89,9 @@ class Export:
         self._suffix, self.kind = suffix_of(format, self._result), FORMATS[format][2]
         if self._suffix == ".zip":
             self.kind = "application/zip"
-        if format == "yolo":
+        if format in YOLO:
             split(self._result)  # says so now if there is no frame for it
-        self._read = session.clip.reader()
+        self._read, self._outline = session.clip.reader(), session.models.outliner
         self._path = session.scratch / self.id / self.filename
         self._cancelled = threading.Event()
         self._taken = False
@@ -113,13 +116,19 @@ class Export:
 
     def work(self) -> None:
         """Write the file, unless it is made while it is fetched."""
-        if self._format == "yolo":
+        if self._format in YOLO:
             self.state = "ready"
             return
         try:
             self._path.parent.mkdir(parents=True)
             write_export(
-                self._format, self._path, self._result, self._read, self._tick, self._options
+                self._format,
+                self._path,
+                self._result,
+                self._read,
+                self._tick,
+                self._options,
+                self._outline,
             )
             self._check()
             self.state = "ready"
@@ -136,12 +145,12 @@ class Export:
         if self.state != "ready" or self._taken or self._cancelled.is_set():
             raise LookupError("no such export, or it was fetched already")
         self._taken = True
-        return self._made() if self._format == "yolo" else self._written()
+        return self._made() if self._format in YOLO else self._written()
 
     def _made(self) -> Generator[bytes, None, None]:
         self.state = "working"
         try:
-            yield from zip_pieces(self._result, self._read, self._tick)
+            yield from zip_pieces(self._result, self._read, self._tick, self._format, self._outline)
         except BaseException as error:
             self._fail(error)
             raise
@@ -222,7 +231,10 @@ def _options(hello: dict[str, Any]) -> Options:
         raise ValueError(f"keyframes {shown(pixels)}: expected pixels, or null for all frames")
     if pixels is not None:
         check_error(pixels)
-    return Options(pixels, hello.get("by_class") is True)
+    masks = hello.get("masks")
+    if masks is not None and masks not in get_args(MaskForm):
+        raise ValueError(f"masks {shown(masks)}: expected polygons or rle, or null for none")
+    return Options(pixels, hello.get("by_class") is True, masks)
 
 
 async def _report(socket: WebSocket, made: Export, gone: asyncio.Task[None]) -> None:

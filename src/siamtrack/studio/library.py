@@ -9,7 +9,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from siamtrack.errors import VideoError
 from siamtrack.packages.card import DEFAULT, Model, load_model
 from siamtrack.runtimes import AUTO
 from siamtrack.studio.journal import NAME, lock, read_head, refuse_open
+from siamtrack.tracking.outline import Outliner, load_outliner
 from siamtrack.video.decode import video_stream
 from siamtrack.video.files import FileReader, is_video
 
@@ -254,12 +255,13 @@ def _left_behind(folder: Path) -> bool:
 
 
 class Models:
-    """Loads each model once.
+    """Loads each model once, and the network of masks where somebody asks for outlines.
 
     Args:
         models: Names or folders of the models that pages may choose, the default one first.
         threads: Threads of the network; 0: as many as help.
         runtime: Engine of the network.
+        outliner: Loads the network of masks.
 
     Attributes:
         names: What pages call them.
@@ -269,7 +271,13 @@ class Models:
         ['lite', 'model', 'model 2']
     """
 
-    def __init__(self, models: Iterable[str] = (), threads: int = 0, runtime: str = AUTO) -> None:
+    def __init__(
+        self,
+        models: Iterable[str] = (),
+        threads: int = 0,
+        runtime: str = AUTO,
+        outliner: Callable[..., Outliner] = load_outliner,
+    ) -> None:
         self._places: dict[str, str] = {}
         for place in list(models) or [DEFAULT]:
             name, count = Path(place).name, 1
@@ -278,6 +286,8 @@ class Models:
             self._places[shown] = place
         self.names, self._threads, self._runtime = list(self._places), threads, runtime
         self._loaded: dict[str, Model] = {}
+        self._load_outliner = outliner
+        self._outliner: Outliner | None = None
         self._lock = threading.Lock()
 
     def __call__(self, name: str) -> Model:
@@ -293,6 +303,17 @@ class Models:
                     self._places[name], runtime=self._runtime, threads=self._threads
                 )
             return self._loaded[name]
+
+    def outliner(self) -> Outliner:
+        """Return the network of masks, which is loaded when it is first asked for.
+
+        Raises:
+            WeightsError: If it is missing or damaged.
+        """
+        with self._lock:
+            if self._outliner is None:
+                self._outliner = self._load_outliner(threads=self._threads)
+            return self._outliner
 
 
 def choose(name: Any, names: Sequence[str]) -> str:

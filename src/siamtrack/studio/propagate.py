@@ -22,9 +22,9 @@ from siamtrack.core.boundary import FORESEEN, log
 from siamtrack.core.config import shown
 from siamtrack.core.images import Image
 from siamtrack.errors import SiamtrackError
-from siamtrack.packages.card import Model
+from siamtrack.sinks.base import mask_of
 from siamtrack.studio.clip import SeekableClip, open_clip
-from siamtrack.studio.library import choose
+from siamtrack.studio.library import Models, choose
 from siamtrack.studio.request import DIRECTIONS, json_of, sessions_of
 from siamtrack.studio.security import public_message
 from siamtrack.tracking.tracker import SiamTracker
@@ -50,6 +50,7 @@ class Propagation:
         count: Frames in each direction; None: to the end.
         model: Name of the model.
         redetect: Search more of the frame while a target is lost.
+        masks: Give tracks their masks.
     """
 
     clip: str
@@ -59,6 +60,7 @@ class Propagation:
     count: int | None
     model: str
     redetect: bool
+    masks: bool = False
 
 
 async def propagate(request: Request) -> Response:
@@ -76,7 +78,7 @@ async def propagate(request: Request) -> Response:
         raise SiamtrackError(f"{AT_ONCE} propagations are under way: ask again when one has ended")
     try:
         clip = await run_in_threadpool(open_clip, entry.path)
-        model = await run_in_threadpool(sessions.models, order.model)
+        tracker = await run_in_threadpool(_tracker, sessions.models, order)
         await run_in_threadpool(clip.wait, INDEX_TIMEOUT)
         if not order.frame < clip.total:
             clip.close()
@@ -84,7 +86,7 @@ async def propagate(request: Request) -> Response:
     except BaseException:
         _free.release()
         raise
-    pieces = _pieces(clip, model, order)
+    pieces = _pieces(clip, tracker, order)
     await run_in_threadpool(next, pieces)  # begun, it tidies up however it ends
     return StreamingResponse(pieces, media_type="application/x-ndjson")
 
@@ -95,7 +97,7 @@ def propagation_of(values: Mapping[str, Any], models: list[str]) -> Propagation:
     Raises:
         ValueError: If something of it is missing or of another type.
     """
-    known = {"clip", "frame", "boxes", "direction", "count", "model", "redetect"}
+    known = {"clip", "frame", "boxes", "direction", "count", "model", "redetect", "masks"}
     if more := sorted(values.keys() - known):
         raise ValueError(f"{shown(more[0])}: expected {', '.join(sorted(known))}")
     clip, boxes, count = values.get("clip"), values.get("boxes"), values.get("count")
@@ -121,7 +123,13 @@ def propagation_of(values: Mapping[str, Any], models: list[str]) -> Propagation:
         count,
         choose(values.get("model"), models),
         values.get("redetect", True) is True,
+        values.get("masks") is True,
     )
+
+
+def _tracker(models: Models, order: Propagation) -> SiamTracker:
+    outliner = models.outliner() if order.masks else None
+    return SiamTracker(models(order.model), redetect=order.redetect, outliner=outliner)
 
 
 def _is_whole(value: Any) -> bool:
@@ -132,13 +140,13 @@ def _is_side(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e6  # NaN is not
 
 
-def _pieces(clip: SeekableClip, model: Model, order: Propagation) -> Iterator[bytes]:
+def _pieces(clip: SeekableClip, tracker: SiamTracker, order: Propagation) -> Iterator[bytes]:
     """Yield lines, some at a time: each piece costs a change of threads."""
     waiting: list[bytes] = []
     sent = time.monotonic()
     try:
         yield b""
-        for line in _lines(clip, model, order):
+        for line in _lines(clip, tracker, order):
             waiting.append(json.dumps(line).encode() + b"\n")
             if time.monotonic() - sent >= PIECE:
                 yield b"".join(waiting)
@@ -150,11 +158,13 @@ def _pieces(clip: SeekableClip, model: Model, order: Propagation) -> Iterator[by
         _free.release()
 
 
-def _lines(clip: SeekableClip, model: Model, order: Propagation) -> Iterator[dict[str, Any]]:
+def _lines(
+    clip: SeekableClip, tracker: SiamTracker, order: Propagation
+) -> Iterator[dict[str, Any]]:
     """Yield what is found in each frame; an error is the last line."""
     try:
         for step in order.steps:
-            yield from _direction(clip, model, order, step)
+            yield from _direction(clip, tracker, order, step)
         yield {"done": True}
     except Exception as error:
         if not isinstance(error, FORESEEN):
@@ -163,9 +173,9 @@ def _lines(clip: SeekableClip, model: Model, order: Propagation) -> Iterator[dic
 
 
 def _direction(
-    clip: SeekableClip, model: Model, order: Propagation, step: int
+    clip: SeekableClip, tracker: SiamTracker, order: Propagation, step: int
 ) -> Iterator[dict[str, Any]]:
-    tracker = SiamTracker(model, redetect=order.redetect)
+    tracker.clear()
     end = clip.total if step > 0 else -1
     if order.count is not None:
         bound = order.frame + step * (order.count + 1)
@@ -182,6 +192,7 @@ def _direction(
                 "box": [round(float(side), 3) for side in track.box],
                 "score": round(track.score, 4),
                 "state": track.state.value,
+                **({} if (mask := mask_of(track)) is None else {"mask": mask.rle()}),
             }
             for track in tracker.update_all(image)
         ]

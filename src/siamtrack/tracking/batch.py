@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import itertools
 import json
 import logging
 import multiprocessing
@@ -30,14 +32,19 @@ from siamtrack.core.writing import replacing
 from siamtrack.errors import DatasetError, SiamtrackError, WorkerDiedError
 from siamtrack.packages.card import Model, load_model, model_made
 from siamtrack.sinks import SINKS, SUFFIXES, BehindSink, open_sink
+from siamtrack.sinks.text import numbered
 from siamtrack.tracking.follow import follow, read_boxes
+from siamtrack.tracking.outline import Outliner, load_outliner
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import AHEAD, open_video
 from siamtrack.video.files import is_video, stated_frames
 
 logger = logging.getLogger(__name__)
 
-ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()}
+ENDINGS = {format: suffix for suffix, format in SUFFIXES.items()} | {
+    "cvat-masks": ".xml",
+    **dict.fromkeys(("yolo-seg", "yolo-obb", "davis"), ".zip"),
+}
 """Format of the results to the ending of their files, where it is not `.txt`."""
 FRAMES = frozenset({"img", "img1", "imgs", "images", "frames", "color"})
 """What data sets call the folder of a clip's images; the result is named after the one above it."""
@@ -107,19 +114,28 @@ class SharedModel:
     runtime: str = "auto"
     threads: int = 1
     redetect: bool = False
+    masks: bool = False
 
     def made(self) -> dict[str, Any]:
         """Return what tells its results from those of others."""
-        return {**model_made(self.model, self.runtime), "redetect": self.redetect}
+        masks = {"masks": _outliner(self.threads).card.sha256} if self.masks else {}
+        return {**model_made(self.model, self.runtime), "redetect": self.redetect, **masks}
 
     def __call__(self) -> SiamTracker:
         """Return a new tracker."""
-        return SiamTracker(_loaded(self.model, self.runtime, self.threads), redetect=self.redetect)
+        model = _loaded(self.model, self.runtime, self.threads)
+        outliner = _outliner(self.threads) if self.masks else None
+        return SiamTracker(model, redetect=self.redetect, outliner=outliner)
 
 
 @lru_cache(maxsize=1)
 def _loaded(model: str, runtime: str, threads: int) -> Model:
     return load_model(model, runtime=runtime, threads=threads)
+
+
+@lru_cache(maxsize=1)
+def _outliner(threads: int) -> Outliner:
+    return load_outliner(threads=threads)
 
 
 def find_videos(place: Path, out: Path, format: str = "csv") -> list[Video]:
@@ -290,6 +306,7 @@ def track_video(tracker: Any, video: Video, tell: Tell | None = None) -> Outcome
         with (
             recording(video.out, video.made),
             replacing(video.out) as part,
+            _others(part, video.out),
             open_video(video.source, ahead=AHEAD, planes=video.format == "mp4") as source,
             BehindSink(open_sink(part, format=video.format, fps=source.fps)) as sink,
         ):
@@ -303,6 +320,20 @@ def track_video(tracker: Any, video: Video, tell: Tell | None = None) -> Outcome
     except (SiamtrackError, ValueError, OSError) as error:
         return Outcome(frames, f"{video.source}: {error}", isinstance(error, ValueError))
     return Outcome(frames)
+
+
+@contextlib.contextmanager
+def _others(part: Path, out: Path) -> Iterator[None]:
+    """Put the files of further targets, as OTB and VOT have them, beside that of the first."""
+    try:
+        yield
+        for number in itertools.count(2):
+            if not numbered(part, number).exists():
+                break
+            numbered(part, number).replace(numbered(out, number))
+    finally:
+        for left in part.parent.glob(f"{glob.escape(part.stem)}_*{part.suffix}"):
+            left.unlink(missing_ok=True)
 
 
 def _may_help(outcome: Outcome | None) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from siamtrack.core.masks import read_segmentation
 from siamtrack.data.annotations import (
     FORMATS,
     TRAINING,
@@ -123,7 +124,10 @@ def test_cvat_shapes(tmp_path):
         '<box label="r" xtl="20" ytl="30" xbr="60" ybr="40" rotation="90"></box>'
         '<box label="bad" xtl="a" ytl="1" xbr="2" ybr="3"></box>'
         '<points label="one" points="5,5"></points><tag label="t"></tag>'
-        '<mask label="m" rle="3" left="1" top="1" width="4" height="4"></mask>'
+        '<mask label="m" rle="5, 2, 2, 1" left="100" top="50" width="4" height="4"></mask>'
+        '<mask label="none" rle="3" left="1" top="1" width="4" height="4"></mask>'
+        '<mask label="long" rle="9,9" left="1" top="1" width="4" height="4"></mask>'
+        '<mask label="odd" rle="1,x" left="1" top="1" width="4" height="4"></mask>'
     )
     name = '<image id="0" name="0.png" width="256" height="192">'
     gone = '<image id="1" name="gone.png" width="9" height="9"></image>'
@@ -135,8 +139,36 @@ def test_cvat_shapes(tmp_path):
     boxes = {entry.label: entry.box for entry in entries}
     assert boxes["p"] == (10.5, 20, 19.5, 20)
     np.testing.assert_allclose(boxes["r"], (35, 15, 10, 40))
-    assert set(boxes) == {"p", "r"}
-    assert found.counts == {"unreadable": 1, "no area": 1, "missing": 1}
+    # Of the runs, 5 are outside: columns 1 and 2 of the second row, then column 1 of the third
+    assert boxes["m"] == (101, 51, 2, 2)
+    masks = {e.label: e.mask and read_segmentation(e.mask, 192, 256).full() for e in entries}
+    assert np.argwhere(masks["m"]).tolist() == [[51, 101], [51, 102], [52, 101]]
+    assert masks["p"][24, 15]
+    assert masks["p"].sum() == pytest.approx(177, abs=12)  # half of 19.5, 2 times 1.5, 20
+    assert masks["r"] is None
+    assert set(boxes) == {"p", "r", "m"}
+    assert found.counts == {"unreadable": 3, "no area": 2, "missing": 1}
+
+
+def test_cvat_masks_in_tracks(tmp_path):
+    """As its documentation has them, though CVAT itself keeps masks in images."""
+    cvat_video(tmp_path)
+    mask = '<mask frame="{}" outside="{}" rle="1,1,2" left="9" top="{}" width="2" height="2"/>'
+    places = (0, 0, 5), (1, 0, 6), (2, 1, 6)
+    track = f'<track id="0">{"".join(mask.format(*place) for place in places)}</track>'
+    sides = "<width>256</width><height>192</height>"
+    size = f"<meta><task><original_size>{sides}</original_size></task></meta>"
+    for meta in (size, "", size.replace("256", "inf"), size.replace("256", "1e300")):
+        write_text(tmp_path / "annotations.xml", f"<annotations>{meta}{track}</annotations>")
+        entries = read_training(f"cvat:{tmp_path}")
+        assert [(entry.frame, entry.box) for entry in entries] == [
+            (0, (10, 5, 1, 1)), (1, (10, 6, 1, 1)),
+        ]  # fmt: skip
+        known = [entry.mask is not None for entry in entries]
+        assert known == [meta == size] * 2
+    write_text(tmp_path / "annotations.xml", f"<annotations>{size}{track}</annotations>")
+    (_, second) = read_training(f"cvat:{tmp_path}")
+    assert np.argwhere(read_segmentation(second.mask, 192, 256).full()).tolist() == [[6, 10]]
 
 
 def test_cvat_refuses_entities_and_other_xml(tmp_path):

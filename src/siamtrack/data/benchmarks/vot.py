@@ -19,14 +19,13 @@ import numpy as np
 
 from siamtrack.core.boxes import Array, polygons_to_ltwh
 from siamtrack.core.files import read_rows, read_text
+from siamtrack.core.masks import Mask, window_of
 from siamtrack.data.layout import complete, frames_beside, labels, names_in
 from siamtrack.data.sequence import Dataset, ImageFrames, Sequence
 from siamtrack.data.sources import DATASETS
 from siamtrack.errors import DatasetError
 
 YEARS = tuple(range(2013, 2023))
-MOST_PIXELS = 1 << 26
-"""A mask that says it is larger is no annotation: it would fill the memory."""
 
 
 def open_vot(path: Path, *, name: str, partial: bool = False) -> Dataset:
@@ -40,7 +39,7 @@ def open_vot(path: Path, *, name: str, partial: bool = False) -> Dataset:
 def vot_sequence(folder: Path) -> Sequence:
     """Return the sequence in a folder."""
     file = folder / "groundtruth.txt"
-    boxes, polygons = _regions(file)
+    boxes, polygons, masks = _regions(file)
     frames = frames_beside(_images(folder), len(boxes), file)
     starts = folder / "anchor.value"
     return Sequence(
@@ -51,15 +50,21 @@ def vot_sequence(folder: Path) -> Sequence:
         anchors=labels(starts, len(boxes)) if starts.is_file() else None,
         attributes=_attributes(folder),
         size=_size(frames),
+        masks=None if masks is None else bind(_mask_in, masks),
     )
 
 
-def _regions(file: Path) -> tuple[Array, Array | None]:
-    """Return boxes (N, 4), and polygons (N, 8) if the file has them."""
-    if read_text(file).lstrip().startswith("m"):
-        return _mask_boxes(file), None
+def _regions(file: Path) -> tuple[Array, Array | None, tuple[str, ...] | None]:
+    """Return boxes (N, 4), and polygons (N, 8) or the text of masks (N,) if the file has them."""
+    text = read_text(file)
+    if text.lstrip().startswith("m"):
+        return _mask_boxes(file), None, tuple(text.split())
     rows = read_rows(file, (4, 8))
-    return (rows, None) if rows.shape[1] == 4 else (polygons_to_ltwh(rows), rows)
+    return (rows, None, None) if rows.shape[1] == 4 else (polygons_to_ltwh(rows), rows, None)
+
+
+def _mask_in(lines: tuple[str, ...], index: int) -> Mask:
+    return read_mask(lines[index])
 
 
 def _images(folder: Path) -> Path:
@@ -120,13 +125,41 @@ def mask_box(text: str) -> Array:
         >>> mask_box("m10,20,4,2,1,2,2,1,2").tolist()
         [11.0, 20.0, 2.0, 2.0]
     """
+    return runs_box(*_runs(text))
+
+
+def read_mask(text: str) -> Mask:
+    """Return one encoded mask; its frame reaches as far as its window.
+
+    Raises:
+        ValueError: If the text is no mask or its runs do not fit its rectangle.
+
+    Example:
+        >>> read_mask("m1,0,4,2,1,2,2,1,2").full().astype(int).tolist()
+        [[0, 0, 1, 1, 0], [0, 0, 1, 0, 0]]
+    """
+    return runs_mask(*_runs(text))
+
+
+def _runs(text: str) -> tuple[int, int, int, int, list[int]]:
+    """Return left, top, width and height of the rectangle of a mask, and its runs."""
     if not text.startswith("m"):
         raise ValueError(f"{text[:30]!r} does not begin with m")
     try:
         left, top, width, height, *runs = (int(float(word)) for word in text[1:].split(","))
     except OverflowError as reason:
         raise ValueError("its numbers are not finite") from reason
-    return runs_box(left, top, width, height, runs)
+    return left, top, width, height, runs
+
+
+def runs_mask(left: int, top: int, width: int, height: int, runs: list[int]) -> Mask:
+    """Return the mask that runs describe, in a frame that reaches as far as its rectangle.
+
+    Raises:
+        ValueError: If the rectangle is too large, or the runs are longer than it.
+    """
+    shape = (max(top + height, 0), max(left + width, 0))
+    return Mask.of(window_of(runs, width, height), (left, top), shape)
 
 
 def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> Array:
@@ -135,19 +168,12 @@ def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> A
     Raises:
         ValueError: If the rectangle is too large, or the runs are longer than it.
     """
-    if min(width, height, *runs) < 0 or width * height > MOST_PIXELS:
-        raise ValueError(f"a rectangle of {width} x {height} with runs from {min(runs, default=0)}")
-    if sum(runs) > width * height:
-        raise ValueError(f"its runs have {sum(runs)} pixels, its rectangle {width} x {height}")
-    flat = np.repeat(np.arange(len(runs)) % 2, runs)
-    mask = np.zeros(width * height, bool)
-    mask[: len(flat)] = flat > 0
-    rows, columns = np.nonzero(mask.reshape(height, width))
-    if not len(rows):
-        return np.full(4, np.nan)
-    x, y = columns.min(), rows.min()
-    box = [left + x, top + y, columns.max() - x + 1, rows.max() - y + 1]
-    return np.array(box, np.float64)
+    return box_around(runs_mask(left, top, width, height, runs))
+
+
+def box_around(mask: Mask) -> Array:
+    """Return the box (4,) around a mask, NaN for an empty one."""
+    return np.array(mask.box) if mask.area else np.full(4, np.nan)
 
 
 for _year in YEARS:

@@ -2,8 +2,9 @@
 
 `TRACKER/baseline/NAME/NAME_001.txt` of a supervised run has a line per frame: 1 for a start, 2 for
 a failure, 0 while nothing runs, else a rectangle, a polygon or a mask, of which we take the box
-around it. A run from an anchor is in `NAME_00000050.txt`, its first line 1. `*_time.value` has
-seconds per frame, `*_confidence.value` scores.
+around it unless the sequence is annotated with masks. A run from an anchor is in
+`NAME_00000050.txt`, its first line 1. `*_time.value` has seconds per frame, `*_confidence.value`
+scores.
 
 `NAME_001.bin` has all of this in binary, little-endian numbers: a version (int16, 1), a number of
 frames (uint32), then for each frame a kind (one byte) and: 0, a code (uint32); 1, left, top, width,
@@ -22,16 +23,19 @@ import numpy as np
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.files import bytes_of, read_rows, read_text, text_of
+from siamtrack.core.masks import Mask
 from siamtrack.core.writing import write_text
-from siamtrack.data.benchmarks.vot import mask_box, runs_box
+from siamtrack.data.benchmarks.vot import box_around, read_mask, runs_mask
 from siamtrack.data.sequence import Sequence
 from siamtrack.errors import ResultsError
 from siamtrack.evaluation.vot.multistart import AnchorRun
-from siamtrack.evaluation.vot.supervised import INIT, RESULT, SupervisedRun
+from siamtrack.evaluation.vot.supervised import INIT, RESULT, Masks, SupervisedRun
 
 BASELINE = "baseline"
 BINARY, CONFIDENCE = ".bin", "_confidence.value"
 VERSION = 1
+Row = list[float] | Mask
+"""What a frame has: a code alone, the numbers of a box or polygon, or a mask."""
 CODES = (0, 1, 2)
 """What may stand for a region: nothing ran, a start, a failure."""
 _CODE, _RECTANGLE, _POLYGON, _MASK = range(4)
@@ -51,14 +55,18 @@ def anchor_file(folder: Path, sequence: Sequence, anchor: int) -> Path:
 
 
 def write_run(path: Path, run: SupervisedRun | AnchorRun) -> None:
-    """Write codes and boxes, and the times beside them, each file whole or not at all."""
+    """Write codes and regions, and the times beside them, each file whole or not at all."""
     if isinstance(run, SupervisedRun):
         codes = run.codes
     else:
         codes = np.array([float(INIT)] + [float(RESULT)] * (len(run.boxes) - 1))
     lines = [
-        ",".join(f"{value:.4f}" for value in box) if code == RESULT else f"{code:.0f}"
-        for code, box in zip(codes, run.boxes, strict=True)
+        f"{code:.0f}"
+        if code != RESULT
+        else mask.vot()
+        if mask is not None
+        else ",".join(f"{value:.4f}" for value in box)
+        for code, box, mask in zip(codes, run.boxes, run.masks or [None] * len(codes), strict=True)
     ]
     seconds = "".join(f"{value:.9f}\n" for value in run.times)
     write_text(path.with_name(f"{path.stem}_time.value"), seconds)
@@ -68,14 +76,27 @@ def write_run(path: Path, run: SupervisedRun | AnchorRun) -> None:
 def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
     """Return codes (N,), boxes (N, 4) or polygons (N, 8), and times (N,), zeros where not known.
 
+    Of masks it is the box around them.
+
     Raises:
         ResultsError: If the file is missing or a line is neither a code nor a region, or it has not
             `count` lines; the message names file and line or frame.
     """
-    rows = read_binary(path) if path.suffix == BINARY else _read_lines(path)
+    return _regions_of(path, _rows(path, count))[:3]
+
+
+def _rows(path: Path, count: int) -> list[Row]:
+    rows = _read_binary(path) if path.suffix == BINARY else _read_lines(path)
     if len(rows) != count:
         word = "short" if len(rows) < count else "long"
         raise ResultsError(f"{path}: too {word}, {len(rows)} lines for {count} frames")
+    return rows
+
+
+def _regions_of(path: Path, found: list[Row]) -> tuple[Array, Array, Array, Masks | None]:
+    """Return codes, boxes or polygons, times, and masks if there are any."""
+    rows, count = [_boxed(row) for row in found], len(found)
+    masks = [row if isinstance(row, Mask) else None for row in found]
     width = max((len(row) for row in rows if len(row) > 1), default=4)
     codes, boxes = np.full(count, float(RESULT)), np.full((count, width), np.nan)
     for index, row in enumerate(rows):
@@ -87,20 +108,25 @@ def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
             raise ResultsError(f"{path}, line {index + 1}: boxes and polygons are mixed")
     clock = path.with_name(f"{path.stem}_time.value")
     times = read_rows(clock, (1,), ResultsError)[:, 0] if clock.is_file() else np.zeros(count)
-    return codes, boxes, times if len(times) == count else np.zeros(count)
+    times = times if len(times) == count else np.zeros(count)
+    return codes, boxes, times, masks if any(masks) else None
 
 
-def _read_lines(path: Path) -> list[list[float]]:
+def _boxed(row: Row) -> list[float]:
+    return box_around(row).tolist() if isinstance(row, Mask) else row
+
+
+def _read_lines(path: Path) -> list[Row]:
     lines = read_text(path, ResultsError).split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     return [_numbers(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
-def _numbers(path: Path, number: int, line: str) -> list[float]:
+def _numbers(path: Path, number: int, line: str) -> Row:
     try:
         if line.startswith("m"):
-            return [float(value) for value in mask_box(line.strip())]
+            return read_mask(line.strip())
         row = [float(word) for word in line.split(",")]
     except ValueError:
         row = []
@@ -125,7 +151,8 @@ def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     Raises:
         ResultsError: If the file does not fit the sequence.
     """
-    run = SupervisedRun(*read_regions(path, len(sequence)))
+    codes, boxes, times, masks = _regions_of(path, _rows(path, len(sequence)))
+    run = SupervisedRun(codes, boxes, times, None if sequence.masks is None else masks)
     if run.codes[sequence.init_frame] != INIT:
         raise ResultsError(f"{path}, line {sequence.init_frame + 1}: expected 1, a start")
     return run
@@ -169,11 +196,10 @@ def read_anchor(path: Path, sequence: Sequence, anchor: int, direction: int) -> 
         ResultsError: If the file does not fit the run.
     """
     count = len(sequence) - anchor if direction > 0 else anchor + 1
-    _, boxes, times = read_regions(path, count)
-    boxes = boxes.copy()
+    _, boxes, times, masks = _regions_of(path, _rows(path, count))
     if boxes.shape[1] == 4:
         boxes[0] = sequence.boxes[anchor]
-    return AnchorRun(anchor, direction, boxes, times)
+    return AnchorRun(anchor, direction, boxes, times, None if sequence.masks is None else masks)
 
 
 def read_binary(path: Path) -> list[list[float]]:
@@ -183,12 +209,16 @@ def read_binary(path: Path) -> list[list[float]]:
         ResultsError: If the file cannot be read, is cut short, or holds something else; the message
             names the frame.
     """
+    return [_boxed(row) for row in _read_binary(path)]
+
+
+def _read_binary(path: Path) -> list[Row]:
     try:
         data = bytes_of(path)
     except OSError as reason:
         raise ResultsError(f"{path}: cannot be read ({reason.strerror})") from reason
     bytes_ = _Reader(data)
-    rows: list[list[float]] = []
+    rows: list[Row] = []
     try:
         version, count = map(int, bytes_.take("hI"))
         if version != VERSION:
@@ -219,7 +249,7 @@ class _Reader:
         return len(self.data) - self.at
 
 
-def _region(data: _Reader) -> list[float]:
+def _region(data: _Reader) -> Row:
     (kind,) = data.take("B")
     if kind == _CODE:
         (code,) = data.take("I")
@@ -235,5 +265,5 @@ def _region(data: _Reader) -> list[float]:
     if kind == _MASK:
         left, top, width, height, count = map(int, data.take("hhHHH"))
         runs = [int(run) for run in data.take(f"{count}H")]
-        return [float(value) for value in runs_box(left, top, width, height, runs)]
+        return runs_mask(left, top, width, height, runs)
     raise ValueError(f"kind {kind}, expected a code, a box, a polygon or a mask: 0 to 3")

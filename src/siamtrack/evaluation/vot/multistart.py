@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.masks import Mask
 from siamtrack.core.tracks import Tracker
 from siamtrack.data.benchmarks.vot import anchors_every
 from siamtrack.data.sequence import Sequence
-from siamtrack.evaluation.vot.regions import overlaps
-from siamtrack.evaluation.vot.supervised import truth_of
+from siamtrack.evaluation.vot.supervised import Masks, mask_in, truth_overlaps
 
 FAILED_UP_TO, GRACE = 0.1, 10
 
@@ -32,12 +32,14 @@ class AnchorRun:
         direction: 1 towards the end of the sequence, -1 towards its beginning.
         boxes: (M, 4) ltwh, the first being the true one.
         times: (M,) seconds.
+        masks: (M,) masks, None where the tracker gives none; see `SupervisedRun`.
     """
 
     anchor: int
     direction: int
     boxes: Array
     times: Array
+    masks: Masks | None = None
 
     def frames(self, count: int) -> NDArray[np.int64]:
         """Return the frame of each row (M,) in a sequence of `count` frames."""
@@ -59,6 +61,7 @@ def run_anchor(tracker: Tracker, sequence: Sequence, anchor: int, direction: int
     """
     order = range(anchor, len(sequence), 1) if direction > 0 else range(anchor, -1, -1)
     boxes, times = np.full((len(order), 4), np.nan), np.zeros(len(order))
+    masks: list[Mask | None] = [None] * len(order)
     for row, index in enumerate(order):
         frame = sequence[index]
         clock = time.perf_counter()
@@ -66,9 +69,10 @@ def run_anchor(tracker: Tracker, sequence: Sequence, anchor: int, direction: int
             boxes[0] = sequence.boxes[anchor]
             tracker.init(frame, boxes[0].copy())
         else:
-            boxes[row] = np.asarray(tracker.update(frame).box, np.float64)
+            found = tracker.update(frame)
+            boxes[row], masks[row] = np.asarray(found.box, np.float64), mask_in(sequence, found)
         times[row] = time.perf_counter() - clock
-    return AnchorRun(anchor, direction, boxes, times)
+    return AnchorRun(anchor, direction, boxes, times, masks if any(masks) else None)
 
 
 def anchor_overlaps(run: AnchorRun, sequence: Sequence) -> Array:
@@ -76,9 +80,8 @@ def anchor_overlaps(run: AnchorRun, sequence: Sequence) -> Array:
 
     It is 0 at the start, which proves nothing, and NaN where there is no target.
     """
-    truth = truth_of(sequence)[run.frames(len(sequence))]
-    values = overlaps(run.boxes, truth, sequence.size)
-    values[~np.isfinite(truth).all(axis=1)] = np.nan
+    frames = run.frames(len(sequence)).tolist()
+    values = truth_overlaps(sequence, frames, run.boxes, run.masks)
     values[0] = 0.0
     return values
 

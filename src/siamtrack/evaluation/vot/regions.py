@@ -1,15 +1,19 @@
-"""Overlap of boxes and polygons in whole pixels inside the frame, as the VOT toolkit has it."""
+"""Overlap of boxes, polygons and masks in whole pixels of the frame, as the VOT toolkit has it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.boxes import Array, iou
+from siamtrack.core.masks import Bits, Mask
 from siamtrack.evaluation.metrics import bounded
 
-Mask = NDArray[np.bool_]
 Whole = NDArray[np.int64]
+Region = Array | Mask
+"""A box ltwh (4,), the corners of a polygon (2 * corners,), or a mask."""
 
 
 def overlaps(first: ArrayLike, second: ArrayLike, size: tuple[int, int] | None = None) -> Array:
@@ -32,6 +36,65 @@ def overlaps(first: ArrayLike, second: ArrayLike, size: tuple[int, int] | None =
     if known.any():
         values[known] = _of_whole(_rounded(a[known]), _rounded(b[known]), size)
     return values
+
+
+def region_overlaps(
+    first: Iterable[Region], second: Iterable[Region], size: tuple[int, int] | None = None
+) -> Array:
+    """Return the overlap (N,) of regions of which some are masks, as `overlaps` does.
+
+    Pixels of masks count as they are; boxes and polygons are rounded to whole pixels first.
+
+    Example:
+        >>> bits = np.zeros((6, 8), bool)
+        >>> bits[2:4, 1:7] = True
+        >>> region_overlaps([Mask.of(bits)], [np.array([1.0, 2, 3, 4])]).tolist()
+        [0.3333333333333333]
+    """
+    return np.array([_overlap(a, b, size) for a, b in zip(first, second, strict=True)])
+
+
+def _overlap(first: Region, second: Region, size: tuple[int, int] | None) -> float:
+    a, b = (_whole(region) for region in (first, second))
+    if a is None or b is None:
+        return 0.0
+    if not (isinstance(a, Mask) or isinstance(b, Mask)):
+        return float(_of_whole(a[None], b[None], size)[0])
+    ends = [_ends(a), _ends(b)]
+    low, high = np.minimum(ends[0][:2], ends[1][:2]), np.maximum(ends[0][2:], ends[1][2:])
+    if (low >= high).any():  # the toolkit's first rule, below
+        return 1.0
+    if size is not None:
+        low, high = np.maximum(low, 0), np.minimum(high, np.array(size) - 1)
+    if (low >= high).any():
+        return 0.0
+    p, q = (_shown(region, low, high) for region in (a, b))
+    return np.count_nonzero(p & q) / max(int(np.count_nonzero(p | q)), 1)
+
+
+def _whole(region: Region) -> Region | None:
+    """Return a region in whole pixels; None if it has no pixel or is not finite."""
+    if isinstance(region, Mask):
+        return region if region.area else None
+    return _rounded(region) if np.isfinite(region).all() else None
+
+
+def _ends(region: Region) -> Whole:
+    """Return the first column and row, and the last ones, that a region may touch."""
+    if isinstance(region, Mask):
+        height, width = region.pixels.shape
+        ends = [region.left, region.top, region.left + width - 1, region.top + height - 1]
+        return np.array(ends, np.int64)
+    return np.asarray(_extents(region[None])[0], np.int64)
+
+
+def _shown(region: Region, low: Whole, high: Whole) -> Bits:
+    """Return the pixels of a region in the window from `low` to `high`, both included."""
+    if not isinstance(region, Mask):
+        return _mask(region.astype(np.int64), low, high)
+    width, height = (high - low + 1).tolist()
+    offset = (region.left - int(low[0]), region.top - int(low[1]))
+    return Mask.of(region.pixels, offset, (height, width)).full()
 
 
 def _rounded(numbers: Array) -> Array:
@@ -69,7 +132,7 @@ def _extents(regions: Array) -> Array:
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
-def _mask(region: Whole, low: Whole, high: Whole) -> Mask:
+def _mask(region: Whole, low: Whole, high: Whole) -> Bits:
     """Return the pixels of a region in the window from `low` to `high`, both included."""
     width, height = (high - low + 1).tolist()
     if len(region) > 4:
@@ -82,7 +145,7 @@ def _mask(region: Whole, low: Whole, high: Whole) -> Mask:
     return mask
 
 
-def _filled(corners: Whole, width: int, height: int) -> Mask:
+def _filled(corners: Whole, width: int, height: int) -> Bits:
     """Return the pixels (height, width) of a polygon with whole corners (K, 2).
 
     In each row the edges that reach it, their ends included, say where it enters and leaves; both

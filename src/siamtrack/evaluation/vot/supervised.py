@@ -7,18 +7,21 @@ Performance Evaluation Methodology for Single-Target Trackers, https://arxiv.org
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 import numpy as np
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.masks import Mask
 from siamtrack.core.tracks import Tracker
 from siamtrack.data.sequence import Sequence
-from siamtrack.evaluation.vot.regions import overlaps
+from siamtrack.evaluation.vot.regions import overlaps, region_overlaps
 
 SKIP, BURN_IN = 5, 10
 RESULT, INIT, FAILURE, SKIPPED = -1, 1, 2, 0
+Masks = Items[Mask | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +32,49 @@ class SupervisedRun:
         codes: (N,) `INIT`, `FAILURE`, `SKIPPED` between a failure and the new start, else `RESULT`.
         boxes: (N, 4) ltwh or (N, 8) polygons where the code is `RESULT`, else NaN.
         times: (N,) seconds; 0 where nothing ran.
+        masks: (N,) masks where the code is `RESULT` and the tracker gives one, else None; they
+            count in place of the boxes where the sequence is annotated with masks.
     """
 
     codes: Array
     boxes: Array
     times: Array
+    masks: Masks | None = None
 
     @property
     def failures(self) -> int:
         """Number of failures."""
         return int((self.codes == FAILURE).sum())
+
+
+def mask_in(sequence: Sequence, found: object) -> Mask | None:
+    """Return the mask that a tracker found, if the sequence is annotated with masks."""
+    mask = getattr(found, "mask", None) if sequence.masks is not None else None
+    return mask if isinstance(mask, Mask) and mask.area else None
+
+
+def truth_overlaps(
+    sequence: Sequence, frames: Iterable[int], boxes: Array, masks: Masks | None
+) -> Array:
+    """Return the overlap with the truth in frames (M,), NaN where there is no target.
+
+    Where the sequence has masks, masks are compared with them, and boxes where there is no mask.
+
+    Args:
+        sequence: The sequence.
+        frames: Their indices (M,).
+        boxes: (M, 4) or polygons (M, 8).
+        masks: (M,) masks that count in place of boxes.
+    """
+    rows = list(frames)
+    truth = truth_of(sequence)[rows]
+    if sequence.masks is None:
+        values = overlaps(boxes, truth, sequence.size)
+    else:
+        given = masks or (None,) * len(rows)
+        regions = [box if mask is None else mask for box, mask in zip(boxes, given, strict=True)]
+        values = region_overlaps(regions, map(sequence.masks, rows), sequence.size)
+    return np.where(np.isfinite(truth).all(axis=1), values, np.nan)
 
 
 def truth_of(sequence: Sequence) -> Array:
@@ -55,9 +91,9 @@ def run_supervised(tracker: Tracker, sequence: Sequence, *, skip: int = SKIP) ->
     Raises:
         DatasetError: If a frame cannot be read.
     """
-    count, truth = len(sequence), truth_of(sequence)
+    count = len(sequence)
     codes, times = np.full(count, SKIPPED, np.float64), np.zeros(count)
-    boxes = np.full((count, 4), np.nan)
+    boxes, masks = np.full((count, 4), np.nan), list[Mask | None]([None] * count)
     known, area = np.isfinite(sequence.boxes).all(axis=1), (sequence.boxes[:, 2:] > 0).all(axis=1)
     usable = np.asarray(known & area)
     start, running = sequence.init_frame, False
@@ -70,22 +106,21 @@ def run_supervised(tracker: Tracker, sequence: Sequence, *, skip: int = SKIP) ->
             tracker.init(frame, sequence.boxes[index].copy())
             times[index], codes[index], running = time.perf_counter() - clock, INIT, True
             continue
-        box = np.asarray(tracker.update(frame).box, np.float64)
+        found = tracker.update(frame)
         times[index] = time.perf_counter() - clock
-        overlap = overlaps(box[None], truth[index : index + 1], sequence.size)[0]
+        box, mask = np.asarray(found.box, np.float64), mask_in(sequence, found)
+        overlap = truth_overlaps(sequence, [index], box[None], [mask])[0]
         if usable[index] and overlap <= 0:
             codes[index], running, start = FAILURE, False, index + skip
         else:
-            codes[index], boxes[index] = RESULT, box
-    return SupervisedRun(codes, boxes, times)
+            codes[index], boxes[index], masks[index] = RESULT, box, mask
+    return SupervisedRun(codes, boxes, times, masks if any(masks) else None)
 
 
 def run_overlaps(run: SupervisedRun, sequence: Sequence) -> Array:
     """Return the overlap in each frame (N,): NaN where nothing was tracked or nothing is there."""
-    truth = truth_of(sequence)
-    values = overlaps(run.boxes, truth, sequence.size)
-    tracked = (run.codes == RESULT) & np.isfinite(truth).all(axis=1)
-    return np.where(tracked, values, np.nan)
+    values = truth_overlaps(sequence, range(len(sequence)), run.boxes, run.masks)
+    return np.where(run.codes == RESULT, values, np.nan)
 
 
 def accuracy(runs: Items[tuple[SupervisedRun, Sequence]], burn_in: int = BURN_IN) -> float:

@@ -47,3 +47,20 @@ export function fit(canvas, width, height) {
 
 export const token = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+// What this browser remembers of a person's choices; private windows may not.
+export function read(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+export function keep(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // then not
+  }
+}

@@ -32,6 +32,7 @@ export function shortcuts(actions) {
     ["V", "Check backwards", "v", actions.check],
     ["The page"],
     ["C", "Compare two models", "c", actions.compare],
+    ["O", "Outlines of the targets", "o", actions.outlines],
     ["T", "What the network sees", "t", actions.look],
     ["X", "Export", "x", actions.export],
     ["0", "Whole picture; the wheel zooms, Alt draws inside another box", "0", actions.fit],

@@ -9,6 +9,7 @@ import { TargetList } from "./targets.js";
 import { ClassList } from "./classes.js";
 import { Second } from "./second.js";
 import { Overlay } from "./overlay.js";
+import { Outlines } from "./outlines.js";
 import { Camera } from "./camera.js";
 import { Exports } from "./exports.js";
 import { showHome } from "./home.js";
@@ -25,7 +26,11 @@ const frames = new Frames((frame, error) => {
   if (error && frame === store.frame) toast(error.message);
   if (frame === store.frame) stages.forEach((stage) => stage.draw());
 });
+const outlines = new Outlines(store, (frame) => {
+  if (stages.some((each) => each.shown === frame)) stages.forEach((each) => each.draw());
+});
 const stage = new Stage($("stage"), store, frames, {
+  outlines,
   onBox: async (id, frame, box) => {
     const again = id !== null && $("again").checked;
     if (id !== null) {
@@ -38,7 +43,7 @@ const stage = new Stage($("stage"), store, frames, {
   },
   onDraft: (draft) => hint(draft),
 });
-const second = new Stage($("stage-b"), store, frames, { model: () => store.modelB });
+const second = new Stage($("stage-b"), store, frames, { outlines, model: () => store.modelB });
 const stages = [stage, second];
 const timeline = new Timeline($("timeline"), store);
 const player = new Player(store, frames);
@@ -46,7 +51,7 @@ const classes = new ClassList(store);
 const list = new TargetList(store, (target) => classes.ask(target));
 const overlay = new Overlay(store);
 const camera = new Camera();
-const exports = new Exports(store);
+const exports = new Exports(store, outlines);
 const asks = new Second(store, () => studio?.models || []);
 
 const busy = () => store.job.state === "running" || store.job.state === "paused";
@@ -120,6 +125,10 @@ const actions = {
     $("compare").setAttribute("aria-pressed", store.comparing);
     store.refresh();
     update("selected");
+  },
+  outlines: () => {
+    outlines.set(!outlines.on);
+    update("outlines");
   },
   look: () => {
     $("look").open = !$("look").open;
@@ -204,12 +213,22 @@ function update(what) {
   if (what !== "job") list.update();
   asks.update();
   if (what === "frame" || what === "selected" || what === "project") overlay.update();
+  showOutlines();
   $("saved").textContent = store.online ? "Saved" : "The server is away; trying again …";
   $("caption-a").textContent = store.model;
   $("caption-b").textContent = store.modelB;
   hint();
   stages.forEach((each) => each.draw());
   timeline.draw();
+}
+
+// Where boxes are known, outlines of what is seen come first, then those of what comes next.
+function showOutlines() {
+  $("outlines-row").hidden = !store.targets.length;
+  $("outlines").checked = outlines.on;
+  const models = [...new Set(store.comparing ? [store.model, store.modelB] : [store.model])];
+  const next = player.playing ? [1, 2, 3, 4].map((k) => store.frame + k) : [];
+  outlines.ask(models, [store.frame, ...next.filter((frame) => frame < store.project.total)]);
 }
 
 // Frames are found faster than a page can show them all: it jumps to the newest.
@@ -222,7 +241,10 @@ async function poll() {
   const { get } = await import("./api.js");
   if (!store.project) return;
   const summary = await get(store.path);
-  if (summary.exact) frames.reset(store.path); // numbers may have meant other frames until now
+  if (summary.exact) { // numbers may have meant other frames until now
+    frames.reset(store.path);
+    outlines.reset();
+  }
   store.take(summary);
   if (summary.exact) await store.refresh();
 }
@@ -277,6 +299,7 @@ async function route() {
       studio = await get("/api/studio");
       show("work");
       frames.reset(`/api/projects/${match[1]}`);
+      outlines.reset();
       fillModels();
       store.waiting = null;
       await store.open(match[1], studio.models);
@@ -347,6 +370,7 @@ $("back").addEventListener("click", () => actions.step(-1));
 $("on").addEventListener("click", () => actions.step(1));
 $("frame").addEventListener("change", () => actions.goto(Number($("frame").value)));
 $("frame").addEventListener("keydown", (event) => event.key === "Enter" && $("frame").blur());
+$("outlines").addEventListener("change", () => actions.outlines());
 $("redetect").addEventListener("change", () => (store.redetect = $("redetect").checked));
 $("theme").addEventListener("click", () => {
   nextTheme();

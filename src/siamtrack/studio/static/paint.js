@@ -44,3 +44,23 @@ export function paintBox(context, box, color, { scale, left, top }, look) {
   }
   context.restore();
 }
+
+// How an outline looks: `polygons` [x, y, x, y, ...] in frame pixels; `view` as above.
+export function paintOutline(context, polygons, color, { scale, left, top }) {
+  context.save();
+  context.beginPath();
+  for (const points of polygons) {
+    for (let k = 0; k < points.length; k += 2) {
+      context[k ? "lineTo" : "moveTo"](points[k] * scale + left, points[k + 1] * scale + top);
+    }
+    context.closePath();
+  }
+  context.fillStyle = context.strokeStyle = color;
+  context.globalAlpha = 0.28;
+  context.fill("evenodd");
+  context.globalAlpha = 1;
+  context.lineJoin = "round";
+  context.lineWidth = 1.5;
+  context.stroke();
+  context.restore();
+}

@@ -1,7 +1,7 @@
 // The picture with its boxes; drawing and changing boxes by mouse, finger and keyboard.
 import { fit, token } from "./dom.js";
 import { between, clamp, drag, grow, handleAt, inside } from "./geometry.js";
-import { paintBox } from "./paint.js";
+import { paintBox, paintOutline } from "./paint.js";
 import { LOST, UNCERTAIN } from "./store.js";
 
 const CURSORS = { n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" };
@@ -12,6 +12,7 @@ export class Stage {
     this.store = store;
     this.frames = frames;
     this.model = options.model || (() => store.model);
+    this.outlines = options.outlines || null;
     this.onBox = options.onBox || null;
     this.onDraft = options.onDraft || (() => {});
     this.shown = 0; // the frame whose picture is drawn; boxes are of this one, never of another
@@ -69,10 +70,9 @@ export class Stage {
     const drawn = picture || this.frames.get(this.shown);
     context.imageSmoothingEnabled = scale < 3;
     if (drawn) context.drawImage(drawn, left, top, width * scale, height * scale);
-    for (const target of this.store.targets) {
-      if (this.draft?.id === target.id) continue;
-      this.paintTarget(context, target);
-    }
+    const targets = this.store.targets.filter(({ id }) => this.draft?.id !== id);
+    canvas.dataset.outlines = targets.filter((target) => this.paintOutline(context, target)).length;
+    for (const target of targets) this.paintTarget(context, target);
     if (this.draft) {
       const target = this.store.target(this.draft.id);
       const name = target ? target.name : ["New target", this.store.nextClass].filter(Boolean).join(", ");
@@ -81,6 +81,15 @@ export class Stage {
       });
     }
     canvas.dataset.frame = this.shown;
+  }
+
+  // Whether there is an outline of a target to be drawn.
+  paintOutline(context, target) {
+    const box = this.store.box(target.id, this.shown, this.model());
+    const polygons = box && this.outlines?.of(this.model(), this.shown, target.id, box);
+    if (!polygons) return false;
+    paintOutline(context, polygons, this.store.color(target), this.view());
+    return true;
   }
 
   sizeText(box) {

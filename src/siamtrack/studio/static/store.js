@@ -1,6 +1,6 @@
 // What the page knows of the open project. Views listen to "change".
 import { get, post, Live } from "./api.js";
-import { toast } from "./dom.js";
+import { keep, read, toast } from "./dom.js";
 
 export const NONE = 0, TRACKED = 1, UNCERTAIN = 2, LOST = 3, ABSENT = 4;
 export const STATE_NAMES = ["", "tracked", "uncertain", "lost", "absent"];
@@ -10,23 +10,6 @@ export const WHY = {
   gap: "does not meet the key frame beside it: go there and track backwards",
   back: "is elsewhere when tracked backwards",
 };
-
-// What this browser remembers of a person's choices; private windows may not.
-function read(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
-function keep(name, value) {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // then not
-  }
-}
 
 class Tracks {
   constructor(total) {
