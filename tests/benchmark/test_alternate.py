@@ -1,8 +1,19 @@
+import time
+
+import numpy as np
 import pytest
 
 import siamtrack
 from siamtrack.benchmark.figures import Latency, Round
-from siamtrack.benchmark.latency import STAGES, WARM_UP, one_pass, relative, take_turns
+from siamtrack.benchmark.latency import (
+    STAGES,
+    WARM_UP,
+    Watch,
+    one_pass,
+    relative,
+    take_turns,
+    watched,
+)
 from tests.benchmark.toys import SEARCH_SECONDS, Notes, model, toy_clip
 
 
@@ -55,3 +66,23 @@ def test_the_watched_tracker_is_as_it_was():
     assert tracker.model.runtime is runtime
     assert runtime.batches == [1, 1, 1]
     assert tracker.ids == []
+
+
+def test_the_time_of_a_refiner_is_the_networks():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    tracker, runtime = watched(siamtrack.load("base", threads=1))
+    assert runtime.refine is not None
+    tracker.init(picture, (60, 40, 30, 30))
+    watch = Watch()
+    for _ in range(5):
+        start = time.perf_counter()
+        tracker.update(picture)
+        watch.note(start, time.perf_counter(), runtime)
+    assert runtime.refine.taken() == 0.0  # each update has its own
+    stages = np.array([watch.stages[name] for name in STAGES])
+    np.testing.assert_allclose(stages.sum(0), watch.whole)
+    assert (stages > 0).all()
+    plain, _ = watched(siamtrack.load("lite", threads=1))
+    plain.init(picture, (60, 40, 30, 30))
+    assert np.isfinite(plain.update(picture).box).all()

@@ -17,8 +17,8 @@ from siamtrack.evaluation.report.html import aligned
 from siamtrack.runtimes.engines import known_rows, processor_kind
 
 STAGES = ("crop", "network", "post")
-"""From the frame to the patches; the search graph; from its response to the track, with the online
-classifier."""
+"""From the frame to the patches; the search graph and the refiner's; from the response to the
+track, with the online classifier."""
 HEAD = [
     "",
     "p50 ms",

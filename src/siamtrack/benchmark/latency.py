@@ -22,6 +22,7 @@ from siamtrack.core.images import Image
 from siamtrack.core.tracks import Tracker
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime
+from siamtrack.runtimes.graph import Feed, Graph, RefinerGraphs
 from siamtrack.tracking.tracker import SiamTracker
 
 WARM_UP = 5
@@ -116,11 +117,35 @@ def spread(box: Array, size: tuple[int, int], count: int) -> Array:
     return np.array([[left, top, *box[2:]] for top in y for left in x])[:count]
 
 
-class TimedRuntime:
-    """Hands everything on to a runtime, and notes when it was called and when it answered."""
+class TimedGraph:
+    """Hands everything on to the graph of a refiner, and adds up how long it takes."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.inputs, self.outputs, self.seconds = graph.inputs, graph.outputs, 0.0
+
+    def run(self, feed: Feed) -> dict[str, Floats]:
+        """Hand on."""
+        start = time.perf_counter()
+        found = self._graph.run(feed)
+        self.seconds += time.perf_counter() - start
+        return found
+
+    def taken(self) -> float:
+        """Return the seconds since this was called last."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+
+class TimedRuntime:
+    """Hands everything on to a runtime, and notes when it was called and when it answered.
+
+    Attributes:
+        refine: The graph of the model's refiner, whose time is the network's as well.
+    """
+
+    def __init__(self, runtime: Runtime, refine: TimedGraph | None = None) -> None:
+        self._runtime, self.refine = runtime, refine
         self.called = self.answered = 0.0
 
     def embed(self, template: Image, size: Floats) -> Floats:
@@ -139,8 +164,12 @@ def watched(tracker: Tracker) -> tuple[Tracker, TimedRuntime | None]:
     """Return the tracker with a timed runtime in it; those of others as they are."""
     if not isinstance(tracker, SiamTracker):
         return tracker, None
-    runtime = TimedRuntime(tracker.model.runtime)
-    model = replace(tracker.model, runtime=runtime)
+    graphs = tracker.model.refiner
+    refine = None if graphs is None else TimedGraph(graphs.refine)
+    if graphs is not None and refine is not None:
+        graphs = RefinerGraphs(graphs.reference, refine)
+    runtime = TimedRuntime(tracker.model.runtime, refine)
+    model = replace(tracker.model, runtime=runtime, refiner=graphs)
     return SiamTracker(model, redetect=tracker.redetect), runtime
 
 
@@ -156,8 +185,11 @@ class Watch:
         self.whole.append(end - start)
         if runtime is not None:
             marks = (start, runtime.called, runtime.answered, end)
+            refined = 0.0 if runtime.refine is None else runtime.refine.taken()
+            beside = {"network": refined, "post": -refined}
             for name, before, after in zip(STAGES, marks, marks[1:], strict=False):
-                self.stages.setdefault(name, []).append(after - before)
+                seconds = after - before + beside.get(name, 0.0)
+                self.stages.setdefault(name, []).append(seconds)
 
     @property
     def outside(self) -> float | None:
