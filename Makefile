@@ -93,7 +93,9 @@ benchmark: $(BENCH)/.done
 		--out benchmarks/results/wide16
 	$(BENCH)/bin/python benchmarks/readme_table.py
 
+# compiled first, as an installation of a wheel is: otherwise every start compiles all modules
 bench: $(BENCH)/.done
+	$(BENCH)/bin/python -m compileall -q src
 	$(BENCH)/bin/siamtrack bench --engines --rounds 9 --overwrite \
 		--report src/siamtrack/runtimes/engines.json
 	$(BENCH)/bin/siamtrack bench --tracker siamtrack-lite=lite \

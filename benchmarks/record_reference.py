@@ -72,6 +72,7 @@ def pysot(path: Path) -> Models:
         ("AlexNetLegacy", "siamrpn_alex_dwxcorr", 287),
         ("MobileNetV2", "siamrpn_mobilev2_l234_dwxcorr", 255),
         ("AlexNet", "siamrpn_alex_dwxcorr", 287),
+        ("ResNet50", "siamrpn_r50_l234_dwxcorr", 255),
     ):
         cfg.clear()
         cfg.update(defaults.clone())

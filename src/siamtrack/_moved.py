@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from types import ModuleType
@@ -261,8 +260,11 @@ class _Moved(ModuleType):
         return getattr(self, self.__name__.rpartition(".")[2])(*args, **options)
 
 
-class _Finder(MetaPathFinder, Loader):
-    """Finds modules that have moved, after all that exist."""
+class _Finder:
+    """Finds modules that have moved, after all that exist.
+
+    What it could inherit from is in `importlib.abc`, which takes a while to import.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -272,7 +274,8 @@ class _Finder(MetaPathFinder, Loader):
             there = find_spec(place) if place is not None else None
         except ModuleNotFoundError:  # below a module that is no package
             there = None
-        return None if there is None else ModuleSpec(name, self, is_package=True)
+        loader: Any = self
+        return None if there is None else ModuleSpec(name, loader, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Moved(spec.name)
@@ -307,7 +310,7 @@ class _Left(SourceFileLoader):
         module.__dict__.setdefault("__getattr__", left)
 
 
-class _LeftFinder(MetaPathFinder):
+class _LeftFinder:
     """Finds modules that some names have left, before others do."""
 
     modules = frozenset(f"siamtrack.{name.rpartition('.')[0]}" for name in NAMES)

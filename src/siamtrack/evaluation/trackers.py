@@ -17,6 +17,8 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.evaluation.peers import PEERS
 
 Precision = Literal["auto", "float32", "int8"]
+PRETRAINED = Path(__file__).parent.parent / "pretrained"
+"""Models in the package, which no plug-in can take the name of."""
 REDETECT = "+redetect"
 """Ending of a model's name that searches more of the frame while the target is lost."""
 MASKS = "+masks"
@@ -94,7 +96,8 @@ def open_tracker(
     if colon and kind in PEERS:
         name = f"{kind}-{source}".lower() if kind == "opencv" else kind
         return name, partial(_peer, kind, source, threads)
-    if spec in PEERS and not Path(spec).is_dir():
+    is_ours = (PRETRAINED / spec.removesuffix(REDETECT) / "card.json").is_file()
+    if not is_ours and spec in PEERS and not Path(spec).is_dir():  # asks what is installed
         return spec, partial(_peer, spec, "", threads)
     place, colon, attribute = spec.rpartition(":")
     if colon and attribute.isidentifier() and not Path(spec).is_dir():

@@ -38,6 +38,7 @@ class OnnxRuntime(GraphRuntime):
     Args:
         graphs: The model.
         threads: Threads inside an operator, or for the rows of a batch; 0 lets ONNX Runtime choose.
+            The template, which is small and rare, always has one.
         provider: Execution provider; operators that it lacks run on the CPU.
 
     Raises:
@@ -54,10 +55,12 @@ class OnnxRuntime(GraphRuntime):
                 f"{onnxruntime.__version__} lacks: install onnxruntime-gpu in place of "
                 "onnxruntime, or take runtime 'onnx', which runs on the CPU"
             )
-        # Two graphs are made ready side by side: half of the time until the first box.
+        # Two graphs are made ready side by side: half of the time until the first box. That of the
+        # template has one thread: another would look out for more work long after its last, on the
+        # core that the search needs next.
         with ThreadPoolExecutor(1) as pool:
             first, second = (str(graphs.folder / f"{name}.onnx") for name in ("template", "search"))
-            template = pool.submit(_Session, graphs.template, first, threads, provider)
+            template = pool.submit(_Session, graphs.template, first, 1, provider)
             search: Graph = _Session(graphs.search, second, threads, provider)
         patches = search.inputs.get("search")  # that it is missing is said below
         if provider == CPU and patches is not None and patches.shape[:1] == (None,):

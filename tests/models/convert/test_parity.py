@@ -16,7 +16,7 @@ from .seeded import picture, weights
 
 torch.set_num_threads(1)
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.npz"))
-LARGE = {"SiamRPNRes22-thicker"}  # 300 MB of weights
+LARGE = {"ResNet50", "SiamRPNRes22-thicker"}  # 200 and 300 MB of weights
 PARAMS = [
     pytest.param(file, marks=pytest.mark.slow if file.stem in LARGE else (), id=file.stem)
     for file in FIXTURES
@@ -30,8 +30,8 @@ def rgb(name, side, swapped):
 
 def test_every_model_is_there():
     assert [file.stem for file in FIXTURES] == [
-        "AlexNet", "AlexNetLegacy", "AlexNetV1", "AlexNetV3", "MobileNetV2", "SiamFCIncep22",
-        "SiamFCNext22", "SiamFCRes22", "SiamFCRes22W", "SiamRPNRes22-thicker",
+        "AlexNet", "AlexNetLegacy", "AlexNetV1", "AlexNetV3", "MobileNetV2", "ResNet50",
+        "SiamFCIncep22", "SiamFCNext22", "SiamFCRes22", "SiamFCRes22W", "SiamRPNRes22-thicker",
         "SiamRPNRes22-thinner",
     ]  # fmt: skip
 

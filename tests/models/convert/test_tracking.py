@@ -32,6 +32,7 @@ RPN = {  # window, penalty, size rate and search side, as released
     "SiamRPNRes22-thinner": (0.42, 0.055, 0.295, 255),
     "AlexNetLegacy": (0.40, 0.16, 0.30, 287),
     "MobileNetV2": (0.40, 0.04, 0.50, 255),
+    "ResNet50-narrow": (0.42, 0.05, 0.38, 255),
 }
 LAST = (
     ("template_cls.weight", "template_cls.bias", "cls.head.3.weight"),
@@ -41,8 +42,14 @@ FC = {"SiamFCRes22": (0.35, 0.1), "AlexNetV1": (0.176, 0.001)}  # window, scale 
 
 
 def state_of(name):
-    """Random weights of the exact layout."""
-    shapes = json.loads(np.load(FIXTURES / f"{name}.npz")["shapes"].tobytes())
+    """Random weights of the exact layout; `-narrow`: of it with a sixteenth of the channels."""
+    original = name.removesuffix("-narrow")
+    shapes = json.loads(np.load(FIXTURES / f"{original}.npz")["shapes"].tobytes())
+    if original != name:
+        shapes = {
+            key: [side if side % 64 else side // 16 for side in shape]
+            for key, shape in shapes.items()
+        }
     return {key: torch.from_numpy(value) for key, value in weights(shapes).items()}
 
 

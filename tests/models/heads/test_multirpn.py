@@ -47,8 +47,23 @@ def test_it_is_the_mean_of_its_heads():
         torch.testing.assert_close(found, (each[0] + each[1]) / 2)
 
 
-def test_gradients_reach_every_parameter():
-    head = build().train()
+@torch.no_grad()
+def test_weights_say_how_much_each_depth_counts():
+    plain, head = build(), MultiRPNHead(8, 9, 8, SPLITS, 4, 5, [0.5, 1], weighted=True).eval()
+    head.load_state_dict(plain.state_dict(), strict=False)
+    template, search = features()
+    kernel = head.kernel(template)
+    for found, expected in zip(head(kernel, search), plain(kernel, search), strict=True):
+        torch.testing.assert_close(found, expected)
+    head.score_weight[:] = torch.tensor([0.0, 50.0])
+    last = head.heads[1](kernel.chunk(2, 1)[1], head.necks[1](search[:, 3:]))
+    torch.testing.assert_close(head(kernel, search)[0], last[0])
+    torch.testing.assert_close(head(kernel, search)[1], plain(kernel, search)[1])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradients_reach_every_parameter(weighted):
+    head = MultiRPNHead(8, 9, 8, SPLITS, 4, 5, [0.5, 1], weighted=weighted)
     template, search = features()
     scores, offsets = head(head.kernel(template), search)
     (scores.square().sum() + offsets.square().sum()).backward()

@@ -1,7 +1,7 @@
 """Checkpoints of other projects as networks of ours, one file per layout; `LAYOUTS` names them.
 
 >>> sorted(LAYOUTS)
-['pysot-alexnet', 'pysot-mobilenetv2', 'siamdw', 'siamfc-pytorch']
+['pysot-alexnet', 'pysot-mobilenetv2', 'pysot-resnet50', 'siamdw', 'siamfc-pytorch']
 """
 
 from siamtrack.models.convert import pysot, siamdw, siamfc_pytorch

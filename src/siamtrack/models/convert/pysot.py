@@ -1,7 +1,8 @@
-"""Checkpoints of pysot, https://github.com/STVIR/pysot: SiamRPN++ on AlexNet and on MobileNetV2.
+"""Checkpoints of pysot, https://github.com/STVIR/pysot: SiamRPN++ on three backbones.
 
-Both AlexNets of the project convert: the "legacy" one, which numbers all its layers, and the one
-that numbers them in five groups. Pictures are BGR. Anchors are the five of every released model.
+AlexNet, MobileNetV2 and ResNet-50. Both AlexNets of the project convert: the "legacy" one, which
+numbers all its layers, and the one that numbers them in five groups. Pictures are BGR. Anchors are
+the five of every released model.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 from siamtrack.core.settings import SIAMRPN, TrackerSettings
 from siamtrack.models.backbones.alexnet import AlexNet
 from siamtrack.models.backbones.mobile import MobileNetV2
+from siamtrack.models.backbones.resnet import DilatedResNet50
 from siamtrack.models.convert.layout import LAYOUTS, Layout, State
 from siamtrack.models.heads import DepthwiseRPNHead, MultiRPNHead
 from siamtrack.models.network import Network
@@ -28,6 +30,7 @@ PART = {"conv_kernel": "_template", "conv_search": "_search", "head": ""}
 RPN = re.compile(r"rpn_head\.(?:rpn(\d)\.)?(cls|loc)\.(conv_kernel|conv_search|head)\.(.+)")
 NECK = re.compile(r"neck\.downsample(\d)\.downsample\.(.+)")
 MOBILE = re.compile(r"backbone\.layer(\d)\.(\d)\.conv\.(.+)")
+RESIDUAL = re.compile(r"backbone\.layer(\d)\.(\d)\.(?:(conv|bn)(\d)|downsample\.(\d))\.(.+)")
 
 
 class AlexNetLayout(Layout):
@@ -101,6 +104,40 @@ class MobileLayout(Layout):
         return TrackerSettings(window=0.4, penalty=0.04, size_rate=0.5, rim=0, smallest=10.0)
 
 
+class ResNetLayout(MobileLayout):
+    """SiamRPN++ with ResNet-50: three depths, whose heads have weights."""
+
+    def recognizes(self, state: State) -> bool:
+        """Know it by its bottlenecks."""
+        return "backbone.layer4.0.conv3.weight" in state
+
+    def build(self, state: State) -> Network:
+        """Read width and hidden channels from the shapes."""
+        backbone = DilatedResNet50(state["backbone.conv1.weight"].shape[0] / 64)
+        hidden = state["neck.downsample2.downsample.0.weight"].shape[0]
+        head = MultiRPNHead(
+            backbone.channels, 15, 8, splits=backbone.splits, hidden=hidden, weighted=True
+        )
+        return Network(backbone, head)
+
+    def rename(self, name: str) -> str | None:
+        """Give our names for the groups, and for what MobileNetV2 has as well."""
+        if found := re.fullmatch(r"backbone\.(conv|bn)1\.(.+)", name):
+            return f"backbone.stem.{int(found[1] == 'bn')}.{found[2]}"
+        if found := RESIDUAL.fullmatch(name):
+            group, unit, kind, number, place, rest = found.groups()
+            inside = f"shortcut.{place}"
+            if kind:
+                inside = f"layers.{3 * int(number) - 3 + (kind == 'bn')}"
+            return f"backbone.groups.{int(group) - 1}.{unit}.{inside}.{rest}"
+        weights = {"rpn_head.cls_weight": "score_weight", "rpn_head.loc_weight": "box_weight"}
+        return f"head.{weights[name]}" if name in weights else super().rename(name)
+
+    def tracker(self, network: Network) -> TrackerSettings:
+        """Return the settings of the experiment `siamrpn_r50_l234_dwxcorr`."""
+        return TrackerSettings(window=0.42, penalty=0.05, size_rate=0.38, rim=0, smallest=10.0)
+
+
 def _head(name: str) -> str | None:
     """`score_template`, `score_search` and `score` of one depth-wise head, or of each depth's."""
     found = RPN.fullmatch(name)
@@ -113,3 +150,4 @@ def _head(name: str) -> str | None:
 
 LAYOUTS.register("pysot-alexnet")(AlexNetLayout())
 LAYOUTS.register("pysot-mobilenetv2")(MobileLayout())
+LAYOUTS.register("pysot-resnet50")(ResNetLayout())

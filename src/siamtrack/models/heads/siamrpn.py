@@ -245,6 +245,7 @@ class MultiRPNHead(RPNHead):
     Args:
         splits: Channels of each depth, which lie side by side in the features; one depth if empty.
         center: Cells in the middle of the template feature that become the kernel.
+        weighted: Learn how much each depth counts, of scores and of boxes; otherwise all alike.
     """
 
     def __init__(
@@ -257,6 +258,7 @@ class MultiRPNHead(RPNHead):
         center: int = 7,
         ratios: Sequence[float] = RATIOS,
         scales: Sequence[float] = (8.0,),
+        weighted: bool = False,
     ) -> None:
         super().__init__(stride, ratios, scales, classes=2)
         self.channels = channels
@@ -273,6 +275,10 @@ class MultiRPNHead(RPNHead):
         self.heads = nn.ModuleList(
             DepthwiseRPNHead(hidden, center, stride, hidden, ratios, scales) for _ in self.splits
         )
+        self.weighted = weighted
+        if weighted:
+            self.score_weight = nn.Parameter(torch.ones(len(self.splits)))
+            self.box_weight = nn.Parameter(torch.ones(len(self.splits)))
 
     def kernel(self, template: Tensor, size: Tensor | None = None) -> Tensor:
         """Map (B, channels, h, w) to kernels (B, depths * 2 hidden, center - 2, center - 2).
@@ -292,8 +298,12 @@ class MultiRPNHead(RPNHead):
         check_feature(search, self.channels, self.center)
         features, kernels = self._necks(search), kernel.chunk(len(self.heads), 1)
         outputs = [h(k, f) for h, k, f in zip(self.heads, kernels, features, strict=True)]
-        scores, offsets = zip(*outputs, strict=True)
-        return torch.stack(scores).mean(0), torch.stack(offsets).mean(0)
+        scores, offsets = (torch.stack(each) for each in zip(*outputs, strict=True))
+        if not self.weighted:
+            return scores.mean(0), offsets.mean(0)
+        shares = (torch.softmax(each, 0) for each in (self.score_weight, self.box_weight))
+        score_share, box_share = (each[:, None, None, None, None, None] for each in shares)
+        return (scores * score_share).sum(0), (offsets * box_share).sum(0)
 
     def _necks(self, features: Tensor) -> list[Tensor]:
         parts = torch.split(features, self.splits, dim=1)
