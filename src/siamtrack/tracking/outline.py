@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,7 +89,7 @@ class Outliner:
             return self._graph.run({"patch": patches, "size": sizes})["mask"]
         both = np.concatenate([patches, patches[:, :, ::-1]])
         maps = self._graph.run({"patch": both, "size": np.concatenate([sizes, sizes])})["mask"]
-        return (maps[: len(patches)] + maps[len(patches) :, :, ::-1]) / 2
+        return np.asarray((maps[: len(patches)] + maps[len(patches) :, :, ::-1]) / 2, np.float32)
 
     def with_masks(self, frame: Image, tracks: Sequence[Track]) -> list[Track]:
         """Return the tracks of a frame with masks; one that is lost has none."""
@@ -121,7 +122,8 @@ def _refined(frame: Image, window: Window, patch: Image, logits: Floats) -> Mask
     in the patch, and applied to the pixels of the frame: He and Sun, Fast Guided Filter,
     https://arxiv.org/abs/1505.00996
     """
-    colors, share = patch.astype(np.float32) / 255, 1 / (1 + np.exp(-logits))
+    colors = patch.astype(np.float32) / 255
+    share = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
     mean, height = _blurred(colors), _blurred(share)
     pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     products = _blurred(np.stack([colors[..., i] * colors[..., j] for i, j in pairs], axis=-1))
@@ -144,7 +146,7 @@ def _refined(frame: Image, window: Window, patch: Image, logits: Floats) -> Mask
     return Mask.of(found + values[..., 3] > 0.5, (left, top), shape)
 
 
-def _blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blurred(values: NDArray[Any]) -> Floats:
     """Return means (H, W) or (H, W, C) of `values` over the cells around each."""
     side = 2 * RADIUS + 1
     return np.asarray(cv2.blur(values, (side, side)), np.float32).reshape(values.shape)
