@@ -16,8 +16,13 @@ finally:
     sys.path.remove(_SOURCE)
 
 
-def lite(**options):
+def base(**options):
     """Load the default tracker; `options` are those of `siamtrack.load`."""
+    return _siamtrack.load("base", **options)
+
+
+def lite(**options):
+    """Load the same without its refiner: faster, boxes less exact where targets change."""
     return _siamtrack.load("lite", **options)
 
 

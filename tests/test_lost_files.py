@@ -534,7 +534,7 @@ def test_each_verb_that_fills_a_folder_is_its_only_owner(sequences, monkeypatch,
     monkeypatch.chdir(sequences)
     write_manifest(sequences / "crops")
     words = {
-        "eval": (["eval", "folder:data", "--out", "out"], "out/lite", LOCK),
+        "eval": (["eval", "folder:data", "--out", "out"], "out/base", LOCK),
         "tune": (["tune", "lite", "folder:data", "--held-out", "b", "--out", "t"], "t", WORKER),
         "train": (["train", "--data", "crops", "--steps", 1, "--out", "r"], "r", LOCK),
         "prepare": (["data", "prepare", "--data", "crops", "--out", "p"], "p", LOCK),

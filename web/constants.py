@@ -17,7 +17,7 @@ from typing import Any
 
 from siamtrack import __version__
 from siamtrack.core import boxes
-from siamtrack.packages.card import DEFAULT, GRAPHS, model_folder, packaged_names, read_card
+from siamtrack.packages.card import GRAPHS, Card, model_folder, packaged_names, read_card
 from siamtrack.sinks.draw import color
 from siamtrack.tracking import decode, online, target, templates
 
@@ -34,13 +34,19 @@ CONSTANTS = {
 """Module to the names of the constants that the port shares with it."""
 
 
+def runs(card: Card) -> bool:
+    """Return whether the port tracks with a model: it reads boxes, and has no refiner."""
+    return card.kind in KINDS and not card.tracker.refine.on
+
+
 def constants() -> dict[str, Any]:
     """Return version, constants and models, with the settings of each in full."""
     shared = {name: getattr(module, name) for module, names in CONSTANTS.items() for name in names}
-    cards = {name: read_card(model_folder(name)) for name in packaged_names()}
+    every = {name: read_card(model_folder(name)) for name in packaged_names()}
+    cards = {name: card for name, card in every.items() if runs(card)}
     return {
         "version": __version__,
-        "default": DEFAULT,
+        "default": next(iter(cards)),
         "constants": shared,
         "colors": [f"#{bytes(color(number)).hex()}" for number in range(COLORS)],
         "models": {
@@ -53,7 +59,6 @@ def constants() -> dict[str, Any]:
                 },
             }
             for name, card in cards.items()
-            if card.kind in KINDS
         },
     }
 

@@ -52,7 +52,7 @@ def load(
 
     Example:
         >>> load().name
-        'lite'
+        'base'
         >>> load("litte")
         Traceback (most recent call last):
         siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite

@@ -63,7 +63,7 @@ def test_our_default_prints_a_table(data, capsys):
     assert run("folder:data", "--threads", 1) == 0
     table = capsys.readouterr().out
     assert table.splitlines()[0] == "data, OPE, 2 sequences"
-    assert table.splitlines()[2].startswith("lite")
+    assert table.splitlines()[2].startswith("base")
 
 
 def test_trackers_reports_and_resuming(data, capsys):

@@ -109,7 +109,7 @@ def test_a_model_is_loaded_by_its_name(tmp_path, monkeypatch, capsys):
     text = "from pathlib import Path\nFOLDER = Path(__file__).parent / 'theirs'"
     entries = "[siamtrack.models]\nsharp = model_things:FOLDER\n"
     monkeypatch.syspath_prepend(str(installed(tmp_path, "model-pack", entries, model_things=text)))
-    assert model_names()[0] == "lite"
+    assert model_names()[0] == "base"
     assert "sharp" in model_names()
     assert "model_things" not in sys.modules
     assert siamtrack.load("sharp", threads=1).name == "ciresnet22-slim"
@@ -148,7 +148,7 @@ def test_models_of_ours_are_listed_beside_broken_ones(bad, capsys, caplog):
         main(["models"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    assert out.startswith("lite (default): ")
+    assert out.startswith("base (default): ")
     assert "broken" not in out
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 3  # one each; the name `lite` is ours

@@ -14,6 +14,7 @@ from siamtrack.core.settings import OnlineSettings, TrackerSettings
 from siamtrack.losses.base import build_loss
 from siamtrack.losses.response import response_labels
 from siamtrack.models.heads import CenterHead, RegionHead, UpChannelRPNHead
+from siamtrack.models.refine import RefineNetwork
 from siamtrack.packages.card import Card
 from siamtrack.runtimes.base import Response
 from siamtrack.tracking.crops import whole_window
@@ -446,3 +447,51 @@ def test_online_classifier():
     score = rng.uniform(0, 1, (1, CELLS, CELLS)).astype(np.float32)
     mixed = one.mix(score, [cells(features[2])])
     np.testing.assert_allclose(mixed[0], 0.7 * score[0] + 0.3 * expected, atol=1e-5)
+
+
+def softmax(x):
+    return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+
+
+def test_refiner():
+    """Section 7, the refiner: what cells remember and are told, and how sides are read."""
+    torch.manual_seed(5)
+    network = RefineNetwork().eval()
+    torch.nn.init.normal_(network.sides.weight)
+    patch = torch.randint(0, 255, (2, 96, 96, 3), dtype=torch.uint8)
+    sx, sy = 0.7, 0.4
+    size = torch.tensor([[sx, sy]])
+    with torch.no_grad():
+        memory = network.remember(patch[:1], size)[0].numpy()
+        keys = [
+            unit(key(feature)[0].flatten(1).numpy())
+            for feature, key in zip(network.features(patch[:1])[2:], network.keys, strict=True)
+        ]
+    rows = np.concatenate([keys[0].T, keys[1].T])
+    np.testing.assert_allclose(memory[:, :32], rows, atol=1e-5)
+    known = []
+    for count in (12, 6):
+        for r, c in np.ndindex(count, count):
+            x, y = (c + 0.5) / count - 0.5, (r + 0.5) / count - 0.5
+            depth = np.clip(16 * min(sx / 2 - abs(x), sy / 2 - abs(y)), -1, 1)
+            known.append([depth, x / sx, y / sy])
+    np.testing.assert_allclose(memory[:, 32:], known, atol=1e-5)
+    # What a cell at stride 16 is told
+    asked: list[np.ndarray] = []
+    network.lateral[3].register_forward_pre_hook(lambda _, given: asked.append(given[0].numpy()))
+    with torch.no_grad():
+        y = network.decoded(patch[1:], size, torch.from_numpy(memory)[None])
+        sides, spread = network(patch[1:], size, torch.from_numpy(memory)[None])
+        query = unit(network.keys[1](network.features(patch[1:])[3])[0].flatten(1).numpy())[:, 8]
+        votes, gates = network.sides(y)[0].numpy().reshape(2, 4, 48, 48)
+    alike = memory[144:, :32] @ query
+    told = [*(softmax(network.sharpness[1].item() * alike) @ memory[144:, 32:]), alike.max()]
+    np.testing.assert_allclose(asked[0][0, 113:, 1, 2], told, atol=1e-4)
+    # Sides, from votes and gates: left 0 and right 2 along rows, top 1 and bottom 3 along columns
+    for side in range(4):
+        v, u = (each[side] if side % 2 == 0 else each[side].T for each in (votes, gates))
+        share = softmax(np.array([softmax(u[:, c]) @ v[:, c] for c in range(48)]))
+        where = (np.arange(48) + 0.5) / 48
+        assert sides[0, side].item() == pytest.approx(share @ where, abs=1e-4)
+        off = share @ (where - share @ where) ** 2
+        assert spread[0, side].item() == pytest.approx(math.sqrt(off), abs=1e-4)

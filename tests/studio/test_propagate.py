@@ -29,7 +29,8 @@ def test_boxes_are_those_of_the_api(client, clip_id, movie):
     assert status == 200
     assert rows.pop() == {"done": True}
     assert [row["frame"] for row in rows] == list(range(1, FRAMES))
-    tracks = siamtrack.track(folder / "clip.mp4", box=box)
+    lite = siamtrack.load("lite", threads=1)
+    tracks = siamtrack.track(folder / "clip.mp4", box=box, tracker=lite)
     expected = np.array([track.box for _, track in tracks])[1:]
     found = np.array([row["tracks"][0]["box"] for row in rows])
     np.testing.assert_allclose(found, expected, atol=0.01)

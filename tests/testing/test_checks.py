@@ -20,12 +20,12 @@ from siamtrack.testing import (
 )
 from tests.helpers import clip
 
-KEPT = siamtrack.load(threads=1, precision="float32")
+KEPT = siamtrack.load("lite", threads=1, precision="float32")
 """Alive, so that all trackers share its network."""
 
 
 def lite():
-    return siamtrack.load(threads=1, precision="float32")
+    return siamtrack.load("lite", threads=1, precision="float32")
 
 
 class Kept:

@@ -10,7 +10,6 @@ import pytest
 import siamtrack
 from siamtrack.core.boxes import iou
 from siamtrack.core.settings import MotionSettings
-from siamtrack.packages.card import Model
 from siamtrack.tracking.camera import Camera
 from siamtrack.tracking.target import Motion
 from siamtrack.tracking.tracker import SiamTracker
@@ -100,7 +99,7 @@ def test_a_setting_of_the_model_asks_for_it_and_a_copy_goes_on():
     card = model.card
     motion = replace(card.tracker.motion, camera=True)
     card = replace(card, tracker=replace(card.tracker, motion=motion))
-    clip, tracker = shaken(), SiamTracker(Model(card, model.runtime))
+    clip, tracker = shaken(), SiamTracker(replace(model, card=card))
     tracker.init(*clip[0])
     for frame, _ in clip[1:6]:
         tracker.update(frame)

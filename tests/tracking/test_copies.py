@@ -12,7 +12,7 @@ import pytest
 
 import siamtrack
 from siamtrack.errors import WeightsError
-from siamtrack.packages.card import Model, model_folder
+from siamtrack.packages.card import model_folder
 from siamtrack.tracking.tracker import SiamTracker
 from tests.helpers import clip
 
@@ -67,7 +67,7 @@ assert tracker.redetect
 def test_settings_that_were_changed_come_along():
     model = siamtrack.load(threads=1).model
     card = replace(model.card, tracker=replace(model.card.tracker, window=0.33))
-    tracker = SiamTracker(Model(card, model.runtime, model.precision, model.loaded))
+    tracker = SiamTracker(replace(model, card=card))
     assert pickle.loads(pickle.dumps(tracker)).model.card.tracker.window == 0.33
 
 
@@ -84,7 +84,7 @@ def test_other_weights_are_noticed(tmp_path):
 
 def test_a_model_put_together_by_hand_says_why_not():
     model = siamtrack.load(threads=1).model
-    tracker = SiamTracker(Model(model.card, model.runtime))
+    tracker = SiamTracker(replace(model, loaded=None))
     assert copy.copy(tracker).model is tracker.model
     with pytest.raises(TypeError, match="put together by hand"):
         pickle.dumps(tracker)

@@ -1,12 +1,13 @@
 """Many targets in one tracker, in threads: the boxes of trackers with one target each."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from siamtrack.errors import WeightsError
-from siamtrack.packages.card import Model, load_model
+from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from tests.helpers import clip
 
@@ -61,7 +62,7 @@ def test_a_network_that_fails_for_one_of_many_is_an_error_and_leaves_no_thread()
     pictures, boxes = clip(2)
     model = load_model("lite", threads=1)
     count = 8
-    tracker = SiamTracker(Model(model.card, Breaking(model.runtime, at=count + 3)))
+    tracker = SiamTracker(replace(model, runtime=Breaking(model.runtime, at=count + 3)))
     for box in starts(boxes[0], count):
         tracker.add(pictures[0], box)  # a call for each: the first lesson
     before = threading.active_count()
@@ -86,7 +87,7 @@ def test_a_runtime_without_rows_apart_gets_one_batch():
 
     pictures, boxes = clip(2)
     model = load_model("lite", threads=1)
-    tracker = SiamTracker(Model(model.card, Plain(model.runtime)))
+    tracker = SiamTracker(replace(model, runtime=Plain(model.runtime)))
     for box in starts(boxes[0], 8):
         tracker.add(pictures[0], box)
     tracker.update_all(pictures[1])

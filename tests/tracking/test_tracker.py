@@ -8,7 +8,6 @@ from siamtrack.core.boxes import iou
 from siamtrack.core.settings import OnlineSettings
 from siamtrack.core.tracks import TrackState
 from siamtrack.errors import NotInitialisedError, WeightsError
-from siamtrack.packages.card import Model
 from siamtrack.tracking.online import OnlineClassifier
 from tests.helpers import clip
 
@@ -173,7 +172,7 @@ def test_no_nan_ever_comes_out(tracker, frames, which):
         started = False
 
     runtime = Broken()
-    broken = siamtrack.SiamTracker(Model(tracker.model.card, runtime))
+    broken = siamtrack.SiamTracker(replace(tracker.model, runtime=runtime))
     broken.init(pictures[0], boxes[0])
     runtime.started = True
     track = broken.update(pictures[1])
@@ -189,7 +188,7 @@ def test_online_classifier_learns_for_each_target_apart(tracker, frames):
     pictures, boxes = frames
     online = OnlineSettings(weight=0.5)
     card = replace(tracker.model.card, tracker=replace(tracker.model.card.tracker, online=online))
-    learning = siamtrack.SiamTracker(Model(card, tracker.model.runtime))
+    learning = siamtrack.SiamTracker(replace(tracker.model, card=card))
     alone = [learning.init(pictures[0], boxes[0])] + [learning.update(p) for p in pictures[1:8]]
     assert iou(np.array([track.box for track in alone]), boxes[:8]).mean() > 0.6
     learning.init(pictures[0], boxes[0])
@@ -205,7 +204,7 @@ def test_learns_from_every_nth_frame(tracker, frames, monkeypatch):
         online=OnlineSettings(weight=0.5, learn_from=0.0, every=3),
         presence=replace(tracker.model.card.tracker.presence, lost_below=0.0),
     )
-    model = Model(replace(tracker.model.card, tracker=settings), tracker.model.runtime)
+    model = replace(tracker.model, card=replace(tracker.model.card, tracker=settings))
     learning = siamtrack.SiamTracker(model)
     learning.init(pictures[0], boxes[0])
     calls, learn = [], OnlineClassifier.learn
@@ -228,11 +227,12 @@ def test_model_without_features_cannot_learn_online(tracker, frames):
             return replace(tracker.model.runtime.respond(kernel, search), features=None)
 
     settings = replace(tracker.model.card.tracker, online=OnlineSettings(weight=0.3))
-    model = Model(replace(tracker.model.card, tracker=settings), Plain())
+    card = replace(tracker.model.card, tracker=settings)
+    model = replace(tracker.model, card=card, runtime=Plain())
     with pytest.raises(WeightsError, match="gives no features to learn from"):
         siamtrack.SiamTracker(model).init(frames[0][0], frames[1][0])
     off = replace(tracker.model.card.tracker, online=OnlineSettings())
-    quiet = siamtrack.SiamTracker(Model(replace(tracker.model.card, tracker=off), Plain()))
+    quiet = siamtrack.SiamTracker(replace(model, card=replace(card, tracker=off)))
     quiet.init(frames[0][0], frames[1][0])
     assert np.isfinite(quiet.update(frames[0][1]).box).all()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamtrack.errors import SiamtrackError
-from siamtrack.packages.card import Model, load_model
+from siamtrack.packages.card import load_model
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.tuning import EXACT, Clip, Grid, Replay, ResponseStore, changed
 from tests.tuning.clips import moving
@@ -29,7 +29,7 @@ class Counted:
 @pytest.fixture
 def model():
     loaded = load_model("lite", threads=1, precision="float32")
-    return Model(loaded.card, Counted(loaded.runtime))
+    return replace(loaded, runtime=Counted(loaded.runtime))
 
 
 @pytest.fixture

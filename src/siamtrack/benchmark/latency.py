@@ -11,7 +11,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -140,7 +140,8 @@ def watched(tracker: Tracker) -> tuple[Tracker, TimedRuntime | None]:
     if not isinstance(tracker, SiamTracker):
         return tracker, None
     runtime = TimedRuntime(tracker.model.runtime)
-    return SiamTracker(Model(tracker.model.card, runtime), redetect=tracker.redetect), runtime
+    model = replace(tracker.model, runtime=runtime)
+    return SiamTracker(model, redetect=tracker.redetect), runtime
 
 
 @dataclass

@@ -172,6 +172,38 @@ class RecentSettings:
 
 
 @dataclass(frozen=True)
+class RefineSettings:
+    """Boxes measured anew by the refiner of a model; see `siamtrack.tracking.refine`.
+
+    Attributes:
+        weight: Share of the measured box in the one that is returned where the score is 1, in
+            [0, 1]. The next frame is searched around the tracker's own box all the same.
+        doubt: The same where the score is 0: a target that has changed scores low, and then the
+            tracker's own box is worth less. Both 0 switch the refiner off.
+    """
+
+    weight: float = 0.0
+    doubt: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, weight=(0, 1), doubt=(0, 1))
+
+    @property
+    def on(self) -> bool:
+        """Whether boxes are measured at all."""
+        return self.weight > 0 or self.doubt > 0
+
+    def share(self, score: float) -> float:
+        """Return the share of the measured box where a track has this score, in [0, 1].
+
+        Example:
+            >>> round(RefineSettings(weight=0.25, doubt=0.75).share(0.5), 3)
+            0.5
+        """
+        return self.doubt + (self.weight - self.doubt) * score
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """How a tracker reads the response of a model.
 
@@ -195,6 +227,7 @@ class TrackerSettings:
         online: The classifier that learns while tracking; for models that give features.
         motion: What the motion so far says of the next frame.
         recent: A recent template beside the first (box head with an online classifier only).
+        refine: Boxes measured anew (models with a refiner only).
         rim: Cells beyond the response at which the cosine window reaches zero; 0: it is zero in the
             outermost cells, as in the released trackers of SiamFC and SiamRPN.
     """
@@ -214,6 +247,7 @@ class TrackerSettings:
     online: OnlineSettings = field(default_factory=OnlineSettings)
     motion: MotionSettings = field(default_factory=MotionSettings)
     recent: RecentSettings = field(default_factory=RecentSettings)
+    refine: RefineSettings = field(default_factory=RefineSettings)
     rim: int = 1
 
     def __post_init__(self) -> None:

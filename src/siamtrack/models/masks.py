@@ -41,7 +41,8 @@ class Mix(nn.Module):
         return y + x
 
 
-def _joined(inputs: int, outputs: int) -> nn.Sequential:
+def joined(inputs: int, outputs: int) -> nn.Sequential:
+    """Map (B, inputs, H, W) to (B, outputs, H, W) by a 1x1 convolution."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
@@ -58,10 +59,10 @@ class MaskNetwork(nn.Module):
         channels = (16, 24, 40, self.encoder.channels)
         # One more channel everywhere: how far a cell lies inside the box
         self.lateral = nn.ModuleList(
-            [_joined(count + 1, width) for count, width in zip(channels, WIDTHS, strict=True)]
+            [joined(count + 1, width) for count, width in zip(channels, WIDTHS, strict=True)]
         )
         self.down = nn.ModuleList(
-            [_joined(WIDTHS[level + 1], WIDTHS[level]) for level in range(len(WIDTHS) - 1)]
+            [joined(WIDTHS[level + 1], WIDTHS[level]) for level in range(len(WIDTHS) - 1)]
         )
         self.mix = nn.ModuleList(
             [nn.Sequential(*(Mix(width, kernel) for _ in range(count)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -17,14 +18,17 @@ from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
 from siamtrack.runtimes.engines import fastest, shared
-from siamtrack.runtimes.onnx import int8_is_exact
+from siamtrack.runtimes.graph import RefinerGraphs
+from siamtrack.runtimes.onnx import int8_is_exact, open_graph
 
 PACKAGED = Path(__file__).parents[1] / "pretrained"
-DEFAULT = "lite"
+DEFAULT = "base"
 CARD = "card.json"
 GRAPHS = ("template", "search")
 INT8 = "search.int8"
 """Name of the search graph in int8, which a model may have beside the one in float32."""
+REFINER = ("reference", "refine")
+"""Names of the graphs that measure boxes anew, which a model may have."""
 Precision = Literal["auto", "float32", "int8"]
 OTHERS = (".xml", ".bin", ".pt2", ".safetensors")
 """Endings of files in formats other than ONNX."""
@@ -43,8 +47,8 @@ class Card:
         search: Side of the search patch, pixels.
         stride: Pixels between two cells of the response.
         sha256: Full hash of each file of the model by its name, for ONNX graphs without `.onnx`:
-            `template` and `search`, perhaps `search.int8`, and those of further formats, such as
-            `search.xml`.
+            `template` and `search`, perhaps `search.int8`, `reference` and `refine`, and those of
+            further formats, such as `search.xml`.
         tracker: Settings chosen for this model.
         license: License of the weights; empty where nobody has said.
         trained_on: Data, and for how long.
@@ -101,12 +105,14 @@ class Model:
         runtime: Runs its graphs.
         precision: Of the search graph.
         loaded: What it was loaded from; None if it was put together by hand.
+        refiner: The graphs that `siamtrack.tracking.refine.Refiner` takes; None if it has none.
     """
 
     card: Card
     runtime: Runtime
     precision: Literal["float32", "int8"] = "float32"
     loaded: Loaded | None = field(default=None, compare=False)
+    refiner: RefinerGraphs | None = field(default=None, compare=False)
 
     def __copy__(self) -> Model:
         return self
@@ -358,9 +364,26 @@ def load_model(
     # Its verified graphs, in a runtime of their own or in one that is in use
     graphs = read_graphs(folder, card, chosen)
     key = (runtime, threads, chosen, folder.resolve(), *sorted(card.sha256.items()))
-    network = shared(key, lambda: make(graphs, threads))
+    # A refiner is made ready meanwhile
+    with ThreadPoolExecutor(1) as pool:
+        refiner = pool.submit(_refiner, folder, card, threads)
+        network = shared(key, lambda: make(graphs, threads))
     RUNTIMES.check_made(runtime, network, "embed", "respond")
-    return Model(card, network, chosen, Loaded(folder.absolute(), runtime, threads))
+    loaded = Loaded(folder.absolute(), runtime, threads)
+    return Model(card, network, chosen, loaded, refiner.result())
+
+
+def _refiner(folder: Path, card: Card, threads: int) -> RefinerGraphs | None:
+    """Load the graphs that measure boxes anew, if the model has them; its files are verified."""
+    if not set(REFINER) <= set(card.sha256):
+        return None
+    data = {name: read_file(folder, card, f"{name}.onnx") for name in REFINER}
+
+    def made() -> RefinerGraphs:
+        graphs = (open_graph(data[n], str(folder / f"{n}.onnx"), threads) for n in REFINER)
+        return RefinerGraphs(*graphs)
+
+    return shared((*REFINER, threads, *(card.sha256[name] for name in REFINER)), made)
 
 
 def _again(card: Card, loaded: Loaded, precision: Literal["float32", "int8"]) -> Model:
@@ -377,7 +400,7 @@ def _again(card: Card, loaded: Loaded, precision: Literal["float32", "int8"]) ->
         raise WeightsError(
             f"{folder} has other weights than the tracker that was pickled: load that model again"
         )
-    return Model(card, model.runtime, precision, model.loaded)
+    return Model(card, model.runtime, precision, model.loaded, model.refiner)
 
 
 def model_made(name: str | Path, runtime: str, precision: str = "auto") -> dict[str, Any]:

@@ -18,11 +18,12 @@ import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from siamtrack.core.config import from_dict, parse_json, shown, to_dict
 from siamtrack.core.files import text_of
-from siamtrack.runtimes.base import RUNTIMES, Runtime
+from siamtrack.runtimes.base import RUNTIMES
 
 logger = logging.getLogger(__name__)
 
@@ -211,11 +212,13 @@ def fastest(
     return "onnx"
 
 
+T = TypeVar("T")
+
 AUTO = "auto"
 MOST_THREADS = 4096
 """No processor has more; engines end the process over numbers that are absurd."""
 
-_alive: WeakValueDictionary[Hashable, Runtime] = WeakValueDictionary()
+_alive: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
 
 
 def runtime_names() -> list[str]:
@@ -276,8 +279,8 @@ def check_threads(threads: int) -> None:
         )
 
 
-def shared(key: Hashable, make: Callable[[], Runtime]) -> Runtime:
-    """Return the runtime that is in use under `key`, or a new one that `make` returns.
+def shared(key: Hashable, make: Callable[[], T]) -> T:
+    """Return the runtime (or other graphs) in use under `key`, or a new one that `make` returns.
 
     Sixteen trackers with a network each take six times the memory of sixteen that share one, and
     several times as long: the waiting threads of one engine hold the cores that the next one needs.
@@ -287,7 +290,7 @@ def shared(key: Hashable, make: Callable[[], Runtime]) -> Runtime:
     engine do not come along. Two threads that load at the same time may get one each.
     """
     place = (os.getpid(), key)
-    runtime = _alive.get(place)
+    runtime: T | None = _alive.get(place)
     if runtime is None:
         runtime = make()
         if getattr(runtime, "shareable", False):

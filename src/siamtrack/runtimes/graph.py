@@ -44,6 +44,20 @@ class Graph(Protocol):
         ...
 
 
+class RefinerGraphs:
+    """The graphs of a refiner, which many trackers share; see `siamtrack.tracking.refine`.
+
+    Attributes:
+        reference: Maps `patch` (N, 96, 96, 3), uint8 RGB, and `size` (N, 2) to `memory` (N, ...).
+        refine: Maps `patch`, `size` and `memory` to `sides` and `spread`, (N, 4) each.
+    """
+
+    shareable = True
+
+    def __init__(self, reference: Graph, refine: Graph) -> None:
+        self.reference, self.refine = reference, refine
+
+
 class GraphRuntime:
     """A `Runtime` made of two graphs; `where` they come from is for messages.
 

@@ -14,11 +14,12 @@ from siamtrack.core.images import Image
 from siamtrack.core.settings import MotionSettings
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.errors import SiamtrackError, WeightsError
-from siamtrack.packages.card import Model
+from siamtrack.packages.card import REFINER, Model
 from siamtrack.runtimes.base import Floats, Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
 from siamtrack.tracking.decode import DECODERS, Detection, Expectation, Map
 from siamtrack.tracking.online import Cells, OnlineClassifier, aligned, cells
+from siamtrack.tracking.refine import Refiner
 from siamtrack.tracking.templates import Look, Templates
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
@@ -51,11 +52,15 @@ class Target:
         templates: What it is compared with, and what becomes of that.
         motion: How it has moved so far.
         wants_frame: Whether `renew` is to be called with the frame of the last `advance`.
+        wants_measure: Whether `siamtrack.tracking.refine.measured` is to be called with that frame.
+        memory: What the refiner remembers of the first frame, (1, ...); None if the settings do
+            not ask for one.
         online: Tells it from its background; None if the model or its settings use no classifier.
 
     Raises:
         ValueError: If the box cannot start a target in this frame.
         UnknownNameError: If there is no decoder for the kind of the model.
+        WeightsError: If the settings ask for a refiner that the model has not.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class Target:
         self.box = check_box(box, width, height)
         self._last_seen = self.box
         self._lost_for = self._gone_for = self._frames = 0
-        self.wants_frame = False
+        self.wants_frame = self.wants_measure = False
         self.motion = Motion(self.settings.motion)
         # Embed the first template.
         self.border = mean_color(frame)
@@ -89,6 +94,15 @@ class Target:
         self.online: OnlineClassifier | None = None
         if self.settings.online.weight > 0 and self.decoder.learns:
             self.online = self._first_lesson(frame)
+        # Remember what was drawn.
+        self.memory: Floats | None = None
+        if self.settings.refine.on:
+            if model.refiner is None:
+                raise WeightsError(
+                    f"model {card.name} has no refiner: add {' and '.join(REFINER)} to its folder, "
+                    "or take refine out of the settings in its card"
+                )
+            self.memory = Refiner(model.refiner).remember(frame, self.box, self.border)
 
     @property
     def kernel(self) -> Floats:
@@ -244,8 +258,21 @@ class Target:
         if seen and self.settings.recent.share > 0:
             familiarity = self._familiarity(windows, seen, said, found)
             self.wants_frame = self.templates.saw(score, familiarity)
+        # Measure: the refiner corrects the box, from the next step on (`corrected`).
+        self.wants_measure = self.memory is not None and not self._is_held
         self._frames += 1
         return Track(self.box.copy(), score, state, self.id)
+
+    def corrected(self, track: Track, box: Array) -> Track:
+        """Return the last track with its share of a box (4,) ltwh that was measured anew.
+
+        The box of the target itself stays: what is fed back turns small errors into large ones.
+        """
+        self.wants_measure = False
+        if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
+            return track
+        share = self.settings.refine.share(track.score)
+        return replace(track, box=self._inside(self.box + share * (box - self.box)))
 
     @property
     def _is_held(self) -> bool:

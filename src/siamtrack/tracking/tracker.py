@@ -21,6 +21,7 @@ from siamtrack.runtimes.graph import overlapped
 from siamtrack.tracking.camera import Camera
 from siamtrack.tracking.decode import DECODERS
 from siamtrack.tracking.outline import Outliner
+from siamtrack.tracking.refine import measured
 from siamtrack.tracking.target import Target
 
 
@@ -228,6 +229,8 @@ class SiamTracker:
                 target.advance(views, response.part(first, len(views)))
                 for target, views, first in zip(targets, windows, firsts, strict=False)
             ]
+        # Measure: a refiner finds the sides of what was drawn near each box.
+        tracks = measured(picture, targets, tracks)
         # Remember: how a target looks now may help while it turns away.
         for target in targets:
             target.renew(picture)

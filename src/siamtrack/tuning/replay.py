@@ -37,6 +37,7 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.packages.card import Model
 from siamtrack.runtimes.base import Floats, Response, Runtime
 from siamtrack.tracking.crops import Window, square_window
+from siamtrack.tracking.refine import measured
 from siamtrack.tracking.target import Target
 from siamtrack.tuning.clips import Clip
 
@@ -96,7 +97,7 @@ class Replay:
     """
 
     def __init__(self, model: Model, store: ResponseStore, grid: Grid | None = None) -> None:
-        self.card, self.store = model.card, store
+        self.card, self.store, self.refiner = model.card, store, model.refiner
         self.grid = Grid() if grid is None else grid
         self.runtime = _Starts(model.runtime)
         self._frames = _Recent[Image](FRAMES)
@@ -104,7 +105,8 @@ class Replay:
 
     def track(self, clip: Clip, settings: TrackerSettings) -> Array:
         """Return the boxes (frames, 4) of a clip, the first of which is the true one."""
-        model = Model(replace(self.card, tracker=settings), self.runtime)
+        card = replace(self.card, tracker=settings)
+        model = Model(card, self.runtime, refiner=self.refiner)
         first = self._firsts.get(clip.name, lambda: clip.sequence[clip.start])
         target = Target(model, first, clip.truth[0])
         boxes = [target.box]
@@ -116,7 +118,10 @@ class Replay:
                 for w in windows
             ]
             response = self._respond(clip, index, target, windows, keys)
-            boxes.append(target.advance(windows, response).box)
+            track = target.advance(windows, response)
+            if target.wants_measure:
+                track = measured(self._frame(clip, index), [target], [track])[0]
+            boxes.append(track.box)
             if target.wants_frame:
                 target.renew(self._frame(clip, index))
         return np.array(boxes)

@@ -1,0 +1,101 @@
+"""Add a refiner to a model: the model with the graphs of a checkpoint, in a folder of its own.
+
+python benchmarks/refine/pack.py runs/refine/checkpoint.pt --model lite --name base --out base
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+
+from siamtrack.core.settings import RefineSettings
+from siamtrack.models.files import write_graph
+from siamtrack.models.refine import SIDE, RefineNetwork
+from siamtrack.packages.card import model_folder, read_card
+from siamtrack.packages.quantize import half_weights
+from siamtrack.packages.write import writing
+
+SETTINGS = RefineSettings(weight=0.4, doubt=1.0)
+
+
+SUMMARY = (
+    "`lite` with a refiner that measures each box anew: the default, for everything; it follows "
+    "changes of size and shape further than `lite`."
+)
+TRAINED_ON = (
+    ". Refiner: {steps:,} steps of 16 on boxes of 33 sets and the masks of `mask-2` "
+    "(benchmarks/refine/README.md); most of these pictures allow research only, and none is "
+    "distributed; no teacher"
+)
+
+
+class Reference(nn.Module):
+    """The branch that runs once a target."""
+
+    def __init__(self, network: RefineNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, patch: Tensor, size: Tensor) -> Tensor:
+        """Map patches (B, 96, 96, 3) and sizes (B, 2) to memory (B, 180, 35)."""
+        return self.network.remember(patch, size)
+
+
+def graphs(checkpoint: Path) -> dict[str, bytes]:
+    """Return both graphs of a checkpoint, with weights in half precision."""
+    model = RefineNetwork()
+    model.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    model.eval()
+    patch, size = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8), torch.full((1, 2), 0.6)
+    with torch.no_grad():
+        memory = model.remember(patch, size)
+    halves = (
+        ("reference", Reference(model).eval(), (patch, size), ("patch", "size"), ("memory",)),
+        ("refine", model, (patch, size, memory), ("patch", "size", "memory"), ("sides", "spread")),
+    )
+    made = {}
+    with TemporaryDirectory() as place:
+        for name, module, example, inputs, outputs in halves:
+            file = Path(place) / f"{name}.onnx"
+            free = {each: {0: "batch"} for each in (*inputs, *outputs)}
+            write_graph(module, example, file, inputs=inputs, outputs=outputs, free=free)
+            made[file.name] = half_weights(file.read_bytes())
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--model", default="lite")
+    parser.add_argument("--name", default="base")
+    parser.add_argument("--version", default="")
+    parser.add_argument("--steps", type=int, default=0, help="steps of all runs that led to it")
+    parser.add_argument("--scores", type=Path, help="JSON for the card")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    source = model_folder(options.model)
+    card = read_card(source)
+    tracker = replace(card.tracker, refine=SETTINGS)
+    card = replace(
+        card,
+        name=options.name,
+        version=options.version,
+        tracker=tracker,
+        summary=SUMMARY,
+        trained_on=card.trained_on + TRAINED_ON.format(steps=options.steps),
+        scores=json.loads(options.scores.read_text()) if options.scores else {},
+    )
+    with writing(options.out, card, source) as draft:
+        for name, data in graphs(options.checkpoint).items():
+            draft.put(name, data)
+            print(f"{name}: {len(data) / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

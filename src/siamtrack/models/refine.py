@@ -1,0 +1,136 @@
+"""A Siamese network that measures anew the box a tracker found.
+
+Both branches see a window around a box and are told the box. What the reference branch saw in the
+first frame, the drawn box, is remembered cell by cell; in a later frame every cell asks the cells
+that look like it whether they lay in the box, and where. So the drawn part of an object stays that
+part, whatever stands out around it. As Yan et al., "Alpha-Refine", CVPR 2021,
+https://arxiv.org/abs/2012.06815, it serves every tracker; what is known of cells travels as in Oh
+et al., "Space-Time Memory Networks", ICCV 2019, https://arxiv.org/abs/1904.00607, and sides are
+read from distributions as in Li et al., "Generalized Focal Loss", 2020,
+https://arxiv.org/abs/2006.04388.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, normalize, pixel_shuffle, relu6
+
+from siamtrack.models.backbones.mobile import EfficientNetLite0
+from siamtrack.models.masks import LEVELS, WIDTHS, Mix, inside, joined
+
+SIDE = 96
+"""Side of a patch, in pixels."""
+BINS = 48
+"""Places along a patch at which a side may be."""
+KEY = 32
+"""Channels by which cells are compared."""
+KNOWN = 3
+"""What is remembered of a cell beside its key: how far inside the box, and where in it, x and y."""
+
+
+class RefineNetwork(nn.Module):
+    """Finds the sides of the box that a reference shows, in a patch around about that box."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = EfficientNetLite0()
+        channels = (16, 24, 40, self.encoder.channels)
+        # At strides 8 and 16: what similar cells of the reference know, and how similar they are
+        extra = (1, 1, 2 + KNOWN, 2 + KNOWN)
+        self.lateral = nn.ModuleList(
+            [joined(c + e, w) for c, e, w in zip(channels, extra, WIDTHS, strict=True)]
+        )
+        self.down = nn.ModuleList(
+            [joined(WIDTHS[level + 1], WIDTHS[level]) for level in range(len(WIDTHS) - 1)]
+        )
+        self.mix = nn.ModuleList(
+            [nn.Sequential(*(Mix(width, kernel) for _ in range(count)))
+             for width, kernel, count in zip(WIDTHS, (3, 3, 5, 5), (1, 2, 2, 2), strict=True)]
+        )  # fmt: skip
+        self.keys = nn.ModuleList([nn.Conv2d(count, KEY, 1) for count in channels[2:]])
+        self.sharpness = nn.Parameter(torch.tensor([10.0, 10.0]))
+        self.last = nn.Conv2d(WIDTHS[0], 4, 1)
+        self.sides = nn.Conv2d(WIDTHS[0], 8, 1)
+
+    def features(self, patch: Tensor) -> list[Tensor]:
+        """Map patches (B, 96, 96, 3), uint8 RGB, to features at strides 2, 4, 8 and 16."""
+        x = self.encoder.stem((patch.permute(0, 3, 1, 2).float() - 127.0) / 128.0)
+        features = []
+        for index, block in enumerate(self.encoder.blocks):
+            x = block(x)
+            if index + 1 in LEVELS:
+                features.append(x)
+        return [*features, x]
+
+    def remember(self, patch: Tensor, size: Tensor) -> Tensor:
+        """Map a reference to its cells (B, 180, 35): keys, inside, x and y; 144, then 36 cells.
+
+        Args:
+            patch: Windows around the drawn boxes, (B, 96, 96, 3), uint8 RGB.
+            size: Width and height of the boxes as shares of the window's, (B, 2).
+        """
+        cells = []
+        for feature, key in zip(self.features(patch)[2:], self.keys, strict=True):
+            count = feature.shape[-1]
+            place = (torch.arange(count, device=size.device) + 0.5) / count - 0.5
+            x = (place / size[:, :1])[:, None, None, :].expand(-1, 1, count, -1)
+            y = (place / size[:, 1:])[:, None, :, None].expand(-1, 1, -1, count)
+            known = [normalize(key(feature), dim=1), inside(size, count), x, y]
+            cells.append(torch.cat(known, 1).flatten(2).transpose(1, 2))
+        return torch.cat(cells, 1)
+
+    def decoded(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
+        """Return the decoder's features (B, 24, 48, 48)."""
+        features = self.features(patch)
+        y: Tensor | None = None
+        for level in reversed(range(len(features))):
+            feature = features[level]
+            parts = [feature, inside(size, feature.shape[-1])]
+            if level >= 2:
+                cells = feature.shape[-1]
+                known = memory[:, :144] if level == 2 else memory[:, 144:]
+                query = normalize(self.keys[level - 2](feature), dim=1).flatten(2).transpose(1, 2)
+                alike = query @ known[:, :, :KEY].transpose(1, 2)
+                weights = (alike * self.sharpness[level - 2]).softmax(2)
+                told = torch.cat([weights @ known[:, :, KEY:], alike.amax(2, keepdim=True)], 2)
+                parts.append(told.transpose(1, 2).reshape(-1, KNOWN + 1, cells, cells))
+            z = self.lateral[level](torch.cat(parts, 1))
+            if y is not None:
+                z = z + interpolate(
+                    self.down[level](y), scale_factor=2.0, mode="bilinear", align_corners=False
+                )
+            y = self.mix[level](relu6(z))
+        assert y is not None
+        return y
+
+    def distributions(self, y: Tensor) -> Tensor:
+        """Map the decoder's features to logits of where the four sides are, (B, 4, 48)."""
+        votes, gates = self.sides(y).chunk(2, 1)
+        across = (votes[:, 0::2] * gates[:, 0::2].softmax(2)).sum(2)
+        down = (votes[:, 1::2] * gates[:, 1::2].softmax(3)).sum(3)
+        return torch.stack([across[:, 0], down[:, 0], across[:, 1], down[:, 1]], 1)
+
+    def forward(self, patch: Tensor, size: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Return left, top, right, bottom (B, 4) in shares of the patch, and their spread (B, 4).
+
+        Args:
+            patch: Windows around boxes, (B, 96, 96, 3), uint8 RGB.
+            size: Width and height of the boxes as shares of the window's, (B, 2).
+            memory: From `remember`, (B or 1, 180, 35).
+        """
+        return expectation(self.distributions(self.decoded(patch, size, memory)))
+
+    def mask(self, y: Tensor) -> Tensor:
+        """Map the decoder's features to logits of the mask (B, 96, 96), which help to train it."""
+        logits: Tensor = pixel_shuffle(self.last(y), 2)
+        return logits[:, 0]
+
+
+def expectation(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation (B, 4) of places with logits (B, 4, 48), in shares of the patch."""
+    places = (torch.arange(BINS, device=logits.device) + 0.5) / BINS
+    share = logits.softmax(2)
+    mean = (share * places).sum(2)
+    spread = (share * (places - mean[..., None]).square()).sum(2).clamp(min=1e-12).sqrt()
+    return mean, spread
