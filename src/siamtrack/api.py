@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import copy
 from pathlib import Path
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
@@ -27,7 +28,7 @@ def load(
     precision: Precision = "auto",
     redetect: bool = False,
     moving_camera: bool = False,
-    masks: bool = False,
+    masks: bool | Literal["fine"] = False,
 ) -> SiamTracker:
     """Load a tracker.
 
@@ -42,7 +43,8 @@ def load(
         redetect: Search more of the frame while a target is lost.
         moving_camera: Look for each target where the motion of the whole frame carries it; for
             cameras that shake.
-        masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`.
+        masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`. `fine`
+            refines them at the frame's resolution, and takes about three times as long.
 
     Raises:
         UnknownNameError: If there is no such model or runtime.
@@ -58,7 +60,7 @@ def load(
         siamtrack.errors.UnknownNameError: unknown model 'litte': did you mean 'lite'? Known: lite
     """
     model = load_model(name, runtime=runtime, threads=threads, precision=precision)
-    outliner = load_outliner(threads=threads) if masks else None
+    outliner = load_outliner(threads=threads, fine=masks == "fine") if masks else None
     return SiamTracker(model, redetect=redetect, moving_camera=moving_camera, outliner=outliner)
 
 
@@ -72,7 +74,7 @@ def track(
     start: int = 0,
     end: int | None = None,
     stride: int = 1,
-    masks: bool = False,
+    masks: bool | Literal["fine"] = False,
 ) -> Iterator[tuple[Frame, Track]]:
     """Follow one target through a video.
 
@@ -85,7 +87,8 @@ def track(
         start: First frame to take, from 0.
         end: Frame to stop before.
         stride: Take every n-th frame.
-        masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`.
+        masks: Give tracks the pixels of their target: `Track.mask` and `Track.rotated`. `fine`
+            refines them at the frame's resolution, and takes about three times as long.
 
     Returns:
         Iterator over every frame taken and the target in it; the first has the box given.
@@ -115,7 +118,7 @@ def track(
     tracker = tracker or load(masks=masks)
     if masks and tracker.outliner is None:
         tracker = copy(tracker)  # the tracker that was given stays without masks
-        tracker.outliner = load_outliner()
+        tracker.outliner = load_outliner(fine=masks == "fine")
     tracker.clear()
     frames = follow(source, starts, tracker, start=start, end=end, stride=stride)
     return ((frame, tracks[0]) for frame, tracks in frames)

@@ -50,6 +50,41 @@ def test_many_boxes_are_as_each_alone():
         assert outliner.outline(frame, [bad])[0].area == 0
 
 
+def test_fine_masks_follow_the_colors_of_the_frame():
+    """Of a large target, whose map is coarse beside the frame."""
+    frame, truth, box = scene()
+    frame = cv2.resize(frame, None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)
+    truth = cv2.resize(truth.astype(np.uint8), None, fx=4, fy=4, interpolation=0) != 0
+    box = [4 * side for side in box]
+    found = {}
+    for fine in (False, True):
+        outliner = load_outliner(fine=fine)
+        full = outliner.outline(frame, [box])[0].full()
+        found[fine] = (full & truth).sum() / (full | truth).sum()
+        again = pickle.loads(pickle.dumps(outliner))
+        assert again.fine == fine
+        assert (again.outline(frame, [box])[0].full() == full).all()
+    assert found[True] > found[False]
+    assert found[True] > 0.97
+
+
+def test_fine_masks_of_odd_boxes():
+    frame, _, box = scene()
+    outliner = load_outliner(fine=True)
+    boxes = [box, (-30, -20, 60, 50), (200, 140, 300, 300), (40, 40, 3, 90)]
+    for one, mask in zip(boxes, outliner.outline(frame, boxes), strict=True):
+        assert (mask.full() != outliner.outline(frame, [one])[0].full()).mean() < 1e-3
+    for bad in ((np.nan, 0, 5, 5), (3, 3, 0, 5), (900, 900, 10, 10), (-90, -90, 10, 10)):
+        assert outliner.outline(frame, [bad])[0].area == 0
+    flat = np.full((60, 80, 3), 7, np.uint8)  # without any edge there is nothing to divide by
+    assert outliner.outline(flat, [(20, 20, 20, 20)])[0].shape == (60, 80)
+
+
+def test_fine_masks_are_asked_for_by_name():
+    assert siamtrack.load(masks="fine").outliner.fine
+    assert not siamtrack.load(masks=True).outliner.fine
+
+
 def test_tracks_have_masks_only_where_asked():
     frames, boxes = clip(4)
     plain, asked = siamtrack.load(), siamtrack.load(masks=True)

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 from numpy.typing import ArrayLike
@@ -38,7 +38,7 @@ def run_track(
     threads: int = 0,
     redetect: bool = False,
     moving_camera: bool = False,
-    masks: bool = False,
+    masks: bool | Literal["fine"] = False,
     smooth: int = 0,
     detections: Detections | Detect | None = None,
     overwrite: bool = False,
@@ -60,7 +60,7 @@ def run_track(
         threads: Threads of the network.
         redetect: Whether lost targets are searched for in more of the frame.
         moving_camera: Whether the motion of the whole frame is measured and followed.
-        masks: Whether tracks get masks.
+        masks: Whether tracks get masks, and whether these are refined.
         smooth: Frames on either side over which each box is averaged.
         detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.

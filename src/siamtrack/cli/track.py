@@ -177,6 +177,8 @@ class Track:
             "and vot-rotated."
         ),
     ] = False
+    fine_masks: bool = False
+    """As --masks, with outlines refined at the frame's resolution; about three times as slow."""
     codec: str | None = None
     """Codec of annotated videos: h264 (default), vp9 or av1 (without GPL libraries), mpeg4; in
     hardware h264-nvenc, -qsv, -amf, -videotoolbox or -v4l2m2m."""
@@ -243,7 +245,7 @@ class Track:
                 threads=self.threads,
                 redetect=self.redetect,
                 moving_camera=self.moving_camera,
-                masks=self.masks,
+                masks="fine" if self.fine_masks else self.masks,
                 smooth=self.smooth,
                 detections=detections,
                 overwrite=self.overwrite,
@@ -289,7 +291,7 @@ class Track:
         """Return the outputs."""
         files: Files = [_named(path) for path in self.out]
         without = [kind for _, kind in files if kind and getattr(SINKS[kind], "needs_masks", False)]
-        if without and not self.masks:
+        if without and not (self.masks or self.fine_masks):
             raise ValueError(f"--out {without[0]}:... holds nothing but masks: add --masks")
         return files + [
             (path, kind) for path, kind in ((self.mot, "mot"), (self.otb, "otb")) if path

@@ -55,7 +55,7 @@ DEFAULT_CODEC, DEFAULT_PRESET = "h264", "veryfast"
 QUICK = PRESETS[: PRESETS.index("veryfast") + 1]
 """Presets without B-frames, which take a third of the time to make a fifth of the size."""
 LEAN = "me=dia:partitions=i8x8,i4x4"
-"""Of `veryfast`: a quarter less time for up to 5 % more size, at the same quality."""
+"""Of `veryfast`: a quarter less time; 0 to 5 % more bytes and up to 0.4 dB less, on five clips."""
 _OPTIONS = {
     "vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "32", "b": "0"},
     "av1": {"preset": "10", "crf": "35", "svtav1-params": "lookahead=0"},

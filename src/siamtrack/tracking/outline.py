@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from siamtrack.core.images import Image
 from siamtrack.core.masks import Mask
@@ -20,6 +22,9 @@ from siamtrack.tracking.crops import Window, cut, mean_color, spread
 
 SIDE = 96
 """Side of the patch and of the map, in pixels."""
+RADIUS, SOFT = 3, 1e-4
+"""Of the filter that refines: cells of the map on either side, and how little colors must differ
+to be an edge (variance of shares of white)."""
 MARGIN = 0.125
 """How far the window reaches beyond each side of a box, in sums of the box's width and height."""
 
@@ -32,6 +37,8 @@ class Outliner:
     Attributes:
         card: What is known of its network.
         folder: Where it was loaded from; None if it was put together by hand.
+        fine: Whether masks are refined: the mirrored patch is seen as well, and outlines follow
+            the colors of the frame at its own resolution.
 
     Example:
         >>> frame = np.full((80, 120, 3), 40, np.uint8)
@@ -41,8 +48,10 @@ class Outliner:
         ((80, 120), True)
     """
 
-    def __init__(self, graph: Graph, card: MaskCard, folder: Path | None = None) -> None:
-        self.card, self.folder, self._graph = card, folder, graph
+    def __init__(
+        self, graph: Graph, card: MaskCard, folder: Path | None = None, *, fine: bool = False
+    ) -> None:
+        self.card, self.folder, self.fine, self._graph = card, folder, fine, graph
 
     def outline(self, frame: Image, boxes: ArrayLike) -> list[Mask]:
         """Return the mask of each box (N, 4), ltwh, of a frame (H, W, 3), uint8 RGB.
@@ -65,11 +74,22 @@ class Outliner:
         for (window, _), patch in zip(seen, patches, strict=True):
             cut(frame, window, border, out=patch)
         sizes = np.stack([size for _, size in seen])
-        maps = self._graph.run({"patch": patches, "size": sizes})["mask"]
-        for place, (window, _), logits in zip(places, seen, maps, strict=True):
-            values, offset = spread(logits, window, shape)
-            masks[place] = Mask.of(values > 0, offset, shape)
+        maps = self._maps(patches, sizes)
+        for place, (window, _), logits, patch in zip(places, seen, maps, patches, strict=True):
+            if self.fine:
+                masks[place] = _refined(frame, window, patch, logits)
+            else:
+                values, offset = spread(logits, window, shape)
+                masks[place] = Mask.of(values > 0, offset, shape)
         return masks
+
+    def _maps(self, patches: NDArray[np.uint8], sizes: Floats) -> Floats:
+        """Return the map (N, 96, 96) of each patch; of fine ones the mean with the mirrored one."""
+        if not self.fine:
+            return self._graph.run({"patch": patches, "size": sizes})["mask"]
+        both = np.concatenate([patches, patches[:, :, ::-1]])
+        maps = self._graph.run({"patch": both, "size": np.concatenate([sizes, sizes])})["mask"]
+        return np.asarray((maps[: len(patches)] + maps[len(patches) :, :, ::-1]) / 2, np.float32)
 
     def with_masks(self, frame: Image, tracks: Sequence[Track]) -> list[Track]:
         """Return the tracks of a frame with masks; one that is lost has none."""
@@ -84,7 +104,7 @@ class Outliner:
     def __deepcopy__(self, memo: object) -> Outliner:
         return self
 
-    def __reduce__(self) -> tuple[Callable[..., Outliner], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[..., Outliner], tuple[Path, int, bool]]:
         """Say how to load it again.
 
         Raises:
@@ -92,7 +112,44 @@ class Outliner:
         """
         if self.folder is None:
             raise TypeError("an outliner that was put together by hand cannot be loaded elsewhere")
-        return load_outliner, (self.folder,)
+        return load_outliner, (self.folder, 0, self.fine)
+
+
+def _refined(frame: Image, window: Window, patch: Image, logits: Floats) -> Mask:
+    """Return the mask of a window, its edges moved to those of the frame's colors.
+
+    In the surroundings of each cell the map is a linear function of color; the function is found
+    in the patch, and applied to the pixels of the frame: He and Sun, Fast Guided Filter,
+    https://arxiv.org/abs/1505.00996
+    """
+    colors = patch.astype(np.float32) / 255
+    share = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+    mean, height = _blurred(colors), _blurred(share)
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    products = _blurred(np.stack([colors[..., i] * colors[..., j] for i, j in pairs], axis=-1))
+    spreads = np.empty((SIDE, SIDE, 3, 3), np.float32)
+    for place, (i, j) in enumerate(pairs):
+        varied = products[..., place] - mean[..., i] * mean[..., j]
+        spreads[..., i, j] = spreads[..., j, i] = varied
+    spreads += SOFT * np.eye(3, dtype=np.float32)
+    joint = _blurred(colors * share[..., None]) - mean * height[..., None]
+    slopes = np.linalg.solve(spreads, joint[..., None])[..., 0]
+    rest = height - (slopes * mean).sum(axis=-1)
+    lines = np.dstack([_blurred(slopes), _blurred(rest)]).astype(np.float32)
+    # Apply them to the pixels of the frame
+    shape = (frame.shape[0], frame.shape[1])
+    values, (left, top) = spread(lines, window, shape)
+    if not values.size:
+        return Mask.of(np.zeros((0, 0)), shape=shape)
+    part = frame[top : top + values.shape[0], left : left + values.shape[1]]
+    found = np.einsum("yxc,yxc->yx", values[..., :3], part.astype(np.float32)) / 255
+    return Mask.of(found + values[..., 3] > 0.5, (left, top), shape)
+
+
+def _blurred(values: NDArray[Any]) -> Floats:
+    """Return means (H, W) or (H, W, C) of `values` over the cells around each."""
+    side = 2 * RADIUS + 1
+    return np.asarray(cv2.blur(values, (side, side)), np.float32).reshape(values.shape)
 
 
 def _reaches_beyond(window: Window, shape: tuple[int, int]) -> bool:
@@ -101,18 +158,21 @@ def _reaches_beyond(window: Window, shape: tuple[int, int]) -> bool:
     return not inner
 
 
-def load_outliner(folder: str | Path | None = None, threads: int = 0) -> Outliner:
+def load_outliner(
+    folder: str | Path | None = None, threads: int = 0, fine: bool = False
+) -> Outliner:
     """Load the network of the masks: that of the package, or another one in a folder.
 
     Args:
         folder: With `mask.json` and `mask.onnx`.
         threads: Threads of the engine; 0 lets it choose.
+        fine: Whether masks are refined at the frame's resolution.
 
     Raises:
         WeightsError: If a file is missing, altered or damaged.
     """
     card, graph, place = read_mask_graph(folder)
-    return Outliner(open_graph(graph, str(place / "mask.onnx"), threads), card, place)
+    return Outliner(open_graph(graph, str(place / "mask.onnx"), threads), card, place, fine=fine)
 
 
 def outline_window(box: ArrayLike) -> tuple[Window, Floats]:
