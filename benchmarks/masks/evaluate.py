@@ -193,30 +193,34 @@ def timings(
 
 
 def gallery(entries: list[Entry], outliner: Outliner, out: Path, count: int = 20) -> list[str]:
-    """Draw `count` objects at even distances in the list, then the five worst of all."""
+    """Draw `count` objects at even distances in the list, then the five worst of all.
+
+    Gray is the object, green the outline that was found. The pictures, many of which may not be
+    published, are not drawn.
+    """
     ranked = []
     for entry in entries:
         frame = read_image(entry.image)
         truth = read_segmentation(entry.mask, *frame.shape[:2]).full()
         mask = outliner.outline(frame, [entry.box])[0]
-        ranked.append((jaccard(mask.full(), truth), entry, frame, mask))
+        ranked.append((jaccard(mask.full(), truth), entry, truth, mask))
     step = max(1, len(ranked) // count)
     shown = ranked[::step][:count] + sorted(ranked, key=lambda row: row[0])[:5]
     tiles = []
-    for overlap, entry, frame, mask in shown:
+    for overlap, entry, truth, mask in shown:
         left, top, width, height = entry.box
         side = 1.4 * max(width, height)
         scale = 150 / side
         move = np.array([[scale, 0, 75 - scale * (left + width / 2)],
                          [0, scale, 75 - scale * (top + height / 2)]])  # fmt: skip
-        tile = cv2.warpAffine(frame, move, (150, 150), borderMode=cv2.BORDER_REPLICATE)
+        gray = (255 - 90 * truth.astype(np.uint8))[..., None].repeat(3, axis=2)
+        tile = cv2.warpAffine(gray, move, (150, 150), borderValue=(255, 255, 255))
         for outline in mask.polygons():
             points = np.rint((outline * scale + move[:, 2]) * 8).astype(np.int32)
-            cv2.polylines(tile, [points], True, (0, 255, 80), 1, cv2.LINE_AA, 3)
-        cv2.putText(tile, f"{overlap:.2f}", (4, 144), 0, 0.4, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(tile, f"{overlap:.2f}", (4, 144), 0, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
-        tiles.append(tile)
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 5)
+            cv2.polylines(tile, [points], True, (0, 140, 60), 1, cv2.LINE_AA, 3)
+        cv2.putText(tile, f"{overlap:.2f}", (4, 144), 0, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+        tiles.append(cv2.copyMakeBorder(tile[1:-1, 1:-1], 1, 1, 1, 1, 0, value=(225, 225, 225)))
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % 5)
     rows = [np.hstack(tiles[k : k + 5]) for k in range(0, len(tiles), 5)]
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     out.write_bytes(cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes())
