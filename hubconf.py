@@ -26,6 +26,16 @@ def lite(**options):
     return _siamtrack.load("lite", **options)
 
 
+def siamfc_plus(**options):
+    """Load SiamFC+ on a slim CIResNet-22, with the classifier."""
+    return _siamtrack.load("siamfc-plus", **options)
+
+
+def siamrpn_plus(**options):
+    """Load SiamRPN+ on the same backbone, to study."""
+    return _siamtrack.load("siamrpn-plus", **options)
+
+
 def ciresnet22_slim(**options):
     """Load SiamFC on a slim CIResNet-22; `options` are those of `siamtrack.load`."""
     return _siamtrack.load("ciresnet22-slim", **options)

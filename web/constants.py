@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
+
 from siamtrack import __version__
 from siamtrack.core import boxes
 from siamtrack.packages.card import GRAPHS, Card, model_folder, packaged_names, read_card
@@ -35,8 +37,15 @@ CONSTANTS = {
 
 
 def runs(card: Card) -> bool:
-    """Return whether the port tracks with a model: it reads boxes, and has no refiner."""
-    return card.kind in KINDS and not card.tracker.refine.on
+    """Return whether the port tracks with a model.
+
+    It reads one box a cell, and has no refiner.
+    """
+    if card.kind not in KINDS or card.tracker.refine.on:
+        return False
+    graph = onnxruntime.InferenceSession(str(model_folder(card.name) / "search.onnx"))
+    (score,) = (output for output in graph.get_outputs() if output.name == "score")
+    return len(score.shape) == 3
 
 
 def constants() -> dict[str, Any]:

@@ -17,8 +17,8 @@ from siamtrack.core.registry import Plugin, plugins
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.errors import PluginError, SiamtrackError, UnknownNameError, WeightsError
 from siamtrack.runtimes import AUTO, RUNTIMES, Graphs, Runtime, check_threads, choose_runtime
-from siamtrack.runtimes.engines import fastest, shared
-from siamtrack.runtimes.graph import RefinerGraphs
+from siamtrack.runtimes.engines import cores, fastest, shared
+from siamtrack.runtimes.graph import RefinerGraphs, SharedRows
 from siamtrack.runtimes.onnx import int8_is_exact, open_graph
 
 PACKAGED = Path(__file__).parents[1] / "pretrained"
@@ -380,8 +380,10 @@ def _refiner(folder: Path, card: Card, threads: int) -> RefinerGraphs | None:
     data = {name: read_file(folder, card, f"{name}.onnx") for name in REFINER}
 
     def made() -> RefinerGraphs:
-        graphs = (open_graph(data[n], str(folder / f"{n}.onnx"), threads) for n in REFINER)
-        return RefinerGraphs(*graphs)
+        # One thread each: those of a second engine would wait for work on the cores that the next
+        # search needs, and an update would take four times as long
+        reference, refine = (open_graph(data[n], str(folder / f"{n}.onnx"), 1) for n in REFINER)
+        return RefinerGraphs(reference, SharedRows(refine, threads or cores(), lambda: refine))
 
     return shared((*REFINER, threads, *(card.sha256[name] for name in REFINER)), made)
 
