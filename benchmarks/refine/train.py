@@ -309,7 +309,7 @@ def overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
     reference, size, searched, given, target, outline, known = batch
-    y = model.decoded(searched, given, model.remember(reference, size))
+    y = model.compared(searched, given, model.remember(reference, size))
     logits = model.distributions(y)
     mean, _ = expectation(logits)
     # Distribution: the two places next to the true one share it. What lies outside is not asked.

@@ -480,7 +480,7 @@ def test_refiner():
     asked: list[np.ndarray] = []
     network.lateral[3].register_forward_pre_hook(lambda _, given: asked.append(given[0].numpy()))
     with torch.no_grad():
-        y = network.decoded(patch[1:], size, torch.from_numpy(memory)[None])
+        y = network.compared(patch[1:], size, torch.from_numpy(memory)[None])
         sides, spread = network(patch[1:], size, torch.from_numpy(memory)[None])
         query = unit(network.keys[1](network.features(patch[1:])[3])[0].flatten(1).numpy())[:, 8]
         votes, gates = network.sides(y)[0].numpy().reshape(2, 4, 48, 48)

@@ -8,6 +8,8 @@ four pixels of a cell at once (Shi et al., 2016, https://arxiv.org/abs/1609.0515
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -46,20 +48,22 @@ def joined(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
-class MaskNetwork(nn.Module):
-    """Outlines the object in the middle of a patch.
+class Pyramid(nn.Module):
+    """The encoder, and what adds its features from coarse to fine.
 
     The first blocks of the encoder are never trained: edges and colors are learned from ImageNet
     better than from a few thousand masks.
+
+    Args:
+        extra: How many channels are told of a cell beside its feature, at strides 2, 4, 8 and 16.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, extra: Sequence[int]) -> None:
         super().__init__()
         self.encoder = EfficientNetLite0()
         channels = (16, 24, 40, self.encoder.channels)
-        # One more channel everywhere: how far a cell lies inside the box
         self.lateral = nn.ModuleList(
-            [joined(count + 1, width) for count, width in zip(channels, WIDTHS, strict=True)]
+            [joined(c + e, width) for c, e, width in zip(channels, extra, WIDTHS, strict=True)]
         )
         self.down = nn.ModuleList(
             [joined(WIDTHS[level + 1], WIDTHS[level]) for level in range(len(WIDTHS) - 1)]
@@ -68,6 +72,36 @@ class MaskNetwork(nn.Module):
             [nn.Sequential(*(Mix(width, kernel) for _ in range(count)))
              for width, kernel, count in zip(WIDTHS, (3, 3, 5, 5), (1, 2, 2, 2), strict=True)]
         )  # fmt: skip
+
+    def features(self, patch: Tensor) -> list[Tensor]:
+        """Map patches (B, 96, 96, 3), uint8 RGB, to features at strides 2, 4, 8 and 16."""
+        x = self.encoder.stem((patch.permute(0, 3, 1, 2).float() - 127.0) / 128.0)
+        features = []
+        for index, block in enumerate(self.encoder.blocks):
+            x = block(x)
+            if index + 1 in LEVELS:
+                features.append(x)
+        return [*features, x]
+
+    def decoded(self, told: Sequence[Tensor]) -> Tensor:
+        """Return (B, 24, 48, 48) of features, and what else is told of cells, of four levels."""
+        y: Tensor | None = None
+        for level in reversed(range(len(told))):
+            z = self.lateral[level](told[level])
+            if y is not None:
+                z = z + interpolate(
+                    self.down[level](y), scale_factor=2.0, mode="bilinear", align_corners=False
+                )
+            y = self.mix[level](nn.functional.relu6(z))
+        assert y is not None
+        return y
+
+
+class MaskNetwork(Pyramid):
+    """Outlines the object in the middle of a patch."""
+
+    def __init__(self) -> None:
+        super().__init__(extra=(1, 1, 1, 1))  # how far a cell lies inside the box
         self.last = nn.Conv2d(WIDTHS[0], 4, 1)
 
     def forward(self, patch: Tensor, size: Tensor) -> Tensor:
@@ -77,23 +111,8 @@ class MaskNetwork(nn.Module):
             patch: Windows around boxes, each box in the middle of its window.
             size: Width and height of the boxes as shares of the window's, (B, 2).
         """
-        x = self.encoder.stem((patch.permute(0, 3, 1, 2).float() - 127.0) / 128.0)
-        features = []
-        for index, block in enumerate(self.encoder.blocks):
-            x = block(x)
-            if index + 1 in LEVELS:
-                features.append(x)
-        features.append(x)
-        boxes = [inside(size, each.shape[-1]) for each in features]
-        y = None
-        for level in reversed(range(len(features))):
-            z = self.lateral[level](torch.cat([features[level], boxes[level]], 1))
-            if y is not None:
-                z = z + interpolate(
-                    self.down[level](y), scale_factor=2.0, mode="bilinear", align_corners=False
-                )
-            y = self.mix[level](nn.functional.relu6(z))
-        logits: Tensor = nn.functional.pixel_shuffle(self.last(y), 2)
+        told = [torch.cat([f, inside(size, f.shape[-1])], 1) for f in self.features(patch)]
+        logits: Tensor = nn.functional.pixel_shuffle(self.last(self.decoded(told)), 2)
         return logits[:, 0]
 
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, normalize, pixel_shuffle, relu6
+from torch.nn.functional import normalize, pixel_shuffle
 
-from siamtrack.models.backbones.mobile import EfficientNetLite0
-from siamtrack.models.masks import LEVELS, WIDTHS, Mix, inside, joined
+from siamtrack.models.masks import WIDTHS, Pyramid, inside
 
 SIDE = 96
 """Side of a patch, in pixels."""
@@ -29,39 +28,16 @@ KNOWN = 3
 """What is remembered of a cell beside its key: how far inside the box, and where in it, x and y."""
 
 
-class RefineNetwork(nn.Module):
+class RefineNetwork(Pyramid):
     """Finds the sides of the box that a reference shows, in a patch around about that box."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.encoder = EfficientNetLite0()
-        channels = (16, 24, 40, self.encoder.channels)
-        # At strides 8 and 16: what similar cells of the reference know, and how similar they are
-        extra = (1, 1, 2 + KNOWN, 2 + KNOWN)
-        self.lateral = nn.ModuleList(
-            [joined(c + e, w) for c, e, w in zip(channels, extra, WIDTHS, strict=True)]
-        )
-        self.down = nn.ModuleList(
-            [joined(WIDTHS[level + 1], WIDTHS[level]) for level in range(len(WIDTHS) - 1)]
-        )
-        self.mix = nn.ModuleList(
-            [nn.Sequential(*(Mix(width, kernel) for _ in range(count)))
-             for width, kernel, count in zip(WIDTHS, (3, 3, 5, 5), (1, 2, 2, 2), strict=True)]
-        )  # fmt: skip
-        self.keys = nn.ModuleList([nn.Conv2d(count, KEY, 1) for count in channels[2:]])
+        # At strides 8 and 16 also what similar cells of the reference know, and how similar
+        super().__init__(extra=(1, 1, 2 + KNOWN, 2 + KNOWN))
+        self.keys = nn.ModuleList([nn.Conv2d(c, KEY, 1) for c in (40, self.encoder.channels)])
         self.sharpness = nn.Parameter(torch.tensor([10.0, 10.0]))
         self.last = nn.Conv2d(WIDTHS[0], 4, 1)
         self.sides = nn.Conv2d(WIDTHS[0], 8, 1)
-
-    def features(self, patch: Tensor) -> list[Tensor]:
-        """Map patches (B, 96, 96, 3), uint8 RGB, to features at strides 2, 4, 8 and 16."""
-        x = self.encoder.stem((patch.permute(0, 3, 1, 2).float() - 127.0) / 128.0)
-        features = []
-        for index, block in enumerate(self.encoder.blocks):
-            x = block(x)
-            if index + 1 in LEVELS:
-                features.append(x)
-        return [*features, x]
 
     def remember(self, patch: Tensor, size: Tensor) -> Tensor:
         """Map a reference to its cells (B, 180, 35): keys, inside, x and y; 144, then 36 cells.
@@ -80,29 +56,21 @@ class RefineNetwork(nn.Module):
             cells.append(torch.cat(known, 1).flatten(2).transpose(1, 2))
         return torch.cat(cells, 1)
 
-    def decoded(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
+    def compared(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
         """Return the decoder's features (B, 24, 48, 48)."""
-        features = self.features(patch)
-        y: Tensor | None = None
-        for level in reversed(range(len(features))):
-            feature = features[level]
-            parts = [feature, inside(size, feature.shape[-1])]
+        told = []
+        for level, feature in enumerate(self.features(patch)):
+            cells = feature.shape[-1]
+            parts = [feature, inside(size, cells)]
             if level >= 2:
-                cells = feature.shape[-1]
                 known = memory[:, :144] if level == 2 else memory[:, 144:]
                 query = normalize(self.keys[level - 2](feature), dim=1).flatten(2).transpose(1, 2)
                 alike = query @ known[:, :, :KEY].transpose(1, 2)
                 weights = (alike * self.sharpness[level - 2]).softmax(2)
-                told = torch.cat([weights @ known[:, :, KEY:], alike.amax(2, keepdim=True)], 2)
-                parts.append(told.transpose(1, 2).reshape(-1, KNOWN + 1, cells, cells))
-            z = self.lateral[level](torch.cat(parts, 1))
-            if y is not None:
-                z = z + interpolate(
-                    self.down[level](y), scale_factor=2.0, mode="bilinear", align_corners=False
-                )
-            y = self.mix[level](relu6(z))
-        assert y is not None
-        return y
+                said = torch.cat([weights @ known[:, :, KEY:], alike.amax(2, keepdim=True)], 2)
+                parts.append(said.transpose(1, 2).reshape(-1, KNOWN + 1, cells, cells))
+            told.append(torch.cat(parts, 1))
+        return self.decoded(told)
 
     def distributions(self, y: Tensor) -> Tensor:
         """Map the decoder's features to logits of where the four sides are, (B, 4, 48)."""
@@ -119,7 +87,7 @@ class RefineNetwork(nn.Module):
             size: Width and height of the boxes as shares of the window's, (B, 2).
             memory: From `remember`, (B or 1, 180, 35).
         """
-        return expectation(self.distributions(self.decoded(patch, size, memory)))
+        return expectation(self.distributions(self.compared(patch, size, memory)))
 
     def mask(self, y: Tensor) -> Tensor:
         """Map the decoder's features to logits of the mask (B, 96, 96), which help to train it."""
