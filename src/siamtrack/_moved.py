@@ -213,7 +213,7 @@ def new_place(name: str) -> str | None:
 
     Example:
         >>> new_place("siamtrack.formats.torch")
-        'siamtrack.packages.formats'
+        'siamtrack.packages.write'
     """
     head, _, rest = name.partition(".")
     if head != "siamtrack" or not rest:
