@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from steps import Learner, mask_loss
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from siamtrack.core.masks import read_segmentation
 from siamtrack.data.cache import read_image
@@ -28,8 +28,6 @@ from siamtrack.tracking.outline import outline_window
 
 WEIGHTS = {"davis2016": 0.22, "segtrack": 0.04, "salient_boundary": 0.01, "schoolgirls": 0.02}
 """Share of the samples from video; the rest is stills, each as often as any other."""
-FROZEN = 5
-"""Blocks of the encoder that are not trained, beside its stem."""
 
 
 class Samples:
@@ -103,14 +101,6 @@ def recolored(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(value, 0, 255).astype(np.uint8)
 
 
-def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
-    """Mean of cross-entropy and of Milletari's overlap loss, https://arxiv.org/abs/1606.04797."""
-    found = logits.sigmoid()
-    shared = (found * truth).sum((1, 2))
-    dice = 1 - (2 * shared + 1) / (found.sum((1, 2)) + truth.sum((1, 2)) + 1)
-    return binary_cross_entropy_with_logits(logits, truth) + dice.mean()
-
-
 @torch.no_grad()
 def check(model: nn.Module, held: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
     """Return the mean overlap of masks in patches that are held out."""
@@ -154,17 +144,7 @@ def main() -> None:
     load_imagenet(model.encoder)
     if options.start is not None:
         model.load_state_dict(torch.load(options.start, weights_only=True)["average"])
-    fixed = [model.encoder.stem, *model.encoder.blocks[:FROZEN]]
-    for part in fixed:
-        part.requires_grad_(False)
-    decoder = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
-    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [{"params": decoder, "lr": options.rate}, {"params": encoder, "lr": 0.15 * options.rate}],
-        weight_decay=0.01,
-    )
-    scales = [group["lr"] for group in optimizer.param_groups]
-    average = {name: value.clone() for name, value in model.state_dict().items()}
+    learner = Learner(model, options.rate, slower=0.15, memory=0.98)
 
     began, losses = time.monotonic(), []
     for step in range(options.steps):
@@ -173,35 +153,23 @@ def main() -> None:
         if done >= 1:
             break
         share = min(1.0, (step + 1) / 60) * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
-        for group, scale in zip(optimizer.param_groups, scales, strict=True):
-            group["lr"] = scale * share
-        model.train()
-        model.encoder.eval()
+        learner.ready()
         patches, sizes, truth = samples.batch(step, options.batch)
-        loss = loss_of(model(patches, sizes), truth)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(decoder + encoder, 5.0)
-        optimizer.step()
-        decay = min(0.98, (step + 1) / (step + 10))
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                average[name].lerp_(value, 1 - decay)
+        loss = mask_loss(model(patches, sizes), truth)
+        learner.step(loss, share)
         losses.append(loss.item())
         if (step + 1) % 100 == 0:
-            state = {"average": average, "step": step + 1}
-            torch.save(state, options.out / "checkpoint.part")
-            (options.out / "checkpoint.part").replace(options.out / "checkpoint.pt")
+            learner.save(options.out)
             line = {"step": step + 1, "loss": round(float(np.mean(losses[-100:])), 4),
                     "minutes": round((time.monotonic() - began) / 60, 2)}  # fmt: skip
             if (step + 1) % 400 == 0:
                 shadow = MaskNetwork()
-                shadow.load_state_dict(average)
+                shadow.load_state_dict(learner.average)
                 line["overlap"] = round(check(shadow, held), 4)
             with (options.out / "metrics.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
-    torch.save({"average": average, "step": step + 1}, options.out / "checkpoint.pt")
-    model.load_state_dict(average)
+    learner.save(options.out)
+    model.load_state_dict(learner.average)
     print(f"overlap {check(model, held):.4f}, {time.monotonic() - began:.0f} s", flush=True)
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import queue
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -18,8 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax, smooth_l1_loss
+from torch import Tensor
+from torch.nn.functional import log_softmax, smooth_l1_loss
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "masks"))
+
+from steps import Learner, mask_loss
 
 from siamtrack.core.masks import read_segmentation
 from siamtrack.data.cache import read_image
@@ -60,8 +65,6 @@ VIDEO = 0.65
 """Share of pairs from two frames of a track."""
 FLOW = (21, 21)
 """Window of the optical flow that carries parts from frame to frame, in pixels."""
-FROZEN = 5
-"""Blocks of the encoder that are not trained, beside its stem."""
 
 
 class Samples:
@@ -331,11 +334,7 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
     chosen = known > 0
     if chosen.any():
         mask, truth = model.mask(y)[chosen], outline[chosen]
-        found = mask.sigmoid()
-        shared = (found * truth).sum((1, 2))
-        dice = 1 - (2 * shared + 1) / (found.sum((1, 2)) + truth.sum((1, 2)) + 1)
-        share = chosen.float().mean()
-        total = total + share * (binary_cross_entropy_with_logits(mask, truth) + dice.mean())
+        total = total + chosen.float().mean() * mask_loss(mask, truth)
     before = torch.cat([0.5 - given / 2, 0.5 + given / 2], 1)
     return total, {"iou": iou.mean().item(), "given": overlap(before, inside)[0].mean().item()}
 
@@ -343,13 +342,10 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
 def started(model: RefineNetwork, path: Path) -> None:
     """Take the weights of the network of masks, or of a run before."""
     state = torch.load(path, weights_only=True)["average"]
-    state = {
-        name: value.float() if value.is_floating_point() else value for name, value in state.items()
-    }
     own = model.state_dict()
     for name, value in state.items():
         if name in own and own[name].shape == value.shape:
-            own[name] = value
+            own[name] = value.to(own[name].dtype)
         elif name in own:  # new inputs of the decoder begin at zero
             own[name] = torch.zeros_like(own[name])
             own[name][:, : value.shape[1]] = value
@@ -381,7 +377,7 @@ def main() -> None:
         "--cooldown", type=float, default=0.35, help="share in which the rate falls"
     )
     parser.add_argument("--seed", type=int, default=31)
-    parser.add_argument("--start", type=Path, help="checkpoint to begin with")
+    parser.add_argument("--start", type=Path, required=True, help="checkpoint to begin with")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -391,16 +387,7 @@ def main() -> None:
     samples = Samples(boxes, read_manifest(options.masks), options.seed)
     model = RefineNetwork().to(memory_format=torch.channels_last)
     started(model, options.start)
-    for part in (model.encoder.stem, *model.encoder.blocks[:FROZEN]):
-        part.requires_grad_(False)
-    decoder = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
-    encoder = [p for p in model.encoder.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [{"params": decoder, "lr": options.rate}, {"params": encoder, "lr": 0.2 * options.rate}],
-        weight_decay=0.01,
-    )
-    scales = [group["lr"] for group in optimizer.param_groups]
-    average = {name: value.clone() for name, value in model.state_dict().items()}
+    learner = Learner(model, options.rate, slower=0.2, memory=0.995)
     waiting = loaded(samples, 0, options.steps, options.batch)
     began, recent = time.monotonic(), defaultdict(list)
     for step in range(options.steps):
@@ -409,31 +396,19 @@ def main() -> None:
         if done >= 1:
             break
         share = min(1.0, (step + 1) / 100) * min(1.0, 0.02 + (1 - done) / options.cooldown)
-        for group, scale in zip(optimizer.param_groups, scales, strict=True):
-            group["lr"] = scale * share
-        model.train()
-        model.encoder.eval()
+        learner.ready()
         loss, figures = loss_of(model, waiting.get())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(decoder + encoder, 5.0)
-        optimizer.step()
-        decay = min(0.995, (step + 1) / (step + 10))
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                average[name].lerp_(value, 1 - decay)
+        learner.step(loss, share)
         for name, value in {"loss": loss.item(), **figures}.items():
             recent[name].append(value)
         if (step + 1) % 100 == 0:
-            state = {"average": average, "step": step + 1}
-            torch.save(state, options.out / "checkpoint.part")
-            (options.out / "checkpoint.part").replace(options.out / "checkpoint.pt")
+            learner.save(options.out)
             line = {"step": step + 1, "minutes": round((time.monotonic() - began) / 60, 2)}
             line |= {name: round(float(np.mean(values)), 4) for name, values in recent.items()}
             recent.clear()
             with (options.out / "metrics.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
-    torch.save({"average": average, "step": step + 1}, options.out / "checkpoint.pt")
+    learner.save(options.out)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from siamtrack.packages.write import write_card
 from siamtrack.training.checkpoint import export
 
 TRAINED_ON = (
-    "weights of ciresnet22-slim-triplet, then 83,000 uses of pairs of 67,185 objects in 40 public "
+    "weights of ciresnet22-slim-triplet, then 83,000 uses of pairs of 67,185 objects in 42 public "
     "sets with both heads at once (benchmarks/siamfc_plus/joint.json); score maps of LightFC (MIT) "
-    "as an additional target, none of whose weights are copied"
+    "as an additional target, and boxes of 451 tracks that it labeled; none of its weights are "
+    "copied"
 )
 ONLINE = OnlineSettings(weight=0.3, rate=0.02, ridge=0.1, learn_from=0.5, every=3)
 MODELS = {

@@ -2,7 +2,7 @@
 // export to CVAT with few key frames. Ends with exit code 0 and a line of JSON.
 // node annotate.mjs ADDRESS FOLDER
 import assert from "node:assert/strict";
-import { Hand, launch, watch } from "./browser.mjs";
+import { Hand, launch, shower, watch } from "./browser.mjs";
 
 const [, , address, folder] = process.argv;
 const FIRST = 76; // a cyclist whom a van hides, and a sign
@@ -15,12 +15,7 @@ const complaints = [], asked = new Set();
 watch(page, complaints, asked);
 const hand = new Hand(page, "#stage", 640, 272);
 
-const goto = async (frame) => {
-  await page.fill("#frame", String(frame));
-  await page.press("#frame", "Enter");
-  await page.waitForFunction((at) => document.querySelector("#stage").dataset.frame === String(at), frame);
-  await page.locator("#stage").focus();
-};
+const goto = shower(page);
 const get = (path) => page.evaluate(async (path) => {
   const answer = await fetch(`/api/projects/${location.hash.split("/").pop()}${path}`);
   return answer.json();

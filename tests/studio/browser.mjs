@@ -21,6 +21,14 @@ export function watch(page, complaints, asked) {
   page.on("request", (request) => asked.add(new URL(request.url()).host));
 }
 
+// Return what shows a frame of the studio's stage, and waits until it is there.
+export const shower = (page) => async (frame) => {
+  await page.fill("#frame", String(frame));
+  await page.press("#frame", "Enter");
+  await page.waitForFunction((at) => document.querySelector("#stage").dataset.frame === String(at), frame);
+  await page.locator("#stage").focus();
+};
+
 // A hand on a canvas that shows a picture of `width` x `height`.
 export class Hand {
   constructor(page, canvas, width, height) {

@@ -2,7 +2,7 @@
 // 0 and a line of JSON. node outlines.mjs ADDRESS FOLDER
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { Hand, launch, watch } from "./browser.mjs";
+import { Hand, launch, shower, watch } from "./browser.mjs";
 
 const [, , address, folder] = process.argv;
 const FIRST = 76, CYCLIST = [398, 52, 118, 218], SIGN = [265, 90, 58, 48];
@@ -15,12 +15,7 @@ watch(page, complaints, new Set());
 page.on("request", (request) => request.url().includes("/outlines/") && asked.push(request.url()));
 const hand = new Hand(page, "#stage", 640, 272);
 
-const goto = async (frame) => {
-  await page.fill("#frame", String(frame));
-  await page.press("#frame", "Enter");
-  await page.waitForFunction((at) => document.querySelector("#stage").dataset.frame === String(at), frame);
-  await page.locator("#stage").focus();
-};
+const goto = shower(page);
 const drawn = (count) =>
   page.waitForFunction((n) => document.querySelector("#stage").dataset.outlines === String(n), count);
 // The color of the picture in a place of the frame.

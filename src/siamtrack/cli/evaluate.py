@@ -55,7 +55,7 @@ class Eval:
             "while the target is lost; with +masks, VOT's masks are compared with masks), "
             "FILE.py:CLASS, opencv:csrt, nanotrack-v2:FOLDER, "
             "nanotrack-v3:FOLDER, fear-xs:FOLDER, lightfc:FOLDER, vittrack:FILE or trax:COMMAND. "
-            "NAME= in front renames it. The default is lite if --results is not given either. "
+            "NAME= in front renames it. The default is base if --results is not given either. "
             "Repeat to compare."
         ),
     ] = ()
