@@ -21,7 +21,7 @@ from siamtrack.core.tracks import Track
 from siamtrack.errors import VideoError
 from siamtrack.studio.clip import encode
 from siamtrack.studio.library import choose
-from siamtrack.studio.request import GONE, send, settings_of
+from siamtrack.studio.request import GONE, send, settings_of, track_record
 from siamtrack.studio.security import public_message
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
@@ -132,15 +132,7 @@ class LiveTracker:
                 tracks.append(self._tracker.add(picture, self.waiting.pop(0)))
             except ValueError as error:
                 answer["error"] = public_message(error)
-        answer["tracks"] = [
-            {
-                "id": track.id,
-                "box": [round(float(value), 2) for value in track.box],
-                "score": round(track.score, 3),
-                "state": track.state.value,
-            }
-            for track in tracks
-        ]
+        answer["tracks"] = list(map(track_record, tracks))
         answer["size"] = [picture.shape[1], picture.shape[0]]
         return answer
 

@@ -123,7 +123,7 @@ def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> S
         if not targets:
             raise ValueError("there is nothing to export yet: draw a box first")
         copies = [replace(target, keys={**target.keys}) for target in targets]
-        tables = {target.id: project.known(target.id, model) for target in targets}
+        tables = project.tables(model)
         classes = {**project.classes}
         return Snapshot(model, copies, tables, project.total, project.size, fps, name, classes)
 
