@@ -15,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from siamtrack.core.boxes import centers
-from siamtrack.core.images import Image
+from siamtrack.core.images import Image, jpeg
 from siamtrack.packages.card import Model
 from siamtrack.sinks.base import flat_polygons
-from siamtrack.studio.clip import encode
 from siamtrack.studio.export_files import tracks_at
 from siamtrack.studio.request import frame_of, model_of, number_of, session_of
 from siamtrack.studio.session import Session
@@ -46,7 +45,7 @@ def overlay(request: Request) -> Response:
         picture = template_picture(loaded, read, key)
     else:
         picture = response_picture(loaded, read, key, known, index)
-    return Response(encode(picture), media_type="image/jpeg")
+    return Response(jpeg(picture), media_type="image/jpeg")
 
 
 def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Image:

@@ -14,9 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from siamtrack.core.images import Image, image_files
+from siamtrack.core.images import Image, image_files, jpeg
 from siamtrack.errors import VideoError
-from siamtrack.studio.clip import encode
 from siamtrack.studio.events import State
 from siamtrack.studio.journal import NAME, read_head
 from siamtrack.studio.request import json_of, session_of, sessions_of
@@ -85,8 +84,8 @@ async def delete(request: Request) -> Response:
 def _thumbnail(path: Path, changed: int) -> bytes:
     if path.is_dir():
         files = image_files(path.iterdir())
-        return encode(read_image(files[int(PLACE * len(files))]), THUMBNAIL)
-    return encode(_early(path), THUMBNAIL)
+        return jpeg(read_image(files[int(PLACE * len(files))]), THUMBNAIL)
+    return jpeg(_early(path), THUMBNAIL)
 
 
 def _early(path: Path) -> Image:
