@@ -209,7 +209,7 @@ class Samples:
         return near[rng.integers(len(near))] if near else None
 
     def between(self, first: Entry, other: Entry, rng: np.random.Generator) -> Entry | None:
-        """Draw another entry of the track, at most 40 frames from the search; mostly there is one."""
+        """Draw another entry of the track, at most 40 frames from the search; None if none."""
         near = [
             e
             for e in self.tracks[other.track]
@@ -381,9 +381,11 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
     reference, size, searched, given, target, outline, known, same = batch
     # Cells of the first frame and of the recent one, side by side
     memory = model.remember(reference.flatten(0, 1), size.flatten(0, 1))
-    y, judged = model.compared(searched, given, memory.unflatten(0, reference.shape[:2]).flatten(1, 2))
+    y, judged = model.compared(
+        searched, given, memory.unflatten(0, reference.shape[:2]).flatten(1, 2)
+    )
     logits = model.distributions(y)
-    mean, _ = expectation(logits)
+    mean = expectation(logits)
     # Distribution: the two places next to the true one share it. What lies outside is not asked.
     place = target.clamp(0.5 / BINS, 1 - 0.5 / BINS) * BINS - 0.5
     low = place.floor().clamp(0, BINS - 2)

@@ -63,9 +63,12 @@ class RefineNetwork(Pyramid):
         return torch.cat(cells, 1)
 
     def compared(self, patch: Tensor, size: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the decoder's features (B, 24, 48, 48), and logits (B,) that it is the same."""
+        """Return the decoder's features (B, 24, 48, 48), and a logit (B,).
+
+        The logit says whether the box holds what is remembered; it helps to train the keys.
+        """
         # One or several frames are remembered, one behind the other
-        frames = memory.unflatten(1, (-1, CELLS))
+        frames = memory.reshape(memory.shape[0], -1, CELLS, KEY + KNOWN)
         near, far = frames[:, :, :NEAR].flatten(1, 2), frames[:, :, NEAR:].flatten(1, 2)
         told, seen = [], []
         for level, feature in enumerate(self.features(patch)):
@@ -94,18 +97,16 @@ class RefineNetwork(Pyramid):
         down = (votes[:, 1::2] * gates[:, 1::2].softmax(3)).sum(3)
         return torch.stack([across[:, 0], down[:, 0], across[:, 1], down[:, 1]], 1)
 
-    def forward(self, patch: Tensor, size: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return left, top, right, bottom (B, 4) in shares of the patch, and their spread (B, 4).
-
-        Also how likely (B,) the box holds what is remembered.
+    def forward(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
+        """Return left, top, right, bottom (B, 4) in shares of the patch.
 
         Args:
             patch: Windows around boxes, (B, 96, 96, 3), uint8 RGB.
             size: Width and height of the boxes as shares of the window's, (B, 2).
-            memory: From `remember`, (B or 1, 180, 35).
+            memory: From `remember`, of one frame or of several behind one another,
+                (B or 1, 180 each, 35).
         """
-        y, same = self.compared(patch, size, memory)
-        return (*expectation(self.distributions(y)), same.sigmoid())
+        return expectation(self.distributions(self.compared(patch, size, memory)[0]))
 
     def mask(self, y: Tensor) -> Tensor:
         """Map the decoder's features to logits of the mask (B, 96, 96), which help to train it."""
@@ -119,10 +120,7 @@ def _shares(within: Tensor) -> Tensor:
     return (weight / weight.sum(1, keepdim=True).clamp(min=1e-3))[:, None]
 
 
-def expectation(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation (B, 4) of places with logits (B, 4, 48), in shares of the patch."""
+def expectation(logits: Tensor) -> Tensor:
+    """Return the mean (B, 4) of places with logits (B, 4, 48), in shares of the patch."""
     places = (torch.arange(BINS, device=logits.device) + 0.5) / BINS
-    share = logits.softmax(2)
-    mean = (share * places).sum(2)
-    spread = (share * (places - mean[..., None]).square()).sum(2).clamp(min=1e-12).sqrt()
-    return mean, spread
+    return (logits.softmax(2) * places).sum(2)
