@@ -115,6 +115,26 @@ def test_opencv():
         open_tracker("opencv:crst")[1]()
 
 
+def test_opencv_takes_parameters():
+    name, factory = open_tracker("opencv:mil:samplerSearchWinSize=40.0,featureSetNumFeatures=60")
+    assert name == "opencv-mil-samplersearchwinsize=40.0,featuresetnumfeatures=60"
+    tracker = factory()
+    frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    tracker.init(frame, (140, 100, 30, 30))
+    assert tracker.update(frame).box.shape == (4,)
+    # What was given arrives, and nothing else changes
+    given = opencv._parameters("MIL", "samplerSearchWinSize=40.0,featureSetNumFeatures=60")
+    usual = opencv.cv2.TrackerMIL_Params()
+    assert (given.samplerSearchWinSize, given.featureSetNumFeatures) == (40.0, 60)
+    assert given.samplerInitInRadius == usual.samplerInitInRadius
+
+
+@pytest.mark.parametrize("given", ["detect_thresh=0.05", "samplerSearchWinSize=wide", "x", ""])
+def test_opencv_says_which_parameters_it_has(given):
+    with pytest.raises(SiamtrackError, match=r"it has .*samplerSearchWinSize|expected a number"):
+        open_tracker(f"opencv:mil:{given or ','}")[1]()
+
+
 def test_opencv_without_contrib(monkeypatch):
     for place in (cv2, getattr(cv2, "legacy", None)):
         monkeypatch.delattr(place, "TrackerKCF_create", raising=False) if place else None
@@ -129,7 +149,7 @@ def test_opencv_keeps_its_box_when_it_says_that_it_failed(monkeypatch):
         def update(self, frame):
             return False, (0, 0, 0, 0)
 
-    monkeypatch.setattr(opencv, "_creator", lambda name: Fails)
+    monkeypatch.setattr(opencv, "_creator", lambda *_: Fails)
     tracker = opencv.OpenCVPeer("kcf")
     tracker.init(np.zeros((9, 9, 3), np.uint8), [1, 2, 3, 4])
     seen = tracker.update(np.zeros((9, 9, 3), np.uint8))
