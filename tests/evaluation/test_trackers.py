@@ -116,17 +116,17 @@ def test_opencv():
 
 
 def test_opencv_takes_parameters():
-    name, factory = open_tracker("opencv:mil:samplerSearchWinSize=40.0,featureSetNumFeatures=60")
-    assert name == "opencv-mil-samplersearchwinsize=40.0,featuresetnumfeatures=60"
+    given = "samplerSearchWinSize=20,featureSetNumFeatures=60"
+    name, factory = open_tracker(f"opencv:mil:{given}")
+    assert name == f"opencv-mil-{given.lower()}"
     tracker = factory()
-    frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    tracker.init(frame, (140, 100, 30, 30))
-    assert tracker.update(frame).box.shape == (4,)
+    frames, boxes = clip(4)
+    tracker.init(frames[0], boxes[0])
+    assert tracker.update(frames[1]).box.shape == (4,)
     # What was given arrives, and nothing else changes
-    given = opencv._parameters("MIL", "samplerSearchWinSize=40.0,featureSetNumFeatures=60")
-    usual = opencv.cv2.TrackerMIL_Params()
-    assert (given.samplerSearchWinSize, given.featureSetNumFeatures) == (40.0, 60)
-    assert given.samplerInitInRadius == usual.samplerInitInRadius
+    changed, usual = opencv._parameters("MIL", given), opencv.cv2.TrackerMIL_Params()
+    assert (changed.samplerSearchWinSize, changed.featureSetNumFeatures) == (20.0, 60)
+    assert changed.samplerInitInRadius == usual.samplerInitInRadius
 
 
 @pytest.mark.parametrize("given", ["detect_thresh=0.05", "samplerSearchWinSize=wide", "x", ""])
