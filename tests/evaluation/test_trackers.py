@@ -116,7 +116,7 @@ def test_opencv():
 
 
 def test_opencv_takes_parameters():
-    given = "samplerSearchWinSize=20,featureSetNumFeatures=60"
+    given = "samplerSearchWinSize=20.5,samplerTrackInRadius=4"
     name, factory = open_tracker(f"opencv:mil:{given}")
     assert name == f"opencv-mil-{given.lower()}"
     tracker = factory()
@@ -125,7 +125,7 @@ def test_opencv_takes_parameters():
     assert tracker.update(frames[1]).box.shape == (4,)
     # What was given arrives, and nothing else changes
     changed, usual = opencv._parameters("MIL", given), opencv.cv2.TrackerMIL_Params()
-    assert (changed.samplerSearchWinSize, changed.featureSetNumFeatures) == (20.0, 60)
+    assert (changed.samplerSearchWinSize, changed.samplerTrackInRadius) == (20.5, 4.0)
     assert changed.samplerInitInRadius == usual.samplerInitInRadius
 
 
