@@ -21,7 +21,7 @@ from siamtrack.packages.card import model_folder, read_card
 from siamtrack.packages.quantize import half_weights
 from siamtrack.packages.write import writing
 
-SETTINGS = RefineSettings(weight=0.8, doubt=1.0, feed=0.1, keep=3, every=5)
+SETTINGS = RefineSettings(weight=0.8, doubt=1.0, keep=3, every=5)
 
 
 SUMMARY = (

@@ -71,32 +71,15 @@ def test_settings_say_what_becomes_of_a_measured_box(model):
     lite.init(frames[0], box)
     assert [t.box.tolist() for t in plain] == [lite.update(f).box.tolist() for f in frames[1:]]
     # The search goes on around the tracker's own box
-    whole, tracker = followed(weight=1.0, doubt=1.0, feed=0.0)
+    whole, tracker = followed(weight=1.0, doubt=1.0)
     assert not np.allclose(whole[0].box, plain[0].box)
     assert np.allclose(tracker.target(0).box, plain[-1].box)
     # The lower the score, the more of it is measured
-    mixed, _ = followed(weight=0.2, doubt=0.8, feed=0.0)
+    mixed, _ = followed(weight=0.2, doubt=0.8)
     for one, other, both in zip(plain, whole, mixed, strict=True):
         share = 0.8 - 0.6 * one.score
         assert np.allclose(both.box, (1 - share) * one.box + share * other.box)
         assert (both.score, both.state) == (one.score, one.state)
-
-
-@pytest.mark.parametrize(("zoom", "share"), [(1, 0.5), (0.3, 0.0)])
-def test_a_share_of_what_is_returned_is_fed_back_for_large_targets(model, zoom, share):
-    frames = [scene(110 + k, 75, 96 + 2 * k, 60)[0] for k in range(2)]
-    _, box = scene(110, 75, 96, 60)
-    frames = [cv2.resize(f, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA) for f in frames]
-    boxes = {}
-    for feed in (0.0, 0.5):
-        tracker = SiamTracker(changed(model, weight=1.0, doubt=1.0, feed=feed, keep=0))
-        tracker.init(frames[0], box * zoom)
-        track = tracker.update(frames[1])
-        assert track.state is TrackState.TRACKED
-        boxes[feed] = track.box, tracker.target(0).box
-    (returned, own), (again, fed) = boxes[0.0], boxes[0.5]
-    assert np.array_equal(returned, again)
-    assert np.allclose(fed, own + share * (returned - own))
 
 
 def test_what_was_surely_seen_is_remembered(model):

@@ -177,11 +177,9 @@ class RefineSettings:
 
     Attributes:
         weight: Share of the measured box in the one that is returned where the score is 1, in
-            [0, 1].
+            [0, 1]. The next frame is searched around the tracker's own box all the same.
         doubt: The same where the score is 0: a target that has changed scores low, and then the
             tracker's own box is worth less. Both 0 switch the refiner off.
-        feed: Share in [0, 1] of the box that is returned in the one around which the next frame is
-            searched, where the target is tracked and large. The rest is the tracker's own box.
         keep: How many recent frames the refiner remembers beside the first.
         every: Remember one frame in so many, in frames.
         sure: Least score in [0, 1] of a frame that is remembered.
@@ -189,13 +187,12 @@ class RefineSettings:
 
     weight: float = 0.0
     doubt: float = 0.0
-    feed: float = 0.0
     keep: int = 0
     every: int = 10
     sure: float = 0.7
 
     def __post_init__(self) -> None:
-        check_numbers(self, weight=(0, 1), doubt=(0, 1), feed=(0, 1), sure=(0, 1))
+        check_numbers(self, weight=(0, 1), doubt=(0, 1), sure=(0, 1))
         check_numbers(self, keep=(0, 16), every=(1, 10_000))
 
     @property

@@ -44,11 +44,6 @@ LIKELY = 4.0
 """Shakes larger than so many times their usual size are taken for a cut, and carry nothing."""
 
 
-FED = (24.0, 64.0)
-"""Sides of a target, in pixels, from which and up to which more of a measured box is fed back: the
-sides of a small one are measured in fractions of a pixel that the frame does not show."""
-
-
 class Target:
     """The state of one target. The network knows nothing of it.
 
@@ -274,8 +269,7 @@ class Target:
     def corrected(self, track: Track, box: Array) -> Track:
         """Return the last track with its share of a box (4,) ltwh that was measured anew.
 
-        Little of it becomes the box of the target itself: what is fed back turns small errors into
-        large ones.
+        The box of the target itself stays: what is fed back turns small errors into large ones.
         """
         settings = self.settings.refine
         self.wants_measure = self.wants_memory = False
@@ -283,13 +277,8 @@ class Target:
             return track
         is_due = settings.keep > 0 and self._frames % settings.every == 0
         self.wants_memory = is_due and track.score >= settings.sure
-        returned = self._inside(self.box + settings.share(track.score) * (box - self.box))
-        # Feed: the next search follows a change of size that both networks see.
-        if settings.feed > 0 and track.state is TrackState.TRACKED:
-            side = math.sqrt(self.box[2] * self.box[3])
-            share = settings.feed * _limited((side - FED[0]) / (FED[1] - FED[0]), 0, 1)
-            self.box = self._inside(self.box + share * (returned - self.box))
-        return replace(track, box=returned)
+        share = settings.share(track.score)
+        return replace(track, box=self._inside(self.box + share * (box - self.box)))
 
     def remember(self, cells: Floats) -> None:
         """Remember the cells (1, ...) of the box returned last in place of the oldest ones."""
