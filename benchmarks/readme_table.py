@@ -25,6 +25,7 @@ ABOUT = {
     "vittrack": ("VitTrack", "OpenCV, model file", "Apache-2.0"),
     "opencv-csrt": ("CSRT", "OpenCV contrib", "Apache-2.0"),
     "opencv-kcf": ("KCF", "OpenCV contrib", "Apache-2.0"),
+    "opencv-kcf-0.05": ("KCF, `detect_thresh` 0.05", "OpenCV contrib", "Apache-2.0"),
 }
 
 

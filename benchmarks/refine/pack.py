@@ -21,7 +21,7 @@ from siamtrack.packages.card import model_folder, read_card
 from siamtrack.packages.quantize import half_weights
 from siamtrack.packages.write import writing
 
-SETTINGS = RefineSettings(weight=0.4, doubt=1.0)
+SETTINGS = RefineSettings(weight=0.8, doubt=1.0, keep=3, every=5)
 
 
 SUMMARY = (
@@ -58,13 +58,15 @@ def graphs(checkpoint: Path) -> dict[str, bytes]:
         memory = model.remember(patch, size)
     halves = (
         ("reference", Reference(model).eval(), (patch, size), ("patch", "size"), ("memory",)),
-        ("refine", model, (patch, size, memory), ("patch", "size", "memory"), ("sides", "spread")),
+        ("refine", model, (patch, size, memory), ("patch", "size", "memory"), ("sides",)),
     )
     made = {}
     with TemporaryDirectory() as place:
         for name, module, example, inputs, outputs in halves:
             file = Path(place) / f"{name}.onnx"
             free = {each: {0: "batch"} for each in (*inputs, *outputs)}
+            if "memory" in inputs:
+                free["memory"][1] = "cells"
             write_graph(module, example, file, inputs=inputs, outputs=outputs, free=free)
             made[file.name] = half_weights(file.read_bytes())
     return made

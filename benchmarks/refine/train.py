@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax, smooth_l1_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax, smooth_l1_loss
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "masks"))
 
@@ -63,6 +63,8 @@ FACTORS = {
 """How often a source is drawn, times the square root of its size."""
 VIDEO = 0.65
 """Share of pairs from two frames of a track."""
+OTHERS = 0.18
+"""Share of searches in which the box holds something else."""
 FLOW = (21, 21)
 """Window of the optical flow that carries parts from frame to frame, in pixels."""
 
@@ -85,6 +87,11 @@ class Samples:
         for entry in masks:
             stills[entry.track].append(entry)
         self.tracks = {**stills, **tracks}
+        self.kinds: dict[str, list[Entry]] = defaultdict(list)
+        self.scenes: dict[str, list[Entry]] = defaultdict(list)
+        for entry in boxes:
+            self.kinds[entry.source].append(entry)
+            self.scenes[entry.image].append(entry)
         self.outlined = [sorted(each, key=lambda entry: entry.frame) for each in stills.values()]
 
     def _weighed(
@@ -129,6 +136,7 @@ class Samples:
         later = None if same or not part else self.soon(first, rng)
         if later is not None:
             other = later
+        between = None if same or part else self.between(first, other, rng)
         reference, search = read_image(first.image), read_image(other.image)
         before, truth = np.array(first.box, float), np.array(other.box, float)
         mask = None
@@ -142,28 +150,72 @@ class Samples:
         if same:
             search, truth, mask = warped(search, truth, mask, rng)
         patch, size, _ = seen(reference, sharp(before, rng))
+        # A frame seen in between, with a box as good as the network finds it, is remembered too
+        recent, extent = patch, size
+        if between is not None:
+            recent, extent, _ = seen(read_image(between.image), loose(np.array(between.box), rng))
+        elif same and rng.random() < 0.5:
+            view, place, _ = warped(reference, before, None, rng)
+            recent, extent, _ = seen(view, loose(place, rng))
+        # At times the box holds something else: it is to be told from the target
+        wrong = self.other(other, search, truth, rng) if rng.random() < OTHERS else None
+        if wrong is not None:
+            search, truth, mask = read_image(wrong[0].image), wrong[1], None
         searched, given, target, outline, known = searched_in(search, truth, mask, rng)
         if rng.random() < 0.5:
-            patch, searched, outline = patch[:, ::-1], searched[:, ::-1], outline[:, ::-1]
+            patch, recent, searched = (each[:, ::-1] for each in (patch, recent, searched))
+            outline = outline[:, ::-1]
             target = np.array([1 - target[2], target[1], 1 - target[0], target[3]])
         if rng.random() < 0.1:
-            patch, searched = (
-                each.mean(2, keepdims=True).repeat(3, 2) for each in (patch, searched)
+            patch, recent, searched = (
+                each.mean(2, keepdims=True).repeat(3, 2) for each in (patch, recent, searched)
             )
         return (
-            recolored(patch, rng, 0.5),
-            size,
+            np.stack([recolored(patch, rng, 0.5), recolored(recent, rng, 0.5)]),
+            np.stack([size, extent]),
             recolored(searched, rng, 1.0),
             given,
             target.astype(np.float32),
             np.ascontiguousarray(outline),
             np.float32(known),
+            np.float32(wrong is None),
         )
+
+    def other(
+        self, entry: Entry, frame: np.ndarray, truth: np.ndarray, rng: np.random.Generator
+    ) -> tuple[Entry, np.ndarray] | None:
+        """Draw a box that does not hold the target: beside it, or of another object."""
+        kind = rng.random()
+        strangers = [e for e in self.scenes.get(entry.image, []) if e.track != entry.track]
+        if strangers and kind < 0.5:
+            stranger = strangers[rng.integers(len(strangers))]
+            box = np.array(stranger.box, float)
+            return (stranger, box) if common(box, truth) < 0.1 else None
+        members = self.kinds.get(entry.source)
+        if members and kind < 0.7:
+            stranger = members[rng.integers(len(members))]
+            if stranger.track != entry.track:
+                return stranger, np.array(stranger.box, float)
+        angle, far = rng.uniform(0, 2 * math.pi), rng.uniform(0.9, 2.5)
+        step = far * truth[2:] * np.array([math.cos(angle), math.sin(angle)])
+        box = np.concatenate([truth[:2] + step, truth[2:]])
+        x, y = box[:2] + box[2:] / 2
+        seen = 0 <= x < frame.shape[1] and 0 <= y < frame.shape[0]
+        return (entry, box) if seen and common(box, truth) < 0.1 else None
 
     def soon(self, entry: Entry, rng: np.random.Generator) -> Entry | None:
         """Draw an entry of the track that is at most twelve frames away; None if there is none."""
         near = [e for e in self.tracks[entry.track] if 0 < abs(e.frame - entry.frame) <= 12]
         return near[rng.integers(len(near))] if near else None
+
+    def between(self, first: Entry, other: Entry, rng: np.random.Generator) -> Entry | None:
+        """Draw another entry of the track, at most 40 frames from the search; None if none."""
+        near = [
+            e
+            for e in self.tracks[other.track]
+            if e is not first and 0 < abs(e.frame - other.frame) <= 40
+        ]
+        return near[rng.integers(len(near))] if near and rng.random() < 0.9 else None
 
     def batch(self, step: int, count: int) -> list[Tensor]:
         rows = [self.sample(step * count + k) for k in range(count)]
@@ -174,6 +226,13 @@ def _change(a: Entry, b: Entry) -> float:
     return math.log(max(a.box[2], 1) / max(a.box[3], 1)) - math.log(
         max(b.box[2], 1) / max(b.box[3], 1)
     )
+
+
+def common(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the IoU of two boxes ltwh."""
+    sides = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
+    shared = float(np.maximum(sides, 0).prod())
+    return shared / (float(a[2:].prod() + b[2:].prod()) - shared)
 
 
 def part_of(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -257,6 +316,14 @@ def sharp(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([sides[:2], np.maximum(sides[2:] - sides[:2], 2)])
 
 
+def loose(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Move the sides of a box as far as those that the network measured are off."""
+    sides = np.concatenate([box[:2], box[:2] + box[2:]])
+    much = 0.02 if rng.random() < 0.6 else 0.06
+    sides += much * rng.normal(size=4) * np.tile(box[2:], 2)
+    return np.concatenate([sides[:2], np.maximum(sides[2:] - sides[:2], 2)])
+
+
 def jittered(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a box as a tracker is off: mostly a little, at times by half its size."""
     kind = rng.random()
@@ -311,10 +378,14 @@ def overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str, float]]:
-    reference, size, searched, given, target, outline, known = batch
-    y = model.compared(searched, given, model.remember(reference, size))
+    reference, size, searched, given, target, outline, known, same = batch
+    # Cells of the first frame and of the recent one, side by side
+    memory = model.remember(reference.flatten(0, 1), size.flatten(0, 1))
+    y, judged = model.compared(
+        searched, given, memory.unflatten(0, reference.shape[:2]).flatten(1, 2)
+    )
     logits = model.distributions(y)
-    mean, _ = expectation(logits)
+    mean = expectation(logits)
     # Distribution: the two places next to the true one share it. What lies outside is not asked.
     place = target.clamp(0.5 / BINS, 1 - 0.5 / BINS) * BINS - 0.5
     low = place.floor().clamp(0, BINS - 2)
@@ -324,19 +395,26 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
         (1 - high) * chance.gather(2, low.long()[..., None])[..., 0]
         + high * chance.gather(2, low.long()[..., None] + 1)[..., 0]
     )
-    visible = ((target > 0) & (target < 1)).float()
+    visible = ((target > 0) & (target < 1)).float() * same[:, None]
     focal = (spoken * visible).sum() / visible.sum().clamp(min=1)
     inside = target.clamp(0.5 / BINS, 1 - 0.5 / BINS)
     iou, giou = overlap(mean, inside)
     sides = torch.cat([inside[:, 2:] - inside[:, :2]] * 2, 1).clamp(min=0.05)
-    length = smooth_l1_loss(mean / sides, inside / sides, beta=0.05)
-    total = 0.4 * focal + 2 * (1 - giou).mean() + length
-    chosen = known > 0
+    length = smooth_l1_loss(mean / sides, inside / sides, beta=0.05, reduction="none")
+    length = (same[:, None] * length).mean()
+    total = 0.4 * focal + 2 * (same * (1 - giou)).mean() + length
+    total = total + 0.4 * binary_cross_entropy_with_logits(judged, same)
+    chosen = known * same > 0
     if chosen.any():
         mask, truth = model.mask(y)[chosen], outline[chosen]
         total = total + chosen.float().mean() * mask_loss(mask, truth)
     before = torch.cat([0.5 - given / 2, 0.5 + given / 2], 1)
-    return total, {"iou": iou.mean().item(), "given": overlap(before, inside)[0].mean().item()}
+    share = same.sum().clamp(min=1)
+    return total, {
+        "iou": ((same * iou).sum() / share).item(),
+        "given": ((same * overlap(before, inside)[0]).sum() / share).item(),
+        "right": ((judged > 0) == (same > 0)).float().mean().item(),
+    }
 
 
 def started(model: RefineNetwork, path: Path) -> None:

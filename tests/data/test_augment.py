@@ -64,11 +64,74 @@ def test_blur_and_low_resolution_lose_detail(picture):
         assert detail(change(picture, np.random.default_rng(5))) < detail(picture)
 
 
-def test_noise_is_normal_and_clipped(picture):
+def test_low_resolution_is_close_to_the_mean_over_areas():
+    picture = texture(4, 257, 257)
+    for seed in range(12):
+        factor = np.random.default_rng(seed).uniform(2, 4)
+        small = cv2.resize(picture, (int(257 / factor),) * 2, interpolation=cv2.INTER_AREA)
+        expected = cv2.resize(small, (257, 257))
+        found = augment.low_resolution(picture, np.random.default_rng(seed))
+        assert np.abs(found.astype(float) - expected).mean() < 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blur_keeps_the_mean_and_the_place(seed):
+    picture = np.full((61, 61, 3), 20, np.uint8)
+    picture[28:33, 28:33] = 240
+    blurred = augment.blur(picture, np.random.default_rng(seed)).astype(float)
+    assert blurred.mean() == pytest.approx(picture.mean(), abs=0.6)
+    above = (blurred[..., 0] - 20).clip(0)
+    for axis in (0, 1):  # a line of an even number of pixels has its middle between two
+        middle = (above.sum(1 - axis) * np.arange(61)).sum() / above.sum()
+        assert middle == pytest.approx(30, abs=0.6)
+
+
+def test_color_is_a_gain_of_each_channel_and_one_offset(picture):
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        gain = 1 + rng.uniform(-0.3, 0.3)
+        channel = gain * (1 + rng.uniform(-0.3, 0.3, 3) / 2)
+        offset = rng.uniform(-0.3, 0.3) * 80 + (1 - gain) * picture.mean() * 0.5
+        expected = np.clip(picture * channel + offset, 0, 255)
+        found = augment.color(picture, np.random.default_rng(seed))
+        assert np.abs(found - expected).max() <= 1
+
+
+def noise(picture, seed):
     off = {"color": 0.0, "blur": 0.0, "low_resolution": 0.0}
-    noisy = augment.appearance(picture, np.random.default_rng(5), noise=1.0, **off)
-    rng = np.random.default_rng(5)
+    noisy = augment.appearance(picture, np.random.default_rng(seed), noise=1.0, **off)
+    rng = np.random.default_rng(seed)
     rng.random(4)  # what may be applied
-    deviation = rng.uniform(2, 10)
-    expected = np.clip(picture + rng.normal(0, deviation, picture.shape), 0, 255)
-    assert np.array_equal(noisy, expected.astype(np.uint8))
+    return noisy, rng.uniform(2, 10)
+
+
+def test_noise_is_normal_and_clipped(picture):
+    gray = np.full((257, 257, 3), 128, np.uint8)
+    for seed in range(8):
+        noisy, deviation = noise(gray, seed)
+        away = (noisy.astype(float) - 128) / deviation
+        assert away.mean() == pytest.approx(0, abs=0.01)
+        # rounding to levels adds a twelfth of a level's square
+        assert away.var() == pytest.approx(1 + 1 / 12 / deviation**2, rel=0.02)
+        assert (away**4).mean() == pytest.approx(3, rel=0.06)
+        assert 3.5 < np.abs(away).max() < 4 + 1 / deviation
+        # neither rows, columns nor channels know of each other
+        for axis in range(3):
+            first, second = (np.delete(away, end, axis).ravel() for end in (0, -1))
+            assert abs(np.corrcoef(first, second)[0, 1]) < 0.02
+    dark, _ = noise(np.zeros_like(picture), 1)
+    assert (dark == 0).mean() > 0.5
+    assert dark.max() < 50
+
+
+def test_noise_differs_between_samples_and_not_between_draws():
+    gray = np.full((129, 129, 3), 128, np.uint8)
+    (one, _), (again, _), (other, _) = (noise(gray, seed) for seed in (3, 3, 4))
+    assert np.array_equal(one, again)
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.02
+
+
+def test_noise_of_large_pictures():
+    large = np.full((1024, 1024, 3), 128, np.uint8)
+    noisy, deviation = noise(large, 2)
+    assert noisy.std() == pytest.approx(deviation, rel=0.02)

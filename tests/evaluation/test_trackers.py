@@ -115,6 +115,26 @@ def test_opencv():
         open_tracker("opencv:crst")[1]()
 
 
+def test_opencv_takes_parameters():
+    given = "samplerSearchWinSize=20.5,samplerTrackInRadius=4"
+    name, factory = open_tracker(f"opencv:mil:{given}")
+    assert name == f"opencv-mil-{given.lower()}"
+    tracker = factory()
+    frames, boxes = clip(4)
+    tracker.init(frames[0], boxes[0])
+    assert tracker.update(frames[1]).box.shape == (4,)
+    # What was given arrives, and nothing else changes
+    changed, usual = opencv._parameters("MIL", given), opencv.cv2.TrackerMIL_Params()
+    assert (changed.samplerSearchWinSize, changed.samplerTrackInRadius) == (20.5, 4.0)
+    assert changed.samplerInitInRadius == usual.samplerInitInRadius
+
+
+@pytest.mark.parametrize("given", ["detect_thresh=0.05", "samplerSearchWinSize=wide", "x", ""])
+def test_opencv_says_which_parameters_it_has(given):
+    with pytest.raises(SiamtrackError, match=r"it has .*samplerSearchWinSize|expected a number"):
+        open_tracker(f"opencv:mil:{given or ','}")[1]()
+
+
 def test_opencv_without_contrib(monkeypatch):
     for place in (cv2, getattr(cv2, "legacy", None)):
         monkeypatch.delattr(place, "TrackerKCF_create", raising=False) if place else None
@@ -129,7 +149,7 @@ def test_opencv_keeps_its_box_when_it_says_that_it_failed(monkeypatch):
         def update(self, frame):
             return False, (0, 0, 0, 0)
 
-    monkeypatch.setattr(opencv, "_creator", lambda name: Fails)
+    monkeypatch.setattr(opencv, "_creator", lambda *_: Fails)
     tracker = opencv.OpenCVPeer("kcf")
     tracker.init(np.zeros((9, 9, 3), np.uint8), [1, 2, 3, 4])
     seen = tracker.update(np.zeros((9, 9, 3), np.uint8))

@@ -39,33 +39,45 @@ def test_sides_are_expected_places():
     logits = torch.full((1, 4, BINS), -50.0)
     logits[0, 0, 11] = logits[0, 1, 0] = logits[0, 2, 47] = 0.0
     logits[0, 3, [20, 30]] = 0.0
-    mean, spread = expectation(logits)
+    mean = expectation(logits)
     assert torch.allclose(mean[0], torch.tensor([11.5, 0.5, 47.5, 25.5]) / BINS)
-    assert torch.allclose(spread[0], torch.tensor([0, 0, 0, 5.0]) / BINS, atol=1e-4)
 
 
 def test_what_is_remembered_decides(network):
     patch = patches(1)
     with torch.no_grad():
         one, other = (network.remember(patch, SIZE[k : k + 1]) for k in range(2))
-        sides, spread = network(patch, SIZE[:1], one)
-        assert not torch.equal(sides, network(patch, SIZE[:1], other)[0])
-    assert sides.shape == spread.shape == (1, 4)
+        sides = network(patch, SIZE[:1], one)
+        assert not torch.equal(sides, network(patch, SIZE[:1], other))
+    assert sides.shape == (1, 4)
     assert ((sides > 0) & (sides < 1)).all()
-    assert (spread > 0).all()
+
+
+def test_a_frame_that_is_remembered_twice_says_the_same(network):
+    with torch.no_grad():
+        memory = network.remember(patches(2), SIZE[:2])
+        patch = patches(2)
+        once, twice = (network(patch, SIZE[:2], m) for m in (memory, torch.cat([memory] * 2, 1)))
+        # Another frame has a say
+        other = torch.cat([memory, network.remember(patches(2), SIZE[1:])], 1)
+        mixed = network(patch, SIZE[:2], other)
+    assert torch.allclose(once, twice, atol=1e-5)
+    assert not torch.allclose(once, mixed, atol=1e-5)
 
 
 def test_the_graph_answers_as_the_network(network, tmp_path):
     patch = patches(3)
     with torch.no_grad():
         memory = network.remember(patches(3), SIZE)
-        wanted = [each.numpy() for each in network(patch, SIZE, memory)]
-    names = ("patch", "size", "memory", "sides", "spread")
+        wanted = network(patch, SIZE, memory).numpy()
+    names = ("patch", "size", "memory", "sides")
     free = {name: {0: "batch"} for name in names}
+    free["memory"][1] = "cells"
     file = tmp_path / "refine.onnx"
     example = (patch[:1], SIZE[:1], memory[:1])
     write_graph(network, example, file, inputs=names[:3], outputs=names[3:], free=free)
-    feed = {"patch": patch.numpy(), "size": SIZE.numpy(), "memory": memory.numpy()}
-    found = open_graph(file.read_bytes(), "refine", 1).run(feed)
-    assert np.allclose(found["sides"], wanted[0], atol=1e-4)
-    assert np.allclose(found["spread"], wanted[1], atol=1e-4)
+    graph = open_graph(file.read_bytes(), "refine", 1)
+    for frames in (1, 3):  # however many are remembered
+        told = np.tile(memory.numpy(), (1, frames, 1))
+        found = graph.run({"patch": patch.numpy(), "size": SIZE.numpy(), "memory": told})
+        assert np.allclose(found["sides"], wanted, atol=1e-4)

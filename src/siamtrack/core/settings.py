@@ -180,13 +180,20 @@ class RefineSettings:
             [0, 1]. The next frame is searched around the tracker's own box all the same.
         doubt: The same where the score is 0: a target that has changed scores low, and then the
             tracker's own box is worth less. Both 0 switch the refiner off.
+        keep: How many recent frames the refiner remembers beside the first.
+        every: Remember one frame in so many, in frames.
+        sure: Least score in [0, 1] of a frame that is remembered.
     """
 
     weight: float = 0.0
     doubt: float = 0.0
+    keep: int = 0
+    every: int = 10
+    sure: float = 0.7
 
     def __post_init__(self) -> None:
-        check_numbers(self, weight=(0, 1), doubt=(0, 1))
+        check_numbers(self, weight=(0, 1), doubt=(0, 1), sure=(0, 1))
+        check_numbers(self, keep=(0, 16), every=(1, 10_000))
 
     @property
     def on(self) -> bool:

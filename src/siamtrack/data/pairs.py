@@ -8,13 +8,12 @@ picture, another picture may continue the frame beyond its border, and some wind
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from siamtrack.core.boxes import Array
 from siamtrack.core.config import check_numbers
@@ -22,6 +21,7 @@ from siamtrack.core.registry import Registry
 from siamtrack.core.settings import check_area
 from siamtrack.data import augment
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
+from siamtrack.data.compose import Rectangle, hides, lay_over, piece, soft_mask
 from siamtrack.data.manifest import Entry, Pool
 from siamtrack.errors import ImageError
 from siamtrack.tracking.crops import Image, Window, cut, is_inside, mean_color, template_side
@@ -291,9 +291,9 @@ class PairSampler:
         image = self._image(entry)
         if rng.random() < config.border:
             behind, place = self._behind(rng)
-            unseen = np.broadcast_to(np.uint8(0), (config.search, config.search, 3))
-            border = unseen if is_inside(window, image) else self._cut(behind, place)
-            return cut(image, window, border), window.to_patch(box)
+            if not is_inside(window, image):
+                border = piece(behind, place, (config.search, config.search))
+                return cut(image, window, border), window.to_patch(box)
         return self._cut(image, window), window.to_patch(box)
 
     def _change(self, rng: np.random.Generator, spread: float) -> float:
@@ -314,14 +314,13 @@ class PairSampler:
             raise ImageError(entry.image, "the box lies outside the image")
         return image
 
-    def _behind(self, rng: np.random.Generator) -> tuple[Image, Window]:
-        """Choose a window of the search size in some picture."""
+    def _behind(self, rng: np.random.Generator) -> tuple[Image, Rectangle]:
+        """Choose a square ltwh in some picture."""
         image = self.cache[self._any(rng).image]
         rows, cols = image.shape[:2]
         side = min(rows, cols) * rng.uniform(0.4, 1.0)
-        cx = rng.uniform(side / 2, cols - side / 2)
-        cy = rng.uniform(side / 2, rows - side / 2)
-        return image, Window(cx, cy, side, side, self.config.search)
+        left, top = rng.uniform(0, cols - side), rng.uniform(0, rows - side)
+        return image, (left, top, side, side)
 
     def _cut(self, image: Image, window: Window) -> Image:
         """Cut a window out of a picture, in its mean color beyond it."""
@@ -329,34 +328,39 @@ class PairSampler:
 
     def _swap(self, search: Image, box: Array, rng: np.random.Generator) -> Image:
         """Set the target in front of another picture."""
-        mask = _mask(search.shape[0], box, rng)
-        under = self._cut(*self._behind(rng))
-        _blend(under, search, *mask)
+        mask, place = soft_mask(self.config.search, box, rng)
+        under = piece(*self._behind(rng), (self.config.search, self.config.search))
+        if mask.size:
+            lay_over(under[place], search[place], mask)
         return under
 
     def _paste(self, search: Image, box: Array, target: Entry, rng: np.random.Generator) -> Image:
         """Paste other objects at about the target's size; they may hide a little of it."""
         config = self.config
         count = int(rng.integers(0, config.distractors + 1)) if rng.random() < 0.7 else 0
-        size = np.sqrt(box[2] * box[3])
+        size = math.sqrt(box[2] * box[3])
         for _ in range(count):
             entry = self._other(target, rng)
-            other = np.asarray(entry.box)
-            factor = size * np.exp(rng.uniform(-0.35, 0.35)) / np.sqrt(other[2] * other[3])
-            center = rng.uniform(0.02, 0.98, 2) * config.search
-            placed = np.array([*(center - other[2:] * factor / 2), *(other[2:] * factor)])
+            left, top, width, height = entry.box
+            factor = size * math.exp(rng.uniform(-0.35, 0.35)) / math.sqrt(width * height)
+            x, y = (rng.uniform(0.02, 0.98, 2) * config.search).tolist()
+            across, high = width * factor, height * factor
+            placed = np.array([x - across / 2, y - high / 2, across, high])
             if entry.track == target.track:
                 continue  # the target twice: neither would be wrong
-            if _hides(box, placed):
+            if hides(box, placed):
                 continue
-            cx = other[0] + other[2] / 2 + (config.search / 2 - center[0]) / factor
-            cy = other[1] + other[3] / 2 + (config.search / 2 - center[1]) / factor
-            side = config.search / factor
-            window = Window(cx, cy, side, side, config.search)
             image = self._image(entry)
-            mask, place = _mask(config.search, placed, rng)
+            mask, (rows, columns) = soft_mask(config.search, placed, rng)
             if mask.size:
-                _blend(search, cut(image, window, part=place), mask, place)
+                # The part of its picture that comes to lie where the mask is
+                part = (
+                    left + width / 2 + (columns.start - x) / factor,
+                    top + height / 2 + (rows.start - y) / factor,
+                    mask.shape[1] / factor,
+                    mask.shape[0] / factor,
+                )
+                lay_over(search[rows, columns], piece(image, part, mask.shape[::-1]), mask)
         return search
 
 
@@ -420,59 +424,6 @@ def _redrawn(entry: Entry, moves: Array) -> Entry:
     return replace(entry, box=(left + x1, top + y1, width + x2 - x1, height + y2 - y1))
 
 
-def _hides(box: Array, by: Array) -> bool:
-    """Whether `by` overlaps a box by an IoU above 0.1, or covers more than a quarter of it."""
-    shared = area = other = 1.0
-    first, second = box.tolist(), by.tolist()
-    for low, side, start, extent in zip(first, first[2:], second, second[2:], strict=False):
-        high, end = low + side, start + extent
-        shared *= max(min(high, end) - max(low, start), 0.0)
-        area, other = area * (high - low), other * (end - start)
-    return bool(
-        shared / (area + other - shared) > 0.1 or shared / max(first[2] * first[3], 1e-9) > 0.25
-    )
-
-
 def _chosen(sums: Array, rng: np.random.Generator) -> int:
     """Draw an index by running sums of probabilities, as `rng.choice` does, without its checks."""
     return int(sums.searchsorted(rng.random(), side="right"))
-
-
-def _mask(
-    size: int, box: Array, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """Return a soft mask (h, w, 1) of a box, grown a little, and its place in a patch of `size`.
-
-    The mask is a rectangle or an ellipse, and zero elsewhere.
-    """
-    grow, is_box, side = rng.uniform(1.0, 1.25), rng.random() < 0.5, 2 * int(rng.integers(0, 4)) + 1
-    center, half = box[:2] + box[2:] / 2, box[2:] * grow / 2
-    reach = np.maximum(half * 1.1, 1) + side // 2 + 2
-    x0, y0 = np.clip(np.floor(center - reach), 0, size).astype(int).tolist()
-    x1, y1 = np.clip(np.ceil(center + reach), 0, size).astype(int).tolist()
-    mask, place = np.zeros((y1 - y0, x1 - x0), np.float32), (slice(y0, y1), slice(x0, x1))
-    if not mask.size:
-        return mask[..., None], place
-    (cx, cy), (w, h) = center.tolist(), half.tolist()
-    if is_box:
-        start, end = (
-            (round(cx - w) - x0, round(cy - h) - y0),
-            (round(cx + w) - x0, round(cy + h) - y0),
-        )
-        cv2.rectangle(mask, start, end, (1.0,), -1)
-    else:
-        axes = (max(1, round(w * 1.1)), max(1, round(h * 1.1)))
-        cv2.ellipse(mask, (round(cx) - x0, round(cy) - y0), axes, 0, 0, 360, (1.0,), -1)
-    return np.asarray(cv2.blur(mask, (side, side)), np.float32)[..., None], place
-
-
-def _blend(
-    under: Image, over: Image, mask: NDArray[np.float32], place: tuple[slice, slice]
-) -> None:
-    """Lay a picture over another, in place, where a mask says so; it has the size of `place`."""
-    part = under[place]
-    mixed = over[place].astype(np.float32)
-    mixed -= part
-    mixed *= mask
-    mixed += part
-    part[:] = mixed

@@ -65,9 +65,9 @@ def open_tracker(
             `+redetect` behind it to search more of the frame while the target is lost, and
             `+masks` behind that to have masks, which VOT's protocols compare with masks;
             `FILE.py:CLASS` or `package.module:CLASS`; or `KIND:SOURCE` with a kind of
-            `peers.PEERS`, such as
-            `opencv:csrt`, `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `lightfc:FOLDER`,
-            `vittrack:FILE`, `trax:COMMAND`.
+            `peers.PEERS`, such as `opencv:csrt`, `opencv:kcf:detect_thresh=0.05`,
+            `nanotrack-v3:FOLDER`, `fear-xs:FOLDER`, `lightfc:FOLDER`, `vittrack:FILE`,
+            `trax:COMMAND`.
             A tracker that another package adds (docs/plug-ins.md) may need no `:SOURCE`.
             `NAME=` before any of these is what it is called in files and tables; a model's folder
             is called as its card says otherwise.
@@ -94,7 +94,7 @@ def open_tracker(
         return label, open_tracker(rest, **given)[1]  # type: ignore[arg-type]
     kind, colon, source = spec.partition(":")
     if colon and kind in PEERS:
-        name = f"{kind}-{source}".lower() if kind == "opencv" else kind
+        name = f"{kind}-{source.replace(':', '-')}".lower() if kind == "opencv" else kind
         return name, partial(_peer, kind, source, threads)
     is_ours = (PRETRAINED / spec.removesuffix(REDETECT) / "card.json").is_file()
     if not is_ours and spec in PEERS and not Path(spec).is_dir():  # asks what is installed

@@ -28,6 +28,10 @@ KNOWN = 3
 """What is remembered of a cell beside its key: how far inside the box, and where in it, x and y."""
 
 
+NEAR, CELLS = 144, 180
+"""Cells of a frame that are remembered at stride 8, and at both strides."""
+
+
 class RefineNetwork(Pyramid):
     """Finds the sides of the box that a reference shows, in a patch around about that box."""
 
@@ -38,6 +42,8 @@ class RefineNetwork(Pyramid):
         self.sharpness = nn.Parameter(torch.tensor([10.0, 10.0]))
         self.last = nn.Conv2d(WIDTHS[0], 4, 1)
         self.sides = nn.Conv2d(WIDTHS[0], 8, 1)
+        seen = self.encoder.channels + 2 * (KEY + KNOWN + 1)
+        self.judge = nn.Sequential(nn.Linear(seen, 48), nn.ReLU(), nn.Linear(48, 1))
 
     def remember(self, patch: Tensor, size: Tensor) -> Tensor:
         """Map a reference to its cells (B, 180, 35): keys, inside, x and y; 144, then 36 cells.
@@ -56,21 +62,33 @@ class RefineNetwork(Pyramid):
             cells.append(torch.cat(known, 1).flatten(2).transpose(1, 2))
         return torch.cat(cells, 1)
 
-    def compared(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
-        """Return the decoder's features (B, 24, 48, 48)."""
-        told = []
+    def compared(self, patch: Tensor, size: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the decoder's features (B, 24, 48, 48), and a logit (B,).
+
+        The logit says whether the box holds what is remembered; it helps to train the keys.
+        """
+        # One or several frames are remembered, one behind the other
+        frames = memory.reshape(memory.shape[0], -1, CELLS, KEY + KNOWN)
+        near, far = frames[:, :, :NEAR].flatten(1, 2), frames[:, :, NEAR:].flatten(1, 2)
+        told, seen = [], []
         for level, feature in enumerate(self.features(patch)):
             cells = feature.shape[-1]
-            parts = [feature, inside(size, cells)]
+            within = inside(size, cells)
+            parts = [feature, within]
             if level >= 2:
-                known = memory[:, :144] if level == 2 else memory[:, 144:]
+                known = near if level == 2 else far
                 query = normalize(self.keys[level - 2](feature), dim=1).flatten(2).transpose(1, 2)
+                share = _shares(within.flatten(1))
                 alike = query @ known[:, :, :KEY].transpose(1, 2)
                 weights = (alike * self.sharpness[level - 2]).softmax(2)
                 said = torch.cat([weights @ known[:, :, KEY:], alike.amax(2, keepdim=True)], 2)
                 parts.append(said.transpose(1, 2).reshape(-1, KNOWN + 1, cells, cells))
+                # What lies in both boxes, on the whole
+                drawn = _shares(known[:, :, KEY]) @ known[:, :, :KEY]
+                seen += [(share @ query - drawn).abs()[:, 0], (share @ said)[:, 0]]
             told.append(torch.cat(parts, 1))
-        return self.decoded(told)
+        seen.append((share @ feature.flatten(2).transpose(1, 2))[:, 0])
+        return self.decoded(told), self.judge(torch.cat(seen, 1))[:, 0]
 
     def distributions(self, y: Tensor) -> Tensor:
         """Map the decoder's features to logits of where the four sides are, (B, 4, 48)."""
@@ -79,15 +97,16 @@ class RefineNetwork(Pyramid):
         down = (votes[:, 1::2] * gates[:, 1::2].softmax(3)).sum(3)
         return torch.stack([across[:, 0], down[:, 0], across[:, 1], down[:, 1]], 1)
 
-    def forward(self, patch: Tensor, size: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return left, top, right, bottom (B, 4) in shares of the patch, and their spread (B, 4).
+    def forward(self, patch: Tensor, size: Tensor, memory: Tensor) -> Tensor:
+        """Return left, top, right, bottom (B, 4) in shares of the patch.
 
         Args:
             patch: Windows around boxes, (B, 96, 96, 3), uint8 RGB.
             size: Width and height of the boxes as shares of the window's, (B, 2).
-            memory: From `remember`, (B or 1, 180, 35).
+            memory: From `remember`, of one frame or of several behind one another,
+                (B or 1, 180 each, 35).
         """
-        return expectation(self.distributions(self.compared(patch, size, memory)))
+        return expectation(self.distributions(self.compared(patch, size, memory)[0]))
 
     def mask(self, y: Tensor) -> Tensor:
         """Map the decoder's features to logits of the mask (B, 96, 96), which help to train it."""
@@ -95,10 +114,13 @@ class RefineNetwork(Pyramid):
         return logits[:, 0]
 
 
-def expectation(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation (B, 4) of places with logits (B, 4, 48), in shares of the patch."""
+def _shares(within: Tensor) -> Tensor:
+    """Turn how far cells lie inside a box (B, N), in [-1, 1], into weights (B, 1, N)."""
+    weight = (within + 1) / 2
+    return (weight / weight.sum(1, keepdim=True).clamp(min=1e-3))[:, None]
+
+
+def expectation(logits: Tensor) -> Tensor:
+    """Return the mean (B, 4) of places with logits (B, 4, 48), in shares of the patch."""
     places = (torch.arange(BINS, device=logits.device) + 0.5) / BINS
-    share = logits.softmax(2)
-    mean = (share * places).sum(2)
-    spread = (share * (places - mean[..., None]).square()).sum(2).clamp(min=1e-12).sqrt()
-    return mean, spread
+    return (logits.softmax(2) * places).sum(2)

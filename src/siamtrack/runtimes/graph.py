@@ -49,7 +49,7 @@ class RefinerGraphs:
 
     Attributes:
         reference: Maps `patch` (N, 96, 96, 3), uint8 RGB, and `size` (N, 2) to `memory` (N, ...).
-        refine: Maps `patch`, `size` and `memory` to `sides` and `spread`, (N, 4) each.
+        refine: Maps `patch`, `size` and `memory` to `sides` (N, 4).
     """
 
     shareable = True

@@ -32,12 +32,14 @@ class Refiner:
     def __init__(self, graphs: RefinerGraphs) -> None:
         self._graphs = graphs
 
-    def remember(self, frame: Image, box: ArrayLike, border: ArrayLike) -> Floats:
-        """Return what is to be remembered (1, ...) of a target in a box (4,) ltwh of a frame.
+    def remember(
+        self, frame: Image, boxes: Sequence[ArrayLike], borders: Sequence[ArrayLike]
+    ) -> Floats:
+        """Return the cells (N, C, ...) of targets in boxes (N, 4) ltwh of a frame.
 
-        `border` is the color of what lies beyond the frame.
+        `borders` are the colors of what lies beyond the frame.
         """
-        patches, sizes, _ = _patches(frame, [box], [border])
+        patches, sizes, _ = _patches(frame, boxes, borders)
         return self._graphs.reference.run({"patch": patches, "size": sizes})["memory"]
 
     def sides(
@@ -46,19 +48,17 @@ class Refiner:
         boxes: Sequence[ArrayLike],
         memories: Sequence[Floats],
         borders: Sequence[ArrayLike],
-    ) -> tuple[Array, Array]:
+    ) -> Array:
         """Return the boxes (N, 4) ltwh of what is remembered, near those given (N, 4).
 
-        Also the spread (N, 4) of left, top, right and bottom, as shares of the width or height of
-        the box that was given.
+        Each memory (1, C, ...) holds the cells of one frame, or of several, one behind the other.
         """
         patches, sizes, windows = _patches(frame, boxes, borders)
         feed: Feed = {"patch": patches, "size": sizes, "memory": np.concatenate(memories)}
-        found = self._graphs.refine.run(feed)
+        found = self._graphs.refine.run(feed)["sides"]
         # From shares of the windows to frame pixels
-        sides = windows[:, [0, 1, 0, 1]] + found["sides"] * windows[:, [2, 3, 2, 3]]
-        spread: Array = found["spread"] / np.tile(sizes.astype(np.float64), 2)
-        return np.concatenate([sides[:, :2], sides[:, 2:] - sides[:, :2]], axis=1), spread
+        sides = windows[:, [0, 1, 0, 1]] + found * windows[:, [2, 3, 2, 3]]
+        return np.concatenate([sides[:, :2], sides[:, 2:] - sides[:, :2]], axis=1)
 
 
 def _patches(
@@ -90,7 +90,22 @@ def measured(frame: Image, targets: Sequence[Target], tracks: Sequence[Track]) -
     if graphs is None:
         return found
     boxes, borders = [target.box for target in wanted], [target.border for target in wanted]
-    sides, _ = Refiner(graphs).sides(frame, boxes, memories, borders)
+    sides = Refiner(graphs).sides(frame, boxes, memories, borders)
     for place, box in zip(asking, sides, strict=True):
         found[place] = targets[place].corrected(found[place], box)
+    # Some of what was surely seen is remembered.
+    sure = [place for place in asking if targets[place].wants_memory]
+    if sure:
+        boxes, borders = [found[at].box for at in sure], [targets[at].border for at in sure]
+        for place, cells in zip(sure, Refiner(graphs).remember(frame, boxes, borders), strict=True):
+            targets[place].remember(cells[None])
     return found
+
+
+def renewed(memory: Floats, cells: Floats) -> Floats:
+    """Return a memory (1, F C, ...) with the cells (1, C, ...) of a frame in place of the oldest.
+
+    The first frame, which a person drew in, stays.
+    """
+    count = cells.shape[1]
+    return np.concatenate([memory[:, :count], memory[:, 2 * count :], cells], axis=1)

@@ -19,7 +19,7 @@ from siamtrack.runtimes.base import Floats, Response
 from siamtrack.tracking.crops import Window, cut, mean_color, square_window, template_side
 from siamtrack.tracking.decode import DECODERS, Detection, Expectation, Map
 from siamtrack.tracking.online import Cells, OnlineClassifier, aligned, cells
-from siamtrack.tracking.refine import Refiner
+from siamtrack.tracking.refine import Refiner, renewed
 from siamtrack.tracking.templates import Look, Templates
 
 FIRST_LOOKS = ((0.0, 0.0, 1.0), (0.12, 0.05, 1.0), (-0.1, 0.12, 1.0), (0.05, -0.12, 1.1))
@@ -53,8 +53,9 @@ class Target:
         motion: How it has moved so far.
         wants_frame: Whether `renew` is to be called with the frame of the last `advance`.
         wants_measure: Whether `siamtrack.tracking.refine.measured` is to be called with that frame.
-        memory: What the refiner remembers of the first frame, (1, ...); None if the settings do
-            not ask for one.
+        wants_memory: Whether `remember` is to be called with the cells of the box returned last.
+        memory: What the refiner remembers of the first frame and of recent ones, (1, ...); None if
+            the settings do not ask for one.
         online: Tells it from its background; None if the model or its settings use no classifier.
 
     Raises:
@@ -80,7 +81,7 @@ class Target:
         self.box = check_box(box, width, height)
         self._last_seen = self.box
         self._lost_for = self._gone_for = self._frames = 0
-        self.wants_frame = self.wants_measure = False
+        self.wants_frame = self.wants_measure = self.wants_memory = False
         self.motion = Motion(self.settings.motion)
         # Embed the first template.
         self.border = mean_color(frame)
@@ -102,7 +103,9 @@ class Target:
                     f"model {card.name} has no refiner: add {' and '.join(REFINER)} to its folder, "
                     "or take refine out of the settings in its card"
                 )
-            self.memory = Refiner(model.refiner).remember(frame, self.box, self.border)
+            cells = Refiner(model.refiner).remember(frame, [self.box], [self.border])
+            # Frames that are not there yet are copies of the first.
+            self.memory = np.concatenate([cells] * (1 + self.settings.refine.keep), axis=1)
 
     @property
     def kernel(self) -> Floats:
@@ -268,11 +271,20 @@ class Target:
 
         The box of the target itself stays: what is fed back turns small errors into large ones.
         """
-        self.wants_measure = False
+        settings = self.settings.refine
+        self.wants_measure = self.wants_memory = False
         if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
             return track
-        share = self.settings.refine.share(track.score)
+        is_due = settings.keep > 0 and self._frames % settings.every == 0
+        self.wants_memory = is_due and track.score >= settings.sure
+        share = settings.share(track.score)
         return replace(track, box=self._inside(self.box + share * (box - self.box)))
+
+    def remember(self, cells: Floats) -> None:
+        """Remember the cells (1, ...) of the box returned last in place of the oldest ones."""
+        self.wants_memory = False
+        if self.memory is not None and np.isfinite(cells).all():
+            self.memory = renewed(self.memory, cells)
 
     @property
     def _is_held(self) -> bool:

@@ -1,7 +1,9 @@
-"""OpenCV's own trackers by name: `opencv:csrt`, `opencv:kcf`, `opencv:mil`, `opencv:medianflow`."""
+"""OpenCV's own trackers: `opencv:csrt`, `opencv:mil`, `opencv:kcf:detect_thresh=0.05`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -26,20 +28,24 @@ NAMES = {
 
 @PEERS.register("opencv")
 class OpenCVPeer:
-    """A tracker of OpenCV with its default parameters, on BGR frames and whole pixels as it wants.
+    """A tracker of OpenCV on BGR frames and whole pixels, as it wants them.
+
+    Its parameters are OpenCV's defaults but for those given: `kcf:detect_thresh=0.05,resize=0`.
 
     The score is 1 while it reports success and 0 when it reports failure; then the last box stands.
 
     Raises:
         UnknownNameError: If OpenCV never had such a tracker.
-        SiamtrackError: If the installed OpenCV lacks it; most are in the contrib package.
+        SiamtrackError: If the installed OpenCV lacks it; most are in the contrib package. Also if
+            it has no such parameter, or the value is no number.
     """
 
     def __init__(self, source: str, *, threads: int = 0) -> None:
-        if source.lower() not in NAMES:
-            raise UnknownNameError("tracker of OpenCV", source, NAMES)
-        self.name = f"opencv-{source.lower()}"
-        self._create = _creator(NAMES[source.lower()])
+        kind, _, given = source.partition(":")
+        if kind.lower() not in NAMES:
+            raise UnknownNameError("tracker of OpenCV", kind, NAMES)
+        self.name = f"opencv-{source.lower().replace(':', '-')}"
+        self._create = _creator(NAMES[kind.lower()], given)
         if threads:
             cv2.setNumThreads(threads)
 
@@ -58,12 +64,40 @@ class OpenCVPeer:
         return Seen(self._box.copy(), float(good))
 
 
-def _creator(name: str) -> Any:
+def _creator(name: str, given: str) -> Callable[[], Any]:
+    """Return what makes a tracker with the parameters given, `name=number,...` or nothing."""
     for place in (cv2, getattr(cv2, "legacy", None)):
-        create = getattr(place, f"Tracker{name}_create", None)
+        create: Callable[..., Any] | None = getattr(place, f"Tracker{name}_create", None)
         if create is not None:
-            return create
+            return partial(create, _parameters(name, given)) if given else create
     raise SiamtrackError(
         f"OpenCV {cv2.__version__} as installed here has no Tracker{name}: it is in the contrib "
         "package; replace opencv-python-headless by opencv-contrib-python-headless"
     )
+
+
+def _parameters(name: str, given: str) -> Any:
+    """Return OpenCV's parameters of a tracker with some changed.
+
+    Raises:
+        SiamtrackError: If a parameter does not exist, or its value is no number.
+    """
+    kind = getattr(cv2, f"Tracker{name}_Params", None)
+    values = {} if kind is None else kind()
+    known = [
+        field for field in dir(values) if isinstance(getattr(values, field), bool | int | float)
+    ]
+    for part in given.split(","):
+        field, _, text = part.partition("=")
+        if kind is None or field not in known:
+            raise SiamtrackError(
+                f"OpenCV's {name} has no parameter {field!r}: it has {', '.join(known) or 'none'}"
+            )
+        try:
+            number = float(text)
+        except ValueError:
+            raise SiamtrackError(
+                f"{part!r}: expected a number for OpenCV's {name}, as {field}=0.05"
+            ) from None
+        setattr(values, field, type(getattr(values, field))(number))
+    return values
