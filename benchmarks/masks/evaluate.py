@@ -30,8 +30,7 @@ from siamtrack.core.masks import Mask, read_segmentation
 from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Entry, read_manifest
 from siamtrack.evaluation.segmentation import contour_accuracy, jaccard
-from siamtrack.packages.masks import GRAPH
-from siamtrack.tracking.outline import Outliner, load_outliner, outline_window
+from siamtrack.tracking.outline import GRAPH, Outliner, load_outliner, outline_window
 
 Bits = NDArray[np.bool_]
 Finder = Callable[[NDArray[np.uint8], Array], Mask]

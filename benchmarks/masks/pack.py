@@ -15,8 +15,8 @@ import torch
 
 from siamtrack.models.files import write_graph
 from siamtrack.models.masks import SIDE, MaskNetwork
-from siamtrack.packages.masks import CARD, GRAPH, PACKAGED, MaskCard
 from siamtrack.packages.quantize import half_weights
+from siamtrack.tracking.outline import CARD, GRAPH, PACKAGED, MaskCard
 
 SUMMARY = (
     "Outlines the object in a box of any tracker, whatever kind it is; thin parts and objects that "

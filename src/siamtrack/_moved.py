@@ -1,4 +1,8 @@
-"""Import paths of version 0.1 that have moved: each still works, with one DeprecationWarning."""
+"""Import paths of version 0.1 that have moved: each still works, with one DeprecationWarning.
+
+Modules of the command, the studio, the benchmark and the tuning were nobody's interface, and moved
+without a word.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +23,15 @@ def _table(text: str) -> dict[str, list[str]]:
 
 
 _NEW_TO_OLD = """
-benchmark.figures: benchmark.table
-benchmark.footage: benchmark.clip
-benchmark.fresh: benchmark.memory
-benchmark.latency: benchmark.alternate benchmark.stages benchmark.targets
-benchmark.machine: benchmark.engines
-benchmark.run: benchmark.choose
-cli.models: cli.inspect cli.plugins
-cli.options: cli.outputs
-cli.train: cli.fine_tune
-core.boundary: boundary
 core.boxes: boxes
 core.config: config
-core.files: data.plain data.text reading
-core.images: core.image_headers decoding frames images
+core.files: data.plain data.text
+core.images: decoding frames
 core.parallel: evaluation.parallel evaluation.ray_cluster
-core.provenance: made
 core.registry: plugins registry
 core.settings: settings
 core.tracks: tracks
-core.writing: core.owning owning writing
+core.writing: writing
 data.annotations: data.training
 data.annotations.coco: data.training.coco_video
 data.annotations.shards: data.packing
@@ -48,8 +41,7 @@ data.benchmarks.got10k: data.got10k data.training.got10k
 data.benchmarks.imagenet: data.training.imagenet
 data.benchmarks.lasot: data.lasot data.training.lasot data.training.lasot_test
 data.benchmarks.otb: data.otb data.otb_table
-data.benchmarks.small: data.benchmarks.uav data.dtb70 data.folder data.nfs data.tcolor128 data.tld
-    data.uav
+data.benchmarks.small: data.dtb70 data.folder data.nfs data.tcolor128 data.tld data.uav
 data.benchmarks.trackingnet: data.trackingnet data.training.trackingnet
 data.benchmarks.vot: data.vot data.votmask
 data.benchmarks.youtube: data.training.youtube_bb data.training.youtube_vos
@@ -59,11 +51,11 @@ data.sequence: data.frames
 data.sources: data.open data.training.base data.training.findings
 evaluation.compare: evaluation.compare_results
 evaluation.longterm: evaluation.longterm_report
-evaluation.metrics: evaluation.curves evaluation.verification verification
-evaluation.peers.centers: evaluation.peers.fear evaluation.peers.lightfc evaluation.peers.vittrack
+evaluation.metrics: evaluation.curves verification
+evaluation.peers.centers: evaluation.peers.fear evaluation.peers.vittrack
 evaluation.peers.trax: evaluation.traxline
 evaluation.report: evaluation.figures
-evaluation.report.html: evaluation.formats evaluation.html evaluation.report.text
+evaluation.report.html: evaluation.formats evaluation.html
 evaluation.report.plots: evaluation.plots
 evaluation.report.videos: evaluation.clips
 evaluation.results: evaluation.found evaluation.matfile evaluation.submit
@@ -76,57 +68,40 @@ losses.base: losses.counts
 losses.boxes: losses.regression losses.rpn
 losses.metric: losses.contrastive losses.distance losses.triplet
 losses.response: losses.focal losses.labels losses.logistic
-losses.tracking: losses.center
 models.backbones.backbone: models.backbones.base models.backbones.find models.embedding
 models.backbones.ciresnet: models.backbones.ciresincep models.backbones.ciresnext
     models.backbones.imagenet
 models.backbones.mobile: models.backbones.cirmobile models.backbones.mobilenetv2
 models.convert.layout: models.convert.base models.convert.matching models.convert.read
     models.reading
-models.files: models.graph_file models.graphs models.halves models.saved
-models.heads.box: models.heads.centre models.heads.region
+models.files: models.graph_file models.halves models.saved
+models.heads.box: models.heads.centre
 models.heads.head: models.heads.base
 models.heads.siamrpn: models.heads.multirpn
 models.network: models.siamese models.siamfc models.tracking training.objectives
 models.units: models.tracing
 packages.card: weights
-packages.quantize: halving packages.half quantising
+packages.quantize: halving quantising
 packages.write: formats formats.base formats.openvino formats.program formats.torch
-    packages.formats
 runtimes.engines: runtimes.choose runtimes.sharing
 runtimes.graph: runtimes.rows
 runtimes.onnx: runtimes.exact_int8
-sinks.base: sinks.behind
-sinks.cvat: sinks.keyframes
 sinks.draw: draw ruler
 sinks.text: sinks.csv sinks.jsonl sinks.mot sinks.otb
-studio.app: studio.live studio.uploads
-studio.export_files: studio.exports studio.yolo
-studio.export_jobs: studio.exporting
-studio.library: studio.models studio.partial
-studio.news: studio.hub
-studio.overlay: studio.look
-studio.request: studio.asking studio.edits
-studio.security: studio.guard studio.shield studio.sockets
-studio.seek: studio.decoder
-studio.session: studio.sessions
-studio.timeline: studio.plan studio.scene
 tracking.batch: bulk
 tracking.crops: crops
 tracking.decode: motion redetection response
-tracking.detections: association tracking.associate
+tracking.detections: association
 tracking.follow: data.starts follow
 tracking.online: discriminator
-tracking.target: target tracking.motion
+tracking.target: target
 tracking.tracker: tracker
-training.checkpoint: exporting training.export
+training.checkpoint: exporting
 training.config: training.presets training.schedule
 training.distributed: training.ranks training.sync_norm
 training.loop: training.average training.guard
 training.monitor: training.runtime training.validation training.watch
-training.speed: training.frozen training.precision training.prepared
-tuning.optimizer: tuning.plots tuning.searching tuning.space tuning.storage
-tuning.replay: tuning.responses
+training.speed: training.frozen training.precision
 video.decode: video.orientation
 video.files: video.promised
 video.source: video.latest
@@ -135,7 +110,6 @@ MODULES = {old: new for new, olds in _table(_NEW_TO_OLD).items() for old in olds
 """Old module to new one, below `siamtrack`; modules inside of a package move with it."""
 
 _LEFT = """
-benchmark.footage: Clip=Footage open_clip=open_footage
 core.boxes: centre_error=center_error centres=centers
 core.files: polygons_to_ltwh=core.boxes.polygons_to_ltwh
 core.images: stated_size=core.images.stated_size
@@ -161,12 +135,6 @@ models.units: initialise=initialize
 packages.card: write_card=packages.write.write_card
 packages.quantize: quantise=quantize
 sinks.draw: colour=color
-studio.clip: Clip=SeekableClip
-studio.export_files: Result=Snapshot result_of=take_snapshot
-studio.library: Entry=ClipEntry
-studio.request: Access=studio.security.Access
-studio.security: told=public_message
-studio.timeline: Target=DrawnTarget
 tracking.crops: mean_colour=mean_color
 tracking.decode: Found=Detection MOTIONS=_moved.MOTIONS best_box=_moved.best_box
     best_scale=_moved.best_scale cell_centres=cell_centers grid_centres=grid_centers

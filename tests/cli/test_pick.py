@@ -138,9 +138,9 @@ def test_boxes_of_the_page_become_targets(video):
             assert status == 400, wrong
             assert answer["error"]
         assert client.json("/api/track", {"boxes": [good]}) == (200, {"onward": ""})
-        result = done.get(timeout=20)
-    assert result.targets == (Picked(6, (1.5, 2.0, 30.0, 20.0), "Bo"),)
-    assert result.video is source
+        targets, track_in = done.get(timeout=20)
+    assert targets == (Picked(6, (1.5, 2.0, 30.0, 20.0), "Bo"),)
+    assert track_in is source
 
 
 def test_giving_up_is_said(video):
@@ -166,11 +166,11 @@ def test_a_camera_goes_on_from_the_picture_that_was_drawn_on():
         row = {"frame": number + 500, "box": [60, 70, 40, 40]}
         assert "moved on" in client.json("/api/track", {"boxes": [row]})[1]["error"]
         assert client.json("/api/track", {"boxes": [{**row, "frame": number}]})[0] == 200
-        result = done.get(timeout=20)
-        frames = iter(result.video)
+        _, track_in = done.get(timeout=20)
+        frames = iter(track_in)
         assert next(frames).index == number
         assert next(frames).index > number
-        result.video.close()
+        track_in.close()
     stream.close()
 
 

@@ -11,9 +11,8 @@ import pytest
 import siamtrack
 from siamtrack.core.boxes import iou
 from siamtrack.errors import WeightsError
-from siamtrack.packages.masks import CARD, GRAPH, PACKAGED
 from siamtrack.tracking.crops import cut, spread
-from siamtrack.tracking.outline import load_outliner, outline_window
+from siamtrack.tracking.outline import CARD, GRAPH, PACKAGED, load_outliner, outline_window
 from tests.helpers import clip
 
 

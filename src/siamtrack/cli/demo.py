@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamtrack.cli.following import as_text, run_track
+from siamtrack.api import load
+from siamtrack.cli.following import as_text, network_threads, run_track
 from siamtrack.cli.options import ModelName, RuntimeName
 from siamtrack.core.writing import check_outputs
 from siamtrack.errors import MissingExtraError
@@ -36,13 +37,14 @@ class Demo:
     def run(self) -> None:
         """Track the clip."""
         check_outputs([self.out], [demo_clip(), *model_paths(self.model)])
-        video = open_video(demo_clip(), start=START, end=END, ahead=AHEAD, planes=True)
+        files: list[tuple[Path, str | None]] = [(self.out.resolve(), None)]
+        tracker = load(self.model, runtime=self.runtime, threads=network_threads(0, files))
         summary = run_track(
-            video,
+            open_video(demo_clip(), start=START, end=END, ahead=AHEAD, planes=True),
             {START: TARGETS},
+            tracker,
             model=self.model,
-            files=[(self.out.resolve(), None)],
-            runtime=self.runtime,
+            files=files,
             overwrite=True,
             quiet=self.quiet,
         )

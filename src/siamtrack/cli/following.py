@@ -7,38 +7,32 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from siamtrack.api import load
 from siamtrack.cli.options import Outputs, Style
 from siamtrack.cli.show import Viewer
 from siamtrack.core.writing import naming, refuse_existing, write_whole
-from siamtrack.packages.card import Precision
-from siamtrack.runtimes import AUTO, cores
+from siamtrack.runtimes import cores
 from siamtrack.sinks.draw import ruled
 from siamtrack.tracking.detections import Detections
 from siamtrack.tracking.detector import Detect
 from siamtrack.tracking.follow import Starts, follow
 from siamtrack.tracking.smooth import smoothed
+from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import VideoSource
 
 
 def run_track(
     video: VideoSource,
     starts: Starts,
+    tracker: SiamTracker,
     *,
     model: str,
     files: list[tuple[Path, str | None]],
-    runtime: str = AUTO,
-    precision: Precision = "auto",
-    threads: int = 0,
-    redetect: bool = False,
-    moving_camera: bool = False,
-    masks: bool | Literal["fine"] = False,
     smooth: int = 0,
     detections: Detections | Detect | None = None,
     overwrite: bool = False,
@@ -53,14 +47,9 @@ def run_track(
     Args:
         video: What to track in; it is closed.
         starts: Where targets start.
-        model: Name or folder of the model.
+        tracker: From `siamtrack.load`, without targets.
+        model: Its name or folder, for the summary.
         files: (path, format or None) of each output.
-        runtime: Engine of the network.
-        precision: Precision of the network.
-        threads: Threads of the network.
-        redetect: Whether lost targets are searched for in more of the frame.
-        moving_camera: Whether the motion of the whole frame is measured and followed.
-        masks: Whether tracks get masks, and whether these are refined.
         smooth: Frames on either side over which each box is averaged.
         detections: What a detector sees in each frame, or the detector; None: there is none.
         overwrite: Whether files that exist may be replaced.
@@ -73,17 +62,6 @@ def run_track(
     frames, states, following = 0, Counter[str](), 0.0
     fps = None if video.fps is None else video.fps / video.span.stride
     with video:
-        if not threads and writes_video(files):
-            threads = max(1, cores() // 2)  # the encoder needs some too
-        tracker = load(
-            model,
-            runtime=runtime,
-            precision=precision,
-            threads=threads,
-            redetect=redetect,
-            moving_camera=moving_camera,
-            masks=masks,
-        )
         results = follow(video, starts, tracker, detections=detections)
         results = smoothed(results, smooth) if smooth else results
         # Frames are read ahead and slow outputs written behind, in threads: three clocks, one wall.
@@ -111,7 +89,7 @@ def run_track(
     return {
         "source": video.name,
         "model": model,
-        "runtime": runtime if tracker.model.loaded is None else tracker.model.loaded.runtime,
+        "runtime": tracker.model.loaded and tracker.model.loaded.runtime,
         "precision": tracker.model.precision,
         "targets": len({number for targets in starts.values() for number in targets}),
         "frames": frames,
@@ -126,6 +104,11 @@ def run_track(
 def writes_video(files: Iterable[tuple[Path, str | None]]) -> bool:
     """Whether one of the outputs, (path, format or None) each, is an annotated video."""
     return any(kind == "mp4" or path.suffix.lower() == ".mp4" for path, kind in files)
+
+
+def network_threads(threads: int, files: Iterable[tuple[Path, str | None]]) -> int:
+    """Return the threads of the network: half of the cores, or the encoder would have none."""
+    return threads if threads or not writes_video(files) else max(1, cores() // 2)
 
 
 def as_text(summary: dict[str, object]) -> str:

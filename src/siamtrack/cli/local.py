@@ -1,14 +1,11 @@
 """A small server for the pages of one command: on this machine only, and gone with the command.
 
-It needs nothing but Python. As in the studio, the Host and the Origin must be this machine's, each
-request needs the random token, which the opened address carries once and a cookie afterwards, and
-pages may use nothing but what is served here.
+It needs nothing but Python. Who may ask is said in `siamtrack.core.browser`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import secrets
 import threading
@@ -16,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import siamtrack
+from siamtrack.core.browser import ONWARD, cookie_of, from_own_page, hardened, is_secret
 from siamtrack.core.config import parse_json
 
 PACKAGE = Path(siamtrack.__file__).parent
@@ -35,19 +32,10 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".html": "text/html",
 }
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 MOST_JSON = 1 << 16
 MOST_CONNECTIONS = 64
 IDLE = 20.0
 """Seconds that a connection may wait for bytes."""
-ONWARD = (
-    '<!doctype html><meta http-equiv="refresh" content="0; url=/">'
-    '<link rel="icon" href="data:,"><title>siamtrack</title>'
-)
-"""A page that leads to `/`: a redirect would go in the name of the page with the link."""
 
 
 @dataclass(frozen=True)
@@ -220,37 +208,21 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("host", "").lower()
         if host not in self.local.hosts:
             return _text("This page is not called so here.\n", HTTPStatus.MISDIRECTED_REQUEST)
-        origin = self.headers.get("origin")
-        site = self.headers.get("sec-fetch-site", "same-origin")
-        opens = self.headers.get("sec-fetch-mode") == "navigate" and path == "/" and method == "GET"
-        own = origin == f"http://{host}" if origin is not None else site in ("same-origin", "none")
-        if not (own or (origin is None and opens)):
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if not from_own_page(headers, host, method, path):
             return _text("The request comes from another site.\n", HTTPStatus.FORBIDDEN)
-        if method == "GET" and path == "/" and _equal(query.get("token", ""), self.local.token):
+        if method == "GET" and path == "/" and is_secret(query.get("token", ""), self.local.token):
             cookie = f"{self.local.cookie}={self.local.token}; HttpOnly; SameSite=Strict; Path=/"
             return Answer(ONWARD.encode(), "text/html; charset=utf-8", 200, {"set-cookie": cookie})
-        if _equal(self._given(), self.local.token):
+        if is_secret(cookie_of(headers, self.local.cookie), self.local.token):
             return None
         return _text("Open the address that siamtrack printed.\n", HTTPStatus.UNAUTHORIZED)
-
-    def _given(self) -> str:
-        try:
-            found = SimpleCookie(self.headers.get("cookie", "")).get(self.local.cookie)
-        except CookieError:
-            return ""
-        return "" if found is None else found.value
 
     def _send(self, answer: Answer) -> None:
         whole = isinstance(answer.body, bytes)
         self.send_response(answer.status)
-        self.send_header("content-type", answer.type)
-        self.send_header("content-security-policy", POLICY)
-        self.send_header("x-content-type-options", "nosniff")
-        self.send_header("referrer-policy", "no-referrer")
-        self.send_header("cross-origin-resource-policy", "same-origin")
-        self.send_header("cross-origin-opener-policy", "same-origin")
-        self.send_header("cache-control", "no-store")
-        for name, value in answer.headers.items():
+        headers = {"content-type": answer.type, "cache-control": "no-store", **answer.headers}
+        for name, value in {**hardened(self.local.hosts[0]), **headers}.items():
             self.send_header(name, value)
         if isinstance(answer.body, bytes):
             self.send_header("content-length", str(len(answer.body)))
@@ -272,7 +244,3 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _text(text: str, status: int) -> Answer:
     return Answer(text.encode(), "text/plain; charset=utf-8", int(status))
-
-
-def _equal(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())

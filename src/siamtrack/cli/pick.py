@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from siamtrack.cli.local import Answer, LocalServer, as_json
-from siamtrack.cli.show import jpeg
 from siamtrack.core.browser import has_browser
 from siamtrack.core.config import shown
-from siamtrack.core.images import Image
+from siamtrack.core.images import Image, jpeg
 from siamtrack.errors import VideoError
 from siamtrack.studio.clip import open_clip
 from siamtrack.video import Frame, VideoSource
@@ -46,19 +45,6 @@ class Picked:
     box: tuple[float, float, float, float]
     name: str = ""
     label: str = ""
-
-
-@dataclass(frozen=True)
-class Picking:
-    """What came of it.
-
-    Attributes:
-        targets: The boxes.
-        video: What to track in: the given source, or one that continues from the frame drawn on.
-    """
-
-    targets: tuple[Picked, ...]
-    video: VideoSource
 
 
 class Pictures:
@@ -205,7 +191,7 @@ def pick(
     given: Sequence[Picked] = (),
     onward: str = "",
     say: Callable[[str], object] = lambda text: sys.stderr.write(text + "\n"),
-) -> Picking:
+) -> tuple[tuple[Picked, ...], VideoSource]:
     """Let somebody draw targets on a page, and wait for it.
 
     Args:
@@ -214,6 +200,10 @@ def pick(
         given: Boxes that are there already.
         onward: Path of the page to which this one leads afterwards; empty: it stays.
         say: Tells people where the page is.
+
+    Returns:
+        The boxes, and what to track in: the given source, or one that continues from the frame
+        drawn on.
 
     Raises:
         ValueError: If it is given up on the page.
@@ -258,7 +248,7 @@ def pick(
     if choice.given_up:
         raise ValueError("given up on the page: nothing was tracked or written")
     server.state |= {"state": "tracking"}
-    return Picking(choice.targets, pictures.chosen(choice.targets[0].frame))
+    return choice.targets, pictures.chosen(choice.targets[0].frame)
 
 
 def read_targets(sent: Mapping[str, Any], pictures: Pictures) -> tuple[Picked, ...]:

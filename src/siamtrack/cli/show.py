@@ -14,7 +14,7 @@ import cv2
 
 from siamtrack.cli.local import Answer, LocalServer, as_json
 from siamtrack.cli.options import Style
-from siamtrack.core.images import Image
+from siamtrack.core.images import Image, jpeg
 from siamtrack.core.tracks import Track
 from siamtrack.sinks.draw import draw_tracks
 from siamtrack.video import Frame
@@ -146,7 +146,7 @@ class PageViewer:
                 newest, ended = self._newest, self._ended
             if newest is not None and newest[0] > shown:
                 shown, frame, tracks = newest
-                data = jpeg(drawn(frame.image, tracks, self.style), WIDEST)
+                data = jpeg(drawn(frame.image, tracks, self.style), WIDEST, QUALITY)
                 head = f"content-type: image/jpeg\r\ncontent-length: {len(data)}\r\n\r\n"
                 # A browser shows a picture when the next boundary comes, so that follows at once.
                 yield head.encode() + data + b"\r\n--frame\r\n"
@@ -158,12 +158,3 @@ class PageViewer:
 def drawn(image: Image, tracks: Sequence[Track], style: Style) -> Image:
     """Return a picture of a frame with its tracks."""
     return draw_tracks(image, tracks, labels=style.names, classes=style.classes)
-
-
-def jpeg(picture: Image, widest: int = 0) -> bytes:
-    """Return a picture as JPEG, reduced to `widest` pixels if it is wider; 0: as it is."""
-    if widest and picture.shape[1] > widest:
-        height = max(1, round(picture.shape[0] * widest / picture.shape[1]))
-        picture = cv2.resize(picture, (widest, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    return bytes(cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)[1])

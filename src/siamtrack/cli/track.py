@@ -12,7 +12,14 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, Suppress, UseAppendAction, arg
 
-from siamtrack.cli.following import as_text, run_track, write_ruler, writes_video
+from siamtrack.api import load
+from siamtrack.cli.following import (
+    as_text,
+    network_threads,
+    run_track,
+    write_ruler,
+    writes_video,
+)
 from siamtrack.cli.local import LocalServer
 from siamtrack.cli.options import Box, ModelName, PrecisionName, RuntimeName, Style
 from siamtrack.cli.pick import Picked, Pictures, may_ask, pick
@@ -233,19 +240,23 @@ class Track:
         page: PageViewer | None,
     ) -> dict[str, object]:
         """Track, tell an open page how far it is, and show the frames if they are to be seen."""
+        tracker = load(
+            self.model,
+            runtime=self.runtime,
+            precision=self.precision,
+            threads=network_threads(self.threads, files),
+            redetect=self.redetect,
+            moving_camera=self.moving_camera,
+            masks="fine" if self.fine_masks else self.masks,
+        )
         style = self._style(targets, files)
         with _viewer(self.show, page, server, Path(video.name).name, style) as viewer:
             summary = run_track(
                 video,
                 targets.starts,
+                tracker,
                 model=self.model,
                 files=files,
-                runtime=self.runtime,
-                precision=self.precision,
-                threads=self.threads,
-                redetect=self.redetect,
-                moving_camera=self.moving_camera,
-                masks="fine" if self.fine_masks else self.masks,
                 smooth=self.smooth,
                 detections=detections,
                 overwrite=self.overwrite,
@@ -353,11 +364,11 @@ class Track:
             for number, box in targets.items()
         ]
         pictures = Pictures(video, path if is_clip else None)
-        picking = pick(pictures, server, given=boxes, onward="/show" if shows else "")
+        drawn, source = pick(pictures, server, given=boxes, onward="/show" if shows else "")
         found = Targets()
-        for number, target in enumerate(picking.targets):
+        for number, target in enumerate(drawn):
             found.add(number, target)
-        return picking.video, found
+        return source, found
 
     def _style(self, targets: Targets, files: Files) -> Style:
         """Return how outputs show the targets.

@@ -128,7 +128,7 @@ def tracker_made(factory: TrackerFactory) -> dict[str, Any]:
         return {"class": f"{factory.place}:{factory.name}", "code": code}
     if isinstance(factory, partial) and factory.func is _ours:
         from siamtrack.packages.card import model_made  # brings the engine
-        from siamtrack.packages.masks import read_mask_graph
+        from siamtrack.tracking.outline import read_mask_graph
 
         model, runtime, precision, _, redetect, masks = factory.args
         more = {"masks": read_mask_graph()[0].sha256} if masks else {}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from siamtrack.core.boundary import FORESEEN, log, sentence
+from siamtrack.core.browser import is_local
 from siamtrack.core.config import parse_json, shown
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.interop.label_studio import Limits, follow_regions, read_layout, regions_of
@@ -304,13 +304,6 @@ class Backend:
         return 404, {"error": f"nothing answers {method} {path}"}
 
 
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach an address."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
-
-
 class BackendServer(ThreadingHTTPServer):
     """Serves a `Backend`.
 
@@ -337,7 +330,7 @@ class BackendServer(ThreadingHTTPServer):
         user: str = "siamtrack",
         password: str = "",
     ) -> None:
-        if not password and not is_loopback(host):
+        if not password and not is_local(host):
             raise ValueError(
                 f"host {host!r} can be reached by others: set a password in the environment "
                 "variable SIAMTRACK_SERVE_PASSWORD, and give it to Label Studio with the user "

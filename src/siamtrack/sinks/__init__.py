@@ -10,8 +10,7 @@ from typing import get_args
 from siamtrack.errors import UnknownNameError
 from siamtrack.sinks.base import SINKS, BehindSink, Sink
 from siamtrack.sinks.coco import CocoSink, MaskForm
-from siamtrack.sinks.cvat import CvatSink, check_error, key_frames
-from siamtrack.sinks.cvat_masks import CvatMasksSink
+from siamtrack.sinks.cvat import CvatMasksSink, CvatSink, check_error, key_frames
 from siamtrack.sinks.davis import DavisSink
 from siamtrack.sinks.mp4 import (
     CODECS,

@@ -1,10 +1,11 @@
-"""CVAT XML 1.1 for video, and the key frames from which CVAT interpolates the other boxes."""
+"""CVAT XML 1.1: for video, with key frames from which CVAT interpolates, and masks of images."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -15,8 +16,8 @@ from siamtrack.sinks.base import SINKS, Sink, box_of, flat_polygons, is_there, m
 from siamtrack.sinks.draw import TrackLike
 from siamtrack.video import Frame
 
-LINE = 200
-"""Bytes of a line at most, but for the name in it."""
+LINE, IMAGE = 200, 400
+"""Bytes of a line, and of an image or a mask without its runs, at most, but for names in them."""
 NAME = (
     "<attributes><attribute><name>name</name><mutable>False</mutable><input_type>text</input_type>"
     "<default_value></default_value><values></values></attribute></attributes>"
@@ -24,8 +25,41 @@ NAME = (
 """The attribute of a label that holds the names of targets."""
 
 
+class _XmlSink(Sink):
+    """What the two forms have in common."""
+
+    def _start(self, frame: Frame) -> None:
+        self._file: TextIO = self._open_text(self.path)
+        height, width = frame.image.shape[:2]
+        self._size = (width, height)
+
+    def _head(self, mode: str, frames: int, numbers: Iterable[int], more: str = "") -> str:
+        """Return the head of the file: its task, with the classes of the targets as labels."""
+        seen = list(numbers)
+        named = {self.class_of(number) for number in seen if self.name_of(number)}
+        labels = (
+            f"<label><name>{escape(label)}</name>{NAME if label in named else ''}</label>"
+            for label in sorted({*self.categories, *map(self.class_of, seen)})
+        )
+        return (
+            '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n'
+            f"<version>1.1</version>\n<meta><task><name>{escape(self.title)}</name>"
+            f"<size>{frames}</size><mode>{mode}</mode><labels>{''.join(labels)}</labels>{more}"
+            "</task></meta>\n"
+        )
+
+    def _inner(self, number: int) -> str:
+        """Return what is in a shape: the name of its target, where it has one besides its class."""
+        name = self.name_of(number)
+        return f'<attribute name="name">{escape(name)}</attribute>' if name else ""
+
+    def _named(self) -> int:
+        """Return how many letters names and classes have."""
+        return sum(map(len, self.labels.values())) + sum(map(len, self.classes.values()))
+
+
 @SINKS.register("cvat")
-class CvatSink(Sink):
+class CvatSink(_XmlSink):
     """CVAT XML 1.1, one `track` per target; boxes are 0-based, a lost target is outside.
 
     The label of a track is the class of its target, and its name, where it has both, is the text
@@ -46,9 +80,7 @@ class CvatSink(Sink):
         self.keys: dict[int, set[int]] = {}
 
     def _start(self, frame: Frame) -> None:
-        self._file = self._open_text(self.path)
-        height, width = frame.image.shape[:2]
-        self._size = (width, height)
+        super()._start(frame)
         self._boxes: dict[int, dict[int, list[float]]] = {}
         self._outlines: dict[int, dict[int, str]] = {}
         self._frames: list[int] = []
@@ -70,24 +102,18 @@ class CvatSink(Sink):
     def _needed(self, frame: Frame) -> int:
         if not self._started:
             return LINE
-        named = sum(map(len, self.labels.values())) + sum(map(len, self.classes.values()))
-        return LINE * (1 + 2 * sum(map(len, self._boxes.values()))) + 12 * named + 2 * self._held
+        lines = 1 + 2 * sum(map(len, self._boxes.values()))
+        return LINE * lines + 12 * self._named() + 2 * self._held
 
     def _finish(self) -> None:
         width, height = self._size
+        size = f"<width>{width}</width><height>{height}</height>"
+        size = f"<original_size>{size}</original_size>"
         with self._file as file:
-            file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
-            file.write("<version>1.1</version>\n<meta><task>")
-            file.write(f"<name>{escape(self.title)}</name><size>{len(self._frames)}</size>")
-            file.write("<mode>interpolation</mode><labels>")
-            file.writelines(self._labels())
-            file.write("</labels><original_size>")
-            file.write(f"<width>{width}</width><height>{height}</height>")
-            file.write("</original_size></task></meta>\n")
+            file.write(self._head("interpolation", len(self._frames), self._boxes, size))
             for number, boxes in sorted(self._boxes.items()):
                 file.write(f'<track id="{number}" label={quoteattr(self.class_of(number))}>\n')
-                name = self.name_of(number)
-                inner = f'<attribute name="name">{escape(name)}</attribute>' if name else ""
+                inner = self._inner(number)
                 if number in self._outlines:
                     file.writelines(self._polygons(self._outlines[number], inner))
                 else:
@@ -107,12 +133,6 @@ class CvatSink(Sink):
                     f'points="{points}">{inner}</polygon>\n'
                 )
             last = "" if outside else points
-
-    def _labels(self) -> Iterator[str]:
-        named = {self.class_of(number) for number in self._boxes if self.name_of(number)}
-        for label in sorted({*self.categories, *map(self.class_of, self._boxes)}):
-            attributes = NAME if label in named else ""
-            yield f"<label><name>{escape(label)}</name>{attributes}</label>"
 
     def _stretches(
         self, boxes: Mapping[int, list[float]]
@@ -150,6 +170,61 @@ def _line(frame: int, box: Array, inner: str, *, key: bool = True, outside: bool
         f'<box frame="{frame}" outside="{int(outside)}" occluded="0" keyframe="{int(key)}" '
         f'xtl="{left}" ytl="{top}" xbr="{right}" ybr="{bottom}">{inner}</box>\n'
     )
+
+
+@SINKS.register("cvat-masks")
+class CvatMasksSink(_XmlSink):
+    """CVAT XML 1.1, an `image` per frame and a `mask` per target; lost targets are left out.
+
+    This is how CVAT itself keeps masks.
+    Runs go row by row through the window of a mask, the first of them outside it: exact, with all
+    parts and holes. CVAT has no tracks of masks, and keeps one frame alone of such a `track`; so
+    the masks of one target share a `group_id`, its id plus one. The images are called
+    `frame_000000.PNG`, as CVAT calls the frames of videos. The file is written by `close`.
+    """
+
+    needs_masks = True
+
+    def __init__(self, path: Path, *, overwrite: bool, fps: float | None) -> None:
+        super().__init__(path, overwrite=overwrite, fps=fps)
+        self._frames: list[tuple[int, list[tuple[int, str]]]] = []
+        self._held = 0  # bytes of masks
+
+    def _write(self, frame: Frame, tracks: list[TrackLike]) -> None:
+        masks = []
+        for track in tracks:
+            mask = mask_of(track) if is_there(track) else None
+            if mask is not None:
+                height, width = mask.pixels.shape
+                runs = ", ".join(map(str, mask.row_counts()))
+                place = f'left="{mask.left}" top="{mask.top}" width="{width}" height="{height}"'
+                masks.append((int(track.id), f'rle="{runs}" {place}'))
+                self._held += len(runs)
+        self._frames.append((frame.index, masks))
+
+    def _needed(self, frame: Frame) -> int:
+        count = sum(len(masks) for _, masks in self._frames)
+        lines = 2 + len(self._frames) + count
+        return self._held + IMAGE * lines + 12 * self._named() * (1 + count)
+
+    def _finish(self) -> None:
+        width, height = self._size
+        seen = {number for _, masks in self._frames for number, _ in masks}
+        with self._file as file:
+            file.write(self._head("annotation", len(self._frames), seen))
+            for frame, masks in self._frames:
+                name = f"frame_{frame:06d}.PNG"
+                size = f'width="{width}" height="{height}"'
+                file.write(f'<image id="{frame}" name="{name}" {size}>\n')
+                file.writelines(self._line(number, runs) for number, runs in masks)
+                file.write("</image>\n")
+            file.write("</annotations>\n")
+
+    def _line(self, number: int, runs: str) -> str:
+        return (
+            f'<mask label={quoteattr(self.class_of(number))} source="auto" occluded="0" {runs} '
+            f'z_order="0" group_id="{number + 1}">{self._inner(number)}</mask>\n'
+        )
 
 
 DECIMALS = 2

@@ -7,10 +7,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from siamtrack.core.boxes import Array
+from siamtrack.core.images import jpeg
 from siamtrack.core.masks import Mask
 from siamtrack.sinks.base import SINKS, TOLERANCE, Sink, box_of, is_there, mask_of
 from siamtrack.sinks.draw import TrackLike
@@ -54,9 +54,8 @@ class YoloSink(Sink):
         if self.images:
             if not all(map(is_there, tracks)):
                 return
-            bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-            jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-            self._zip.writestr(f"images/{name}.jpg", bytes(jpeg), zipfile.ZIP_STORED)
+            data = jpeg(frame.image, quality=QUALITY)
+            self._zip.writestr(f"images/{name}.jpg", data, zipfile.ZIP_STORED)
         text = self._text(tracks, (width, height))
         self._zip.writestr(f"labels/{name}.txt", text)
 

@@ -28,8 +28,7 @@ from siamtrack.studio.export_files import FORMATS
 from siamtrack.studio.export_jobs import export, fetch
 from siamtrack.studio.library import Library, Models, probe, under_way
 from siamtrack.studio.news import Subscriber
-from siamtrack.studio.outlines import outlines
-from siamtrack.studio.overlay import overlay
+from siamtrack.studio.overlay import outlines, overlay
 from siamtrack.studio.propagate import propagate
 from siamtrack.studio.request import (
     GONE,

@@ -16,12 +16,11 @@ from starlette.websockets import WebSocket
 
 from siamtrack.core.boundary import FORESEEN
 from siamtrack.core.config import parse_json
-from siamtrack.core.images import Image, decode, stated_size
+from siamtrack.core.images import Image, decode, jpeg, stated_size
 from siamtrack.core.tracks import Track
 from siamtrack.errors import VideoError
-from siamtrack.studio.clip import encode
 from siamtrack.studio.library import choose
-from siamtrack.studio.request import GONE, send, settings_of
+from siamtrack.studio.request import GONE, send, settings_of, track_record
 from siamtrack.studio.security import public_message
 from siamtrack.tracking.tracker import SiamTracker
 from siamtrack.video import Frame, VideoSource, open_video
@@ -132,15 +131,7 @@ class LiveTracker:
                 tracks.append(self._tracker.add(picture, self.waiting.pop(0)))
             except ValueError as error:
                 answer["error"] = public_message(error)
-        answer["tracks"] = [
-            {
-                "id": track.id,
-                "box": [round(float(value), 2) for value in track.box],
-                "score": round(track.score, 3),
-                "state": track.state.value,
-            }
-            for track in tracks
-        ]
+        answer["tracks"] = list(map(track_record, tracks))
         answer["size"] = [picture.shape[1], picture.shape[0]]
         return answer
 
@@ -194,7 +185,7 @@ async def _from_server(socket: WebSocket, state: LiveTracker, target: int | str)
             if not state.wanted and "error" not in answer:
                 continue
             state.wanted = not state.paced
-            data = await run_in_threadpool(encode, frame.image, 1280)
+            data = await run_in_threadpool(jpeg, frame.image, 1280)
             await send(socket, data)
             await send(socket, answer)
     finally:

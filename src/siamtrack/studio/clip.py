@@ -9,10 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from siamtrack.core.images import Image, image_files
+from siamtrack.core.images import Image, image_files, jpeg
 from siamtrack.errors import SiamtrackError, VideoError
 from siamtrack.studio.seek import Decoder, first_stamp, full_stamps, guessed_stamps, quick_stamps
 from siamtrack.video.files import FileReader
@@ -20,7 +17,6 @@ from siamtrack.video.images import read_image
 
 JPEG_BYTES = 96 << 20
 """Memory for encoded frames of one clip."""
-QUALITY = 85
 SUPPLY = 6
 """Frames of a job that are kept for the page, which asks for them next."""
 
@@ -93,7 +89,7 @@ class SeekableClip(ABC):
             if key in self._jpegs:
                 self._jpegs.move_to_end(key)
                 return self._jpegs[key]
-        data = encode(self.image(index), width)
+        data = jpeg(self.image(index), width)
         with self._guard:
             if key not in self._jpegs:
                 self._jpegs[key] = data
@@ -112,16 +108,6 @@ class SeekableClip(ABC):
 
     def close(self) -> None:  # noqa: B027 (images hold nothing)
         """Give back files."""
-
-
-def encode(picture: Image, width: int = 0, quality: int = QUALITY) -> bytes:
-    """Return a picture as JPEG, reduced to `width` pixels if it is wider."""
-    if width and picture.shape[1] > width:
-        height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-        # whole factors are averaged well and fast; INTER_LINEAR is far quicker than INTER_AREA
-        picture = np.asarray(cv2.resize(picture, (width, height)), dtype=np.uint8)
-    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    return bytes(cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)[1])
 
 
 class VideoClip(SeekableClip):

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from siamtrack.core.images import Image
+from siamtrack.core.images import Image, jpeg
 from siamtrack.core.tracks import Track, TrackState
 from siamtrack.sinks import CvatSink, open_sink
 from siamtrack.sinks.base import mask_of
 from siamtrack.sinks.coco import MaskForm
 from siamtrack.sinks.text import labels_file, numbered
 from siamtrack.sinks.yolo import data_yaml, label_lines, oriented_lines, outline_lines
-from siamtrack.studio.clip import encode
 from siamtrack.studio.project import Project
 from siamtrack.studio.timeline import NOTHING, STATES, DrawnTarget, Table
 from siamtrack.tracking.outline import Outliner, load_outliner
@@ -123,7 +122,7 @@ def take_snapshot(project: Project, model: str, fps: float, name: str = "") -> S
         if not targets:
             raise ValueError("there is nothing to export yet: draw a box first")
         copies = [replace(target, keys={**target.keys}) for target in targets]
-        tables = {target.id: project.known(target.id, model) for target in targets}
+        tables = project.tables(model)
         classes = {**project.classes}
         return Snapshot(model, copies, tables, project.total, project.size, fps, name, classes)
 
@@ -312,7 +311,7 @@ def zip_pieces(
             if outliner is not None:
                 tracks = outliner.with_masks(image, tracks)
             if outliner is None or all(map(mask_of, tracks)):
-                file.writestr(f"images/{name}.jpg", encode(image, quality=QUALITY))
+                file.writestr(f"images/{name}.jpg", jpeg(image, quality=QUALITY))
                 lines = YOLO[format](tracks, result.size, kinds.__getitem__)
                 file.writestr(f"labels/{name}.txt", lines)
             tick(done, len(parts))

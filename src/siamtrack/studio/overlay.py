@@ -1,19 +1,26 @@
-"""What the network saw: the template of a target and its response in one frame, as pictures."""
+"""What a page lays over a frame when it asks: outlines of the targets, and what the network saw.
+
+A mask depends on the frame and the box in it alone, so nothing of it is kept: a corrected box has
+another mask at once, and a project in which nobody looks at outlines has none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from siamtrack.core.boxes import centers
-from siamtrack.core.images import Image
+from siamtrack.core.images import Image, jpeg
 from siamtrack.packages.card import Model
-from siamtrack.studio.clip import encode
+from siamtrack.sinks.base import flat_polygons
+from siamtrack.studio.export_files import tracks_at
 from siamtrack.studio.request import frame_of, model_of, number_of, session_of
+from siamtrack.studio.session import Session
 from siamtrack.studio.timeline import Key, Table
 from siamtrack.tracking.crops import cut, mean_color, square_window, template_side
 from siamtrack.tracking.target import Target
@@ -38,7 +45,7 @@ def overlay(request: Request) -> Response:
         picture = template_picture(loaded, read, key)
     else:
         picture = response_picture(loaded, read, key, known, index)
-    return Response(encode(picture), media_type="image/jpeg")
+    return Response(jpeg(picture), media_type="image/jpeg")
 
 
 def template_picture(model: Model, read: Callable[[int], Image], key: Key) -> Image:
@@ -90,3 +97,34 @@ def _colored(patch: Image, score: np.ndarray, stride: int) -> Image:
     weight = 0.15 + 0.5 * heat[..., None]
     gray = cv2.cvtColor(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return np.asarray((1 - weight) * gray + weight * paint, dtype=np.uint8)
+
+
+def outlines(request: Request) -> Response:
+    """Give the outlines of all targets in a frame, as JSON."""
+    session = session_of(request)
+    return JSONResponse(outlines_in(session, model_of(request, session), frame_of(request)))
+
+
+def outlines_in(session: Session, model: str, index: int) -> dict[str, Any]:
+    """Return the outlines of all targets that are not lost in a frame.
+
+    Each is a list of the target's id, the box (left, top, width, height) that it was found in, by
+    which a page tells whether it is still that of the box it shows, and polygons [x, y, x, y, ...].
+
+    Raises:
+        LookupError: If there is no such frame.
+    """
+    with session.project.lock:
+        tables, total = session.project.tables(model), session.project.total
+    if index >= total:
+        raise LookupError("no such frame")
+    tracks = list(tracks_at(tables, index))
+    masked = (
+        session.models.outliner().with_masks(session.clip.image(index), tracks) if tracks else []
+    )
+    found = [
+        [track.id, [round(side, 3) for side in track.box.tolist()], flat_polygons(track.mask)]
+        for track in masked
+        if track.mask is not None and track.mask.area
+    ]
+    return {"model": model, "frame": index, "outlines": found}

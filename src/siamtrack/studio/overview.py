@@ -14,12 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from siamtrack.core.images import Image, image_files
+from siamtrack.core.images import Image, image_files, jpeg
 from siamtrack.errors import VideoError
-from siamtrack.studio.clip import encode
 from siamtrack.studio.events import State
 from siamtrack.studio.journal import NAME, read_head
-from siamtrack.studio.request import json_of, sessions_of
+from siamtrack.studio.request import json_of, session_of, sessions_of
 from siamtrack.video.decode import decoded, duration, frame_count, rgb, video_stream
 from siamtrack.video.images import read_image
 
@@ -71,8 +70,8 @@ async def rename(request: Request) -> Response:
     name = (await json_of(request)).get("name")
     if not isinstance(name, str):
         raise ValueError(f"name {name!r}: expected text")
-    sessions, project = sessions_of(request), request.path_params["project"]
-    return JSONResponse({"name": await run_in_threadpool(sessions.rename, project, name)})
+    session = await run_in_threadpool(session_of, request)
+    return JSONResponse({"name": await run_in_threadpool(session.rename, name)})
 
 
 async def delete(request: Request) -> Response:
@@ -85,8 +84,8 @@ async def delete(request: Request) -> Response:
 def _thumbnail(path: Path, changed: int) -> bytes:
     if path.is_dir():
         files = image_files(path.iterdir())
-        return encode(read_image(files[int(PLACE * len(files))]), THUMBNAIL)
-    return encode(_early(path), THUMBNAIL)
+        return jpeg(read_image(files[int(PLACE * len(files))]), THUMBNAIL)
+    return jpeg(_early(path), THUMBNAIL)
 
 
 def _early(path: Path) -> Image:

@@ -65,6 +65,11 @@ class Project(State):
                 self._tables[number, model] = found
             return found
 
+    def tables(self, model: str) -> dict[int, Table]:
+        """Return number to state of the targets that were not removed, as `known`."""
+        with self.lock:
+            return {target.id: self.known(target.id, model) for target in self.shown()}
+
     # what people do: each is one step of undo
 
     def draw(self, frame: int, box: Box, name: str | None = None, label: str | None = None) -> int:

@@ -25,8 +25,16 @@ from siamtrack.errors import SiamtrackError
 from siamtrack.sinks.base import mask_of
 from siamtrack.studio.clip import SeekableClip, open_clip
 from siamtrack.studio.library import Models, choose
-from siamtrack.studio.request import DIRECTIONS, json_of, sessions_of
+from siamtrack.studio.request import (
+    box_of,
+    json_of,
+    sessions_of,
+    steps_of,
+    track_record,
+    whole_of,
+)
 from siamtrack.studio.security import public_message
+from siamtrack.studio.timeline import Box, Step
 from siamtrack.tracking.tracker import SiamTracker
 
 MOST_TARGETS = 256
@@ -55,8 +63,8 @@ class Propagation:
 
     clip: str
     frame: int
-    boxes: Mapping[int, tuple[float, float, float, float]]
-    steps: tuple[int, ...]
+    boxes: Mapping[int, Box]
+    steps: tuple[Step, ...]
     count: int | None
     model: str
     redetect: bool
@@ -101,25 +109,17 @@ def propagation_of(values: Mapping[str, Any], models: list[str]) -> Propagation:
     if more := sorted(values.keys() - known):
         raise ValueError(f"{shown(more[0])}: expected {', '.join(sorted(known))}")
     clip, boxes, count = values.get("clip"), values.get("boxes"), values.get("count")
-    direction = values.get("direction", "forward")
     if not isinstance(clip, str):
         raise ValueError(f"clip {shown(clip)}: expected the id of a clip")
-    if not isinstance(direction, str) or direction not in DIRECTIONS:
-        raise ValueError(f"direction {shown(direction)}: expected {', '.join(DIRECTIONS)}")
-    if count is not None and not (_is_whole(count) and count):
-        raise ValueError(f"count {shown(count)}: expected a number of frames, or null for all")
-    if not _is_whole(values.get("frame")):
-        raise ValueError(f"frame {shown(values.get('frame'))}: expected a whole number from 0")
+    if count is not None and whole_of(values, "count") == 0:
+        raise ValueError("count 0: expected a number of frames, or null for all")
     if not isinstance(boxes, list) or not 0 < len(boxes) <= MOST_TARGETS:
         raise ValueError(f"boxes: expected a list of 1 to {MOST_TARGETS} boxes")
-    for box in boxes:
-        if not (isinstance(box, list) and len(box) == 4 and all(map(_is_side, box))):
-            raise ValueError(f"box {shown(box)}: expected [left, top, width, height]")
     return Propagation(
         clip,
-        values["frame"],
-        {number: tuple(map(float, box)) for number, box in enumerate(boxes)},  # type: ignore[misc]
-        DIRECTIONS[direction],
+        whole_of(values, "frame"),
+        dict(enumerate(map(box_of, boxes))),
+        steps_of(values),
         count,
         choose(values.get("model"), models),
         values.get("redetect", True) is True,
@@ -130,14 +130,6 @@ def propagation_of(values: Mapping[str, Any], models: list[str]) -> Propagation:
 def _tracker(models: Models, order: Propagation) -> SiamTracker:
     outliner = models.outliner() if order.masks else None
     return SiamTracker(models(order.model), redetect=order.redetect, outliner=outliner)
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 1 << 31
-
-
-def _is_side(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e6  # NaN is not
 
 
 def _pieces(clip: SeekableClip, tracker: SiamTracker, order: Propagation) -> Iterator[bytes]:
@@ -186,16 +178,10 @@ def _direction(
             for number, box in order.boxes.items():
                 tracker.add(image, box, number)
             continue
-        tracks = [
-            {
-                "id": track.id,
-                "box": [round(float(side), 3) for side in track.box],
-                "score": round(track.score, 4),
-                "state": track.state.value,
-                **({} if (mask := mask_of(track)) is None else {"mask": mask.rle()}),
-            }
-            for track in tracker.update_all(image)
-        ]
+        tracks = []
+        for track in tracker.update_all(image):
+            mask = mask_of(track)
+            tracks.append(track_record(track) | ({} if mask is None else {"mask": mask.rle()}))
         yield {"frame": index, "tracks": tracks}
 
 

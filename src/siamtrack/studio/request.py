@@ -1,4 +1,7 @@
-"""What pages send, read and checked: numbers, JSON, edits of a project, orders to track."""
+"""What pages send, read and checked: numbers, JSON, edits of a project, orders to track.
+
+And how they are answered: `send`, and tracks as JSON, `track_record`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from siamtrack.core.config import parse_json, shown
+from siamtrack.core.tracks import Track
 from siamtrack.errors import SiamtrackError
 from siamtrack.studio.jobs import Order
 from siamtrack.studio.journal import LARGE
@@ -171,6 +175,16 @@ async def until_gone(socket: WebSocket) -> None:
             await socket.receive_text()
 
 
+def track_record(track: Track) -> dict[str, Any]:
+    """Return a track as pages and other programs get it."""
+    return {
+        "id": track.id,
+        "box": [round(float(side), 3) for side in track.box],
+        "score": round(track.score, 4),
+        "state": track.state.value,
+    }
+
+
 def change_of(values: Mapping[str, Any]) -> Change:
     """Return the change that a page asks for.
 
@@ -199,29 +213,40 @@ def order_of(values: Mapping[str, Any], models: Models) -> Order:
     Raises:
         ValueError: If something of it is missing or of another type.
     """
-    direction = values.get("direction", "forward")
-    if not isinstance(direction, str) or direction not in DIRECTIONS:
-        raise ValueError(f"direction {shown(direction)}: expected {', '.join(DIRECTIONS)}")
+    steps = steps_of(values)
     model = choose(values.get("model"), models.names)
-    frame, targets = _whole(values, "frame"), values.get("targets")
+    frame, targets = whole_of(values, "frame"), values.get("targets")
     if targets is not None and not (isinstance(targets, list) and all(map(_is_whole, targets))):
         raise ValueError("targets: expected a list of numbers, or null for all")
     chosen = None if targets is None else tuple(targets)
     bounds: dict[Step, tuple[int, int]] | None = None
     if values.get("count") is not None:
-        many = _whole(values, "count")
+        many = whole_of(values, "count")
         bounds = {1: (frame + 1, frame + many), -1: (frame - many, frame - 1)}
     redetect = values.get("redetect", True) is True
     if values.get("do") == "check":
         return Order((-1,), frame, model, chosen, None, redetect, check=True)
-    return Order(DIRECTIONS[direction], frame, model, chosen, bounds, redetect)
+    return Order(steps, frame, model, chosen, bounds, redetect)
+
+
+def steps_of(values: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Return in which directions to track.
+
+    Raises:
+        ValueError: If it is none of `DIRECTIONS`.
+    """
+    direction = values.get("direction", "forward")
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
+        raise ValueError(f"direction {shown(direction)}: expected {', '.join(DIRECTIONS)}")
+    return DIRECTIONS[direction]
 
 
 def _is_whole(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 31
 
 
-def _whole(values: Mapping[str, Any], name: str) -> int:
+def whole_of(values: Mapping[str, Any], name: str) -> int:
+    """Return a whole number; ValueError if it is none."""
     value: Any = values.get(name)
     if not _is_whole(value):
         raise ValueError(f"{name} {shown(value)}: expected a whole number from 0")
@@ -235,8 +260,8 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _box(values: Mapping[str, Any], name: str) -> Box:
-    value = values.get(name)
+def box_of(value: Any, name: str = "box") -> Box:
+    """Return a box; ValueError if it is none."""
     if not (isinstance(value, list) and len(value) == 4 and all(map(_is_side, value))):
         raise ValueError(f"{name} {shown(value)}: expected left, top, width, height")
     left, top, width, height = (float(each) for each in value)
@@ -262,7 +287,7 @@ EDITS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
 }
 """What pages call an edit: what does it, and the values that they send with it."""
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-    **dict.fromkeys(("target", "frame"), _whole),
+    **dict.fromkeys(("target", "frame"), whole_of),
     **dict.fromkeys(("name", "color", "class"), _text),
-    "box": _box,
+    "box": lambda values, name: box_of(values.get(name), name),
 }

@@ -16,14 +16,12 @@ of all messages, and `PatientProtocol` closes connections that nobody uses.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
 import logging
 import re
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import (
@@ -37,6 +35,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from siamtrack.core.boundary import FORESEEN, log, sentence
+from siamtrack.core.browser import ONWARD, cookie_of, from_own_page, hardened, is_secret
 from siamtrack.errors import SiamtrackError
 
 logger = logging.getLogger(__name__)
@@ -44,12 +43,6 @@ logger = logging.getLogger(__name__)
 COOKIE = "siamtrack_studio"
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 HOST = re.compile(r"(?:(?P<name>[a-z0-9._-]+)|\[(?P<six>[0-9a-f:.]+)\])(?::[0-9]{1,5})?")
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-ONWARD = (
-    '<!doctype html><meta http-equiv="refresh" content="0; url=/">'
-    '<link rel="icon" href="data:,"><title>siamtrack studio</title>'
-)
-"""A page that leads to `/`."""
 _FOLDERS = re.compile(
     r"""(?<![\w/\\:.])(?:[A-Za-z]:)?[/\\](?:[^/\\:;,'"()\n]*[^/\\\s:;,'"()\n][/\\]+)+(?=[^/\\\s])"""
 )
@@ -92,7 +85,9 @@ class Guard:
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _harden(MutableHeaders(scope=message), host)
+                added = MutableHeaders(scope=message)
+                added.update(hardened(host))
+                added.setdefault("cache-control", "no-store")
             await send(message)
 
         answer = self._answer(scope, headers, host)
@@ -108,23 +103,23 @@ class Guard:
         """Return a refusal, or the way on for who brings the token; None: let it through."""
         if not self._knows(host):
             return PlainTextResponse(f"The studio is not called {host[:80]!r} here.\n", 421)
-        if not _same_origin(scope, headers, host):
+        method = "" if scope["type"] == "websocket" else scope["method"]
+        if not from_own_page(headers, host, method, scope["path"]):
             return PlainTextResponse("The request comes from another site.\n", 403)
         token = self._access.token
         if token is None:
             return None
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
-        if scope["type"] == "http" and scope["path"] == "/" and _equal(given, token):
+        if scope["type"] == "http" and scope["path"] == "/" and is_secret(given, token):
             answer: Response = RedirectResponse("/", 303)
             if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-                # A browser follows a redirect in the name of the page with the link, and such a
-                # request has no strict cookie; a page of our own that leads on has it
                 answer = HTMLResponse(ONWARD)
             name = cookie_name(host)
             answer.set_cookie(name, token, httponly=True, samesite="strict", path="/")
             return answer
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        if _equal(_cookie(headers, host), token) or _equal(bearer, token):
+        cookie = cookie_of(headers, cookie_name(host))
+        if is_secret(cookie, token) or is_secret(bearer, token):
             return None
         return PlainTextResponse("Open the address that the studio printed: it has a token.\n", 401)
 
@@ -142,27 +137,6 @@ class Guard:
         return True
 
 
-def _equal(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode(), token.encode())
-
-
-def _same_origin(scope: Scope, headers: Headers, host: str) -> bool:
-    origin = headers.get("origin")
-    if origin is not None:
-        try:
-            parts = urlsplit(origin)
-        except ValueError:  # such as http://[
-            return False
-        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
-    if scope["type"] == "websocket":
-        return False
-    site = headers.get("sec-fetch-site", "same-origin")
-    if site in ("same-origin", "none"):
-        return True
-    opened = headers.get("sec-fetch-mode") == "navigate" and scope["path"] == "/"
-    return opened and scope["method"] in SAFE
-
-
 def cookie_name(host: str) -> str:
     """Return the name of the cookie: browsers keep those of all ports of a machine together.
 
@@ -172,28 +146,6 @@ def cookie_name(host: str) -> str:
     """
     port = re.search(r":([0-9]{1,5})$", host)
     return COOKIE + (f"_{port[1]}" if port else "")
-
-
-def _cookie(headers: Headers, host: str) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(cookie_name(host))
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
-
-
-def _harden(headers: MutableHeaders, host: str) -> None:
-    """Forbid everything that the page does not need."""
-    headers["content-security-policy"] = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        f"connect-src 'self' ws://{host} wss://{host}; media-src 'self' blob:; "
-        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    headers["x-content-type-options"] = "nosniff"
-    headers["referrer-policy"] = "no-referrer"
-    headers["cross-origin-resource-policy"] = "same-origin"
-    headers["cross-origin-opener-policy"] = "same-origin"
-    headers.setdefault("cache-control", "no-store")
 
 
 def public_message(error: BaseException) -> str:

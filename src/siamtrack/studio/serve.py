@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import secrets
 import socket
@@ -14,7 +13,7 @@ from urllib.parse import quote
 
 import uvicorn
 
-from siamtrack.core.browser import opened
+from siamtrack.core.browser import is_local, opened
 from siamtrack.runtimes import AUTO
 from siamtrack.studio.app import make_app
 from siamtrack.studio.library import Library, Models
@@ -88,19 +87,6 @@ def serve(
     )
     with opened(where) if browser else contextlib.nullcontext():
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def is_local(host: str) -> bool:
-    """Whether nobody but this machine can reach an address.
-
-    Example:
-        >>> [is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "")]
-        [True, True, True, False, False]
-    """
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(host: str) -> str:

@@ -77,9 +77,9 @@ class Session:
         project = self.project
         with project.lock:
             model = follow.model if follow else self.models.names[0]
-            before = {target.id: project.known(target.id, model) for target in project.shown()}
+            before = project.tables(model)
             result = change(project)
-            after = {target.id: project.known(target.id, model) for target in project.shown()}
+            after = project.tables(model)
         self.hub.publish({"type": "project", **self.summary()})
         if follow:
             both = [number for number in after if number in before]
@@ -114,9 +114,13 @@ class Session:
         """Compact the journal if it has grown large; on a full disk it stays as it is."""
         if self.journal.large:
             with self.project.lock, contextlib.suppress(OSError):
-                events = list(self.project.compact())
-                self.journal.compact(events)
-                self.project.forget(event["run"] for event in events if event["do"] == "run")
+                self._compact()
+
+    def _compact(self, **changes: Any) -> None:
+        """Write the journal anew, and forget the runs that no longer count; hold the lock."""
+        events = list(self.project.compact())
+        self.journal.compact(events, **changes)
+        self.project.forget(event["run"] for event in events if event["do"] == "run")
 
     def rename(self, name: str) -> str:
         """Call the project something else, and tell the pages; return the name as it is kept.
@@ -126,9 +130,7 @@ class Session:
         """
         clean = clean_name(name)
         with self.project.lock:
-            events = list(self.project.compact())
-            self.journal.compact(events, name=clean)
-            self.project.forget(event["run"] for event in events if event["do"] == "run")
+            self._compact(name=clean)
             self.name = clean
         self.hub.publish({"type": "project", **self.summary()})
         return clean
@@ -168,7 +170,7 @@ class Session:
     def tracks(self, model: str) -> dict[str, Any]:
         """Return the tracked rows of all targets, as stretches of unbroken frames, for JSON."""
         with self.project.lock:
-            tables = {t.id: self.project.known(t.id, model) for t in self.project.shown()}
+            tables = self.project.tables(model)
             revision = self.project.revision
         return {
             "model": model,
@@ -180,16 +182,11 @@ class Session:
         """Return where to look, target by target: first and last frame, and why, for JSON."""
         project = self.project
         with project.lock:
-            tables = {
-                target.id: (
-                    project.known(target.id, model), project.known(target.id, check_name(model))
-                )
-                for target in project.shown()
-            }  # fmt: skip
+            tables, checks = project.tables(model), project.tables(check_name(model))
             revision = project.revision
         found = {
-            number: [[each.first, each.last, each.why] for each in doubts(known, check)]
-            for number, (known, check) in tables.items()
+            number: [[each.first, each.last, each.why] for each in doubts(known, checks[number])]
+            for number, known in tables.items()
         }
         return {"model": model, "revision": revision, "doubts": list(found.items())}
 
@@ -293,15 +290,6 @@ class Sessions:
         """
         path = folder / "upload"
         return self._create(folder, path, name, {"clip": clip_id(path), "upload": True})
-
-    def rename(self, project: str, name: str) -> str:
-        """Call a project something else; return the name as it is kept.
-
-        Raises:
-            LookupError: If there is no such project.
-            ValueError: If nothing of the name can be shown.
-        """
-        return self.get(project).rename(name)
 
     def delete(self, project: str) -> None:
         """Delete a project with everything in its folder; pages that show it hear so.

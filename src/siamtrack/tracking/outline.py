@@ -1,9 +1,10 @@
-"""Masks of targets: the window around a box that the mask network sees, and what it answers."""
+"""Masks of targets: the network, the window around a box that it sees, and what it answers."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from siamtrack.core.config import from_dict, parse_json
+from siamtrack.core.files import bytes_of, text_of
 from siamtrack.core.images import Image
 from siamtrack.core.masks import Mask
 from siamtrack.core.tracks import Track, TrackState
-from siamtrack.packages.masks import MaskCard, read_mask_graph
+from siamtrack.errors import SiamtrackError, WeightsError
 from siamtrack.runtimes.base import Floats
 from siamtrack.runtimes.graph import Graph
 from siamtrack.runtimes.onnx import open_graph
 from siamtrack.tracking.crops import Window, cut, mean_color, spread
 
+PACKAGED = Path(__file__).parents[1] / "pretrained" / "mask"
+CARD, GRAPH = "mask.json", "mask.onnx"
+"""Where the package has its network, and what a folder of one holds: one ONNX graph, and a card."""
 SIDE = 96
 """Side of the patch and of the map, in pixels."""
 RADIUS, SOFT = 3, 1e-4
@@ -27,6 +33,27 @@ RADIUS, SOFT = 3, 1e-4
 to be an edge (variance of shares of white)."""
 MARGIN = 0.125
 """How far the window reaches beyond each side of a box, in sums of the box's width and height."""
+
+
+@dataclass(frozen=True)
+class MaskCard:
+    """What is known of a network of masks; `mask.json` in its folder.
+
+    Attributes:
+        name: Name of these weights.
+        summary: One sentence on what it is.
+        sha256: Full hash of `mask.onnx`.
+        license: License of the weights.
+        trained_on: Data, and for how long.
+        scores: Measured figures, and how they were measured.
+    """
+
+    name: str
+    summary: str
+    sha256: str
+    license: str = ""
+    trained_on: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 class Outliner:
@@ -158,6 +185,31 @@ def _reaches_beyond(window: Window, shape: tuple[int, int]) -> bool:
     return not inner
 
 
+def read_mask_graph(folder: str | Path | None = None) -> tuple[MaskCard, bytes, Path]:
+    """Return card, verified graph and folder, by default those of the package.
+
+    Raises:
+        WeightsError: If a file is missing, or the graph is not the one that the card describes.
+    """
+    place = PACKAGED if folder is None else Path(folder)
+    if not place.is_dir() and place.name == PACKAGED.name:
+        place = PACKAGED  # the package lies elsewhere on another machine
+    try:
+        card = from_dict(MaskCard, parse_json(text_of(place / CARD)))
+        data = bytes_of(place / GRAPH)
+    except (OSError, ValueError, TypeError, AttributeError, SiamtrackError) as error:
+        raise WeightsError(
+            f"{place} holds no network of masks ({error}): expected {CARD} and {GRAPH}"
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card.sha256:
+        raise WeightsError(
+            f"{place / GRAPH} has sha256 {digest}, its card says {card.sha256}: the file was "
+            "altered or damaged; install the package again"
+        )
+    return card, data, place
+
+
 def load_outliner(
     folder: str | Path | None = None, threads: int = 0, fine: bool = False
 ) -> Outliner:
@@ -172,7 +224,7 @@ def load_outliner(
         WeightsError: If a file is missing, altered or damaged.
     """
     card, graph, place = read_mask_graph(folder)
-    return Outliner(open_graph(graph, str(place / "mask.onnx"), threads), card, place, fine=fine)
+    return Outliner(open_graph(graph, str(place / GRAPH), threads), card, place, fine=fine)
 
 
 def outline_window(box: ArrayLike) -> tuple[Window, Floats]:

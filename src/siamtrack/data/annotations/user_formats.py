@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
-
 from siamtrack.core.boundary import surface
 from siamtrack.core.files import bytes_of, noting_files
-from siamtrack.core.images import image_files
+from siamtrack.core.images import image_files, jpeg
 from siamtrack.core.registry import Registry
 from siamtrack.core.writing import check_outputs, refuse_existing, write_whole
 from siamtrack.data.manifest import Entry, write_manifest
@@ -264,10 +262,10 @@ def _write_frames(
             image = pictures.at(frame.index)
             if image is None or image not in wanted:
                 continue
-            _, data = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-            if not Path(image).is_file() or bytes_of(image) != data.tobytes():
+            data = jpeg(frame.image, quality=95)
+            if not Path(image).is_file() or bytes_of(image) != data:
                 refuse_existing(Path(image), overwrite)
-                write_whole(Path(image), data.tobytes())
+                write_whole(Path(image), data)
             written.add(image)
             if len(written) == len(wanted):
                 break
