@@ -32,6 +32,7 @@ from siamtrack.tracking.crops import Image, mean_color
 from siamtrack.tracking.tracker import SiamTracker
 
 FACTORS = (0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0)
+WRONG = (0.7, 1.43)
 KINDS: dict[str, Callable[[float], tuple[float, float]]] = {
     "zoom": lambda f: (f, f),
     "width": lambda f: (f, 1.0),
@@ -71,7 +72,7 @@ def answers(tracker: Any, entries: list[Entry]) -> dict[str, Any]:
                     "aspect": width / height,
                 }
                 logs[kind][place].append(float(np.log(max(found[kind], 1e-3))))
-        for factor in (0.7, 1.43):
+        for factor in WRONG:
             wrong = np.concatenate([box[:2] + box[2:] * [1 - factor, 0] / 2, box[2:] * [factor, 1]])
             tracker.init(image, wrong)
             width = float(np.asarray(tracker.update(image).box)[2] / box[2])
@@ -83,6 +84,11 @@ def answers(tracker: Any, entries: list[Entry]) -> dict[str, Any]:
         "slopes": {k: round(float(np.polyfit(true, m, 1)[0]), 3) for k, m in medians.items()},
         "wrong box": round(float(np.median(copied)), 3),
     }
+
+
+def fits(entry: Entry) -> bool:
+    """Return whether an object can be drawn as much too wide as is tried."""
+    return WRONG[1] * entry.box[2] <= read_image(entry.image).shape[1]
 
 
 def tracker_of(spec: str, threads: int) -> tuple[str, Any]:
@@ -115,7 +121,8 @@ def main() -> None:
     print(f"{len(tracks)} tracks; aspect differs by more than 0.3 in {share:.0%} of the frames")
     rng = np.random.default_rng(0)
     drawn = [track[int(rng.integers(len(track)))] for track in tracks]
-    entries = [pool.entries[i] for i in rng.permutation(drawn)[: given.crops]]
+    drawn = [i for i in rng.permutation(drawn) if fits(pool.entries[i])]
+    entries = [pool.entries[i] for i in drawn[: given.crops]]
     report = {}
     for spec in given.tracker:
         name, tracker = tracker_of(spec, given.threads)
