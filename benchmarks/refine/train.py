@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "masks"))
 
 from steps import Learner, mask_loss
 
+from siamtrack.core.boxes import iou
 from siamtrack.core.masks import read_segmentation
 from siamtrack.data.cache import read_image
 from siamtrack.data.manifest import Entry, read_manifest
@@ -133,10 +134,12 @@ class Samples:
         first, other, same = self.pair(rng)
         # A part or a surrounding of the object, as people draw them, here and a little later
         part = rng.random() < (0.5 if same else 0.4)
-        later = None if same or not part else self.soon(first, rng)
+        later = self.near(first, 12, rng) if part and not same else None
         if later is not None:
             other = later
-        between = None if same or part else self.between(first, other, rng)
+        beside = None
+        if not (same or part):
+            beside = self.near(other, 40, rng, besides=first, share=0.9)
         reference, search = read_image(first.image), read_image(other.image)
         before, truth = np.array(first.box, float), np.array(other.box, float)
         mask = None
@@ -150,15 +153,16 @@ class Samples:
         if same:
             search, truth, mask = warped(search, truth, mask, rng)
         patch, size, _ = seen(reference, sharp(before, rng))
-        # A frame seen in between, with a box as good as the network finds it, is remembered too
+        # A recent frame, with a box as good as the network finds it, is remembered too
         recent, extent = patch, size
-        if between is not None:
-            recent, extent, _ = seen(read_image(between.image), loose(np.array(between.box), rng))
+        if beside is not None:
+            place = loose(np.array(beside.box), rng)
+            recent, extent, _ = seen(read_image(beside.image), place)
         elif same and rng.random() < 0.5:
             view, place, _ = warped(reference, before, None, rng)
             recent, extent, _ = seen(view, loose(place, rng))
         # At times the box holds something else: it is to be told from the target
-        wrong = self.other(other, search, truth, rng) if rng.random() < OTHERS else None
+        wrong = self.stranger(other, search, truth, rng) if rng.random() < OTHERS else None
         if wrong is not None:
             search, truth, mask = read_image(wrong[0].image), wrong[1], None
         searched, given, target, outline, known = searched_in(search, truth, mask, rng)
@@ -181,7 +185,7 @@ class Samples:
             np.float32(wrong is None),
         )
 
-    def other(
+    def stranger(
         self, entry: Entry, frame: np.ndarray, truth: np.ndarray, rng: np.random.Generator
     ) -> tuple[Entry, np.ndarray] | None:
         """Draw a box that does not hold the target: beside it, or of another object."""
@@ -190,7 +194,7 @@ class Samples:
         if strangers and kind < 0.5:
             stranger = strangers[rng.integers(len(strangers))]
             box = np.array(stranger.box, float)
-            return (stranger, box) if common(box, truth) < 0.1 else None
+            return (stranger, box) if iou(box, truth) < 0.1 else None
         members = self.kinds.get(entry.source)
         if members and kind < 0.7:
             stranger = members[rng.integers(len(members))]
@@ -201,21 +205,28 @@ class Samples:
         box = np.concatenate([truth[:2] + step, truth[2:]])
         x, y = box[:2] + box[2:] / 2
         seen = 0 <= x < frame.shape[1] and 0 <= y < frame.shape[0]
-        return (entry, box) if seen and common(box, truth) < 0.1 else None
+        return (entry, box) if seen and iou(box, truth) < 0.1 else None
 
-    def soon(self, entry: Entry, rng: np.random.Generator) -> Entry | None:
-        """Draw an entry of the track that is at most twelve frames away; None if there is none."""
-        near = [e for e in self.tracks[entry.track] if 0 < abs(e.frame - entry.frame) <= 12]
-        return near[rng.integers(len(near))] if near else None
+    def near(
+        self,
+        entry: Entry,
+        frames: int,
+        rng: np.random.Generator,
+        besides: Entry | None = None,
+        share: float = 1.0,
+    ) -> Entry | None:
+        """Draw another entry of the track, at most so many frames away; None if there is none.
 
-    def between(self, first: Entry, other: Entry, rng: np.random.Generator) -> Entry | None:
-        """Draw another entry of the track, at most 40 frames from the search; None if none."""
+        Also None in all but a share of the cases.
+        """
         near = [
             e
-            for e in self.tracks[other.track]
-            if e is not first and 0 < abs(e.frame - other.frame) <= 40
+            for e in self.tracks[entry.track]
+            if e is not besides and 0 < abs(e.frame - entry.frame) <= frames
         ]
-        return near[rng.integers(len(near))] if near and rng.random() < 0.9 else None
+        if not near or (share < 1 and rng.random() >= share):
+            return None
+        return near[rng.integers(len(near))]
 
     def batch(self, step: int, count: int) -> list[Tensor]:
         rows = [self.sample(step * count + k) for k in range(count)]
@@ -226,13 +237,6 @@ def _change(a: Entry, b: Entry) -> float:
     return math.log(max(a.box[2], 1) / max(a.box[3], 1)) - math.log(
         max(b.box[2], 1) / max(b.box[3], 1)
     )
-
-
-def common(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the IoU of two boxes ltwh."""
-    sides = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
-    shared = float(np.maximum(sides, 0).prod())
-    return shared / (float(a[2:].prod() + b[2:].prod()) - shared)
 
 
 def part_of(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -311,15 +315,17 @@ def warped(
 
 def sharp(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Move the sides of a box as much as two people draw them differently."""
-    sides = np.concatenate([box[:2], box[:2] + box[2:]])
-    sides += 0.015 * rng.normal(size=4) * np.tile(box[2:], 2)
-    return np.concatenate([sides[:2], np.maximum(sides[2:] - sides[:2], 2)])
+    return shifted(box, 0.015, rng)
 
 
 def loose(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Move the sides of a box as far as those that the network measured are off."""
+    return shifted(box, 0.02 if rng.random() < 0.6 else 0.06, rng)
+
+
+def shifted(box: np.ndarray, much: float, rng: np.random.Generator) -> np.ndarray:
+    """Move each side of a box by a normal share of the width or height."""
     sides = np.concatenate([box[:2], box[:2] + box[2:]])
-    much = 0.02 if rng.random() < 0.6 else 0.06
     sides += much * rng.normal(size=4) * np.tile(box[2:], 2)
     return np.concatenate([sides[:2], np.maximum(sides[2:] - sides[:2], 2)])
 
@@ -398,7 +404,7 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
     visible = ((target > 0) & (target < 1)).float() * same[:, None]
     focal = (spoken * visible).sum() / visible.sum().clamp(min=1)
     inside = target.clamp(0.5 / BINS, 1 - 0.5 / BINS)
-    iou, giou = overlap(mean, inside)
+    shared, giou = overlap(mean, inside)
     sides = torch.cat([inside[:, 2:] - inside[:, :2]] * 2, 1).clamp(min=0.05)
     length = smooth_l1_loss(mean / sides, inside / sides, beta=0.05, reduction="none")
     length = (same[:, None] * length).mean()
@@ -411,7 +417,7 @@ def loss_of(model: RefineNetwork, batch: list[Tensor]) -> tuple[Tensor, dict[str
     before = torch.cat([0.5 - given / 2, 0.5 + given / 2], 1)
     share = same.sum().clamp(min=1)
     return total, {
-        "iou": ((same * iou).sum() / share).item(),
+        "iou": ((same * shared).sum() / share).item(),
         "given": ((same * overlap(before, inside)[0]).sum() / share).item(),
         "right": ((judged > 0) == (same > 0)).float().mean().item(),
     }

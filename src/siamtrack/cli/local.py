@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         whole = isinstance(answer.body, bytes)
         self.send_response(answer.status)
         headers = {"content-type": answer.type, "cache-control": "no-store", **answer.headers}
-        for name, value in {**hardened(self.local.hosts[0]), **headers}.items():
+        for name, value in {**hardened(), **headers}.items():
             self.send_header(name, value)
         if isinstance(answer.body, bytes):
             self.send_header("content-length", str(len(answer.body)))

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,13 +45,19 @@ def is_local(host: str) -> bool:
         return False
 
 
-def hardened(host: str) -> dict[str, str]:
-    """Return headers that forbid a page whatever it does not need; `host` is its own."""
+def hardened(**allowed: str) -> dict[str, str]:
+    """Return headers that forbid a page whatever it does not need.
+
+    Args:
+        **allowed: Sources of what it needs beyond scripts, styles, pictures and requests of its
+            own, by kind: `media="'self'"`.
+    """
+    sources = {"connect": "'self'"} | allowed
+    more = "".join(f"{kind}-src {source}; " for kind, source in sources.items())
     return {
         "content-security-policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-            f"connect-src 'self' ws://{host} wss://{host}; media-src 'self' blob:; "
-            "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"{more}base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
@@ -60,7 +66,13 @@ def hardened(host: str) -> dict[str, str]:
     }
 
 
-def from_own_page(headers: Mapping[str, str], host: str, method: str, path: str) -> bool:
+def from_own_page(
+    headers: Mapping[str, str],
+    host: str,
+    method: str,
+    path: str,
+    schemes: Collection[str] = ("http",),
+) -> bool:
     """Whether a request comes from a page of ours, or opens one.
 
     Args:
@@ -68,6 +80,7 @@ def from_own_page(headers: Mapping[str, str], host: str, method: str, path: str)
         host: What it calls this server.
         method: GET and so on; empty for a WebSocket, whose origin has to be named.
         path: What is asked for.
+        schemes: Those under which its pages may be reached.
     """
     origin = headers.get("origin")
     if origin is not None:
@@ -75,7 +88,7 @@ def from_own_page(headers: Mapping[str, str], host: str, method: str, path: str)
             parts = urlsplit(origin)
         except ValueError:  # such as http://[
             return False
-        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+        return parts.scheme in schemes and parts.netloc.lower() == host.lower()
     if not method:
         return False
     if headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):

@@ -28,7 +28,8 @@ KNOWN = 3
 """What is remembered of a cell beside its key: how far inside the box, and where in it, x and y."""
 
 
-NEAR, CELLS = 144, 180
+NEAR = (SIDE // 8) ** 2
+CELLS = NEAR + (SIDE // 16) ** 2
 """Cells of a frame that are remembered at stride 8, and at both strides."""
 
 

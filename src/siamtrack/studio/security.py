@@ -86,7 +86,7 @@ class Guard:
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 added = MutableHeaders(scope=message)
-                added.update(hardened(host))
+                added.update(hardened(**_needed(host)))
                 added.setdefault("cache-control", "no-store")
             await send(message)
 
@@ -104,7 +104,7 @@ class Guard:
         if not self._knows(host):
             return PlainTextResponse(f"The studio is not called {host[:80]!r} here.\n", 421)
         method = "" if scope["type"] == "websocket" else scope["method"]
-        if not from_own_page(headers, host, method, scope["path"]):
+        if not from_own_page(headers, host, method, scope["path"], ("http", "https")):
             return PlainTextResponse("The request comes from another site.\n", 403)
         token = self._access.token
         if token is None:
@@ -135,6 +135,12 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _needed(host: str) -> dict[str, str]:
+    """Return sources of what the studio's page needs: sockets, clips, and its manifest."""
+    sockets = f"'self' ws://{host} wss://{host}"
+    return {"connect": sockets, "media": "'self' blob:", "manifest": "'self'"}
 
 
 def cookie_name(host: str) -> str:

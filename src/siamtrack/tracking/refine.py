@@ -90,14 +90,15 @@ def measured(frame: Image, targets: Sequence[Target], tracks: Sequence[Track]) -
     if graphs is None:
         return found
     boxes, borders = [target.box for target in wanted], [target.border for target in wanted]
-    sides = Refiner(graphs).sides(frame, boxes, memories, borders)
+    refiner = Refiner(graphs)
+    sides = refiner.sides(frame, boxes, memories, borders)
     for place, box in zip(asking, sides, strict=True):
         found[place] = targets[place].corrected(found[place], box)
     # Some of what was surely seen is remembered.
     sure = [place for place in asking if targets[place].wants_memory]
     if sure:
         boxes, borders = [found[at].box for at in sure], [targets[at].border for at in sure]
-        for place, cells in zip(sure, Refiner(graphs).remember(frame, boxes, borders), strict=True):
+        for place, cells in zip(sure, refiner.remember(frame, boxes, borders), strict=True):
             targets[place].remember(cells[None])
     return found
 

@@ -82,14 +82,13 @@ def _parameters(name: str, given: str) -> Any:
     Raises:
         SiamtrackError: If a parameter does not exist, or its value is no number.
     """
-    kind = getattr(cv2, f"Tracker{name}_Params", None)
-    values = {} if kind is None else kind()
+    values = getattr(cv2, f"Tracker{name}_Params", object)()
     known = [
         field for field in dir(values) if isinstance(getattr(values, field), bool | int | float)
     ]
     for part in given.split(","):
         field, _, text = part.partition("=")
-        if kind is None or field not in known:
+        if field not in known:
             raise SiamtrackError(
                 f"OpenCV's {name} has no parameter {field!r}: it has {', '.join(known) or 'none'}"
             )
