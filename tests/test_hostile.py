@@ -16,7 +16,7 @@ import siamtrack
 from siamtrack.core.images import MOST_PIXELS, stated_size
 from siamtrack.core.settings import TrackerSettings
 from siamtrack.data.annotations import read_training
-from siamtrack.data.benchmarks.vot import mask_box
+from siamtrack.data.benchmarks.vot import read_mask
 from siamtrack.data.cache import image_size, inside
 from siamtrack.data.cache import read_image as read_training_image
 from siamtrack.data.pairs import PairConfig
@@ -97,7 +97,7 @@ def test_masks_that_say_they_are_huge():
     for text in ("m0,0,99999999,99999999,1", "m0,0,4,2,1,999999999999", "m0,0,9,9,1e400",
                  "m0,0,-4,-2,1", "m0,0,4,2,-1,9"):  # fmt: skip
         with pytest.raises(ValueError, match=r"rectangle|finite"):
-            mask_box(text)
+            read_mask(text)
 
 
 class Evil:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from siamtrack.core.masks import from_polygons, read_segmentation
-from siamtrack.data.benchmarks.vot import mask_box
+from siamtrack.data.benchmarks.vot import read_mask
 from siamtrack.studio.library import Models
 from siamtrack.tracking.outline import load_outliner
 from tests.helpers import write_video
@@ -202,7 +202,7 @@ def test_davis_and_vot(client, project):
         assert file.namelist() == ["clip_vot.txt", "clip_vot_2.txt"]
         first, second = (file.read(name).decode().split() for name in file.namelist())
     assert (len(first), first[0]) == (FRAMES, "1")
-    left, top, width, height = mask_box(first[3])
+    left, top, width, height = read_mask(first[3]).box
     assert abs(left + width / 2 - 42) < 4
     assert abs(top + height / 2 - 40) < 4
     assert (second[0], second[2:]) == ("1", ["0"] * (FRAMES - 2))

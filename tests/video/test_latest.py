@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from siamtrack.video.source import Newest
+from siamtrack.core.overlap import Ahead
 
 
 def test_a_slow_taker_gets_the_newest_and_the_rest_is_counted():
@@ -16,7 +16,7 @@ def test_a_slow_taker_gets_the_newest_and_the_rest_is_counted():
         gate.wait(5)
         yield from range(1, 50)
 
-    newest = Newest(items())
+    newest = Ahead(items(), newest=True)
     iteration = iter(newest)
     assert next(iteration) == 0
     gate.set()
@@ -33,7 +33,7 @@ def test_a_fast_taker_gets_everything():
             assert turn.acquire(timeout=60)
             yield number
 
-    newest, taken = Newest(items()), []
+    newest, taken = Ahead(items(), newest=True), []
     for item in newest:
         taken.append(item)
         turn.release()
@@ -48,7 +48,7 @@ def test_an_error_comes_out_after_the_last_item():
 
     taken = []
     with pytest.raises(OSError, match="gone"):
-        taken.extend(Newest(items()))
+        taken.extend(Ahead(items(), newest=True))
     assert taken == [1]
 
 
@@ -62,7 +62,7 @@ def test_close_stops_the_thread_and_closes_the_generator():
         finally:
             closed.set()
 
-    newest = Newest(items())
+    newest = Ahead(items(), newest=True)
     iteration = iter(newest)
     next(iteration)
     newest.close()
@@ -78,7 +78,7 @@ def test_close_does_not_wait_for_ever():
         release.wait(120)
         yield 1
 
-    newest = Newest(items())
+    newest = Ahead(items(), newest=True)
     next(iter(newest))
     before = time.monotonic()
     newest.close(timeout=0.05)
@@ -90,4 +90,4 @@ def test_close_does_not_wait_for_ever():
 
 
 def test_close_before_the_start_does_nothing():
-    Newest(iter(())).close()
+    Ahead(iter(()), newest=True).close()

@@ -158,7 +158,7 @@ def test_latest_drops_frames_and_counts_them(serve):
 
 
 def newest_threads():
-    return [each for each in threading.enumerate() if each.name == "siamtrack-newest"]
+    return [each for each in threading.enumerate() if each.name == "siamtrack-ahead"]
 
 
 def test_closing_while_the_network_stalls_is_quick_and_safe(serve):

@@ -25,26 +25,31 @@ class Ahead(Generic[T]):
         items: A generator. An exception that it raises comes out of the iteration, after the last
             item.
         depth: How many items may wait, 1 or more; one more is being read.
-        name: Of the thread.
+        newest: Never wait for who takes them: a new item replaces what waits.
 
     Attributes:
         busy: Seconds that reading took.
+        dropped: Number of items replaced by a newer one before they were taken.
 
     Example:
         >>> list(Ahead((number for number in range(5)), depth=2))
         [0, 1, 2, 3, 4]
+        >>> newest = Ahead((number for number in range(1000)), newest=True)
+        >>> taken = list(newest)
+        >>> taken[-1], len(taken) + newest.dropped
+        (999, 1000)
     """
 
     def __init__(
-        self, items: Generator[T, None, None], depth: int, name: str = "siamtrack-ahead"
+        self, items: Generator[T, None, None], depth: int = 1, *, newest: bool = False
     ) -> None:
-        self.busy = 0.0
-        self._items, self._depth = items, depth
+        self.busy, self.dropped = 0.0, 0
+        self._items, self._depth, self._newest = items, depth, newest
         self._changed = threading.Condition()
         self._waiting: deque[T] = deque()
         self._error: Exception | None = None
         self._done = self._stop = False
-        self._thread = threading.Thread(target=self._read, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._read, name="siamtrack-ahead", daemon=True)
 
     def __iter__(self) -> Iterator[T]:
         self._thread.start()
@@ -93,7 +98,10 @@ class Ahead(Generic[T]):
                 self._changed.notify_all()
 
     def _make_room(self) -> None:
-        """Wait until another item may wait, or nobody takes them any more."""
+        """Wait until another item may wait, or nobody takes them any more; or drop what waits."""
+        if self._newest:
+            self.dropped += len(self._waiting)
+            self._waiting.clear()
         while len(self._waiting) >= self._depth and not self._stop:
             self._changed.wait()
 

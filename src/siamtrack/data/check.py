@@ -15,7 +15,7 @@ import numpy as np
 from siamtrack.core.boxes import iou
 from siamtrack.core.masks import read_segmentation
 from siamtrack.data.cache import archive_of, image_size, read_image
-from siamtrack.data.manifest import Entry
+from siamtrack.data.manifest import Entry, is_outside
 from siamtrack.data.sources import KINDS, Findings, Progress, read_training, unwatched
 from siamtrack.errors import ImageError
 
@@ -107,18 +107,9 @@ def check_training(
     # Measure the frames: one of each track, or all by decoding them
     sizes: dict[str, tuple[int, int]] = {}
     heads = there if decode else _heads(tracks, missing)
-
-    def size_of(image: str) -> tuple[str, tuple[int, int] | ImageError]:
-        try:
-            if decode:
-                rows, cols = read_image(image).shape[:2]
-                return image, (cols, rows)
-            return image, image_size(image)
-        except ImageError as error:
-            return image, error
-
     with ThreadPoolExecutor() as workers:
-        for image, size in progress(workers.map(size_of, heads), len(heads)):
+        measured = workers.map(lambda image: (image, _size(image, decode)), heads)
+        for image, size in progress(measured, len(heads)):
             if isinstance(size, ImageError):
                 found.add("unreadable", f"{image}: {size.reason}")
             else:
@@ -127,15 +118,15 @@ def check_training(
     for members in tracks.values():
         known = next((sizes[each.image] for each in members if each.image in sizes), None)
         for entry in members:
-            if _is_outside(entry, sizes.get(entry.image, known)) and (
-                entry.image in sizes or _is_outside(entry, _size(entry.image))
-            ):
-                found.add("outside", f"{entry.image} {list(entry.box)}")
+            if is_outside(entry.box, sizes.get(entry.image, known)):
+                own = sizes.get(entry.image) or _size(entry.image)
+                if is_outside(entry.box, None if isinstance(own, ImageError) else own):
+                    found.add("outside", f"{entry.image} {list(entry.box)}")
     # Compare the masks with their boxes, each in the size of its own image
     masked = [entry for entry in entries if entry.mask is not None]
     for entry in masked:
         own = sizes.get(entry.image) or _size(entry.image)
-        if own is not None and (reason := _wrong_mask(entry, own)):
+        if not isinstance(own, ImageError) and (reason := _wrong_mask(entry, own)):
             found.add("masks", f"{entry.image}: {reason}")
     return DataReport(
         source=str(source),
@@ -175,11 +166,15 @@ def _heads(tracks: dict[str, list[Entry]], missing: dict[str, None]) -> list[str
     return list(heads)
 
 
-def _size(image: str) -> tuple[int, int] | None:
+def _size(image: str, decode: bool = False) -> tuple[int, int] | ImageError:
+    """Return width and height of an image, which may be decoded for it, or why that fails."""
     try:
+        if decode:
+            rows, cols = read_image(image).shape[:2]
+            return cols, rows
         return image_size(image)
-    except ImageError:
-        return None
+    except ImageError as error:
+        return error
 
 
 def _wrong_mask(entry: Entry, size: tuple[int, int]) -> str:
@@ -192,12 +187,3 @@ def _wrong_mask(entry: Entry, size: tuple[int, int]) -> str:
         return "an empty mask"
     overlap = float(iou(np.array(mask.box), np.array(entry.box)))
     return "" if overlap >= APART else f"mask in {mask.box}, box {entry.box}"
-
-
-def _is_outside(entry: Entry, size: tuple[int, int] | None) -> bool:
-    left, top, width, height = entry.box
-    return (
-        left + width <= 0
-        or top + height <= 0
-        or (size is not None and (left >= size[0] or top >= size[1]))
-    )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from siamtrack.core.boxes import Array
 from siamtrack.core.files import bytes_of, read_text
 from siamtrack.core.images import image_files
-from siamtrack.data.manifest import Entry
+from siamtrack.data.manifest import Entry, is_outside
 from siamtrack.data.sequence import Dataset, ImageFrames, Sequence, canonical
 from siamtrack.data.sources import Findings
 from siamtrack.errors import DatasetError
@@ -220,10 +220,9 @@ class Entries:
         """
         left, top, width, height = map(float, box)
         kind = ""
-        far = size is not None and (left >= size[0] or top >= size[1])
         if not (width > 0 and height > 0 and math.isfinite(left + top + width + height)):
             kind = "no area"
-        elif left + width <= 0 or top + height <= 0 or far:
+        elif is_outside((left, top, width, height), size):
             kind = "outside"
         if kind:
             self.found.add(kind, f"{image} {[left, top, width, height]}")

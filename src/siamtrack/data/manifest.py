@@ -17,15 +17,19 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from siamtrack._moved import renamed
 from siamtrack.core.files import open_ordinary
 from siamtrack.core.writing import refuse_existing, replacing
 from siamtrack.errors import DatasetError
+
+__getattr__ = partial(renamed, __name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,18 @@ class Entry:
     label: str
     source: str
     mask: Any = None
+
+
+def is_outside(box: Iterable[float], size: tuple[float, float] | None) -> bool:
+    """Whether no part of a box ltwh lies in an image of this width and height; None: of any.
+
+    Example:
+        >>> is_outside((90, 0, 20, 20), (100, 80)), is_outside((-30, 0, 20, 20), None)
+        (False, True)
+    """
+    left, top, width, height = box
+    beyond = size is not None and (left >= size[0] or top >= size[1])
+    return left + width <= 0 or top + height <= 0 or beyond
 
 
 @dataclass

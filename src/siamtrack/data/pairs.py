@@ -20,9 +20,9 @@ from siamtrack.core.config import check_numbers
 from siamtrack.core.registry import Registry
 from siamtrack.core.settings import check_area
 from siamtrack.data import augment
+from siamtrack.data.augment import Rectangle, hides, lay_over, piece, soft_mask
 from siamtrack.data.cache import ImageCache, TooManyFaultsError
-from siamtrack.data.compose import Rectangle, hides, lay_over, piece, soft_mask
-from siamtrack.data.manifest import Entry, Pool
+from siamtrack.data.manifest import Entry, Pool, is_outside
 from siamtrack.errors import ImageError
 from siamtrack.tracking.crops import Image, Window, cut, is_inside, mean_color, template_side
 
@@ -308,8 +308,7 @@ class PairSampler:
     def _image(self, entry: Entry) -> Image:
         """Return the image of an object, of which at least a part must lie in it."""
         image = self.cache[entry.image]
-        left, top, width, height = entry.box
-        if left >= image.shape[1] or top >= image.shape[0] or min(left + width, top + height) <= 0:
+        if is_outside(entry.box, image.shape[1::-1]):
             self.cache.faults.add_outside(entry.image)
             raise ImageError(entry.image, "the box lies outside the image")
         return image

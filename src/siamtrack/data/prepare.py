@@ -27,7 +27,7 @@ from siamtrack.core.files import bytes_of
 from siamtrack.core.provenance import FOLDER, refuse_stale
 from siamtrack.core.writing import LOCK, owning, write_text, write_whole
 from siamtrack.data.cache import Faults, archive_of, read_image
-from siamtrack.data.manifest import Entry, write_manifest
+from siamtrack.data.manifest import Entry, is_outside, write_manifest
 from siamtrack.data.sources import Progress, thinned, unwatched
 from siamtrack.errors import DatasetError, ImageError
 from siamtrack.tracking.crops import Image, cut, mean_color, square_window, template_side
@@ -267,8 +267,7 @@ def _cut_all(
     border = mean_color(frame)
     for entry, path in todo:
         left, top, width, height = entry.box
-        rows, cols = frame.shape[:2]
-        if left + width <= 0 or top + height <= 0 or left >= cols or top >= rows:
+        if is_outside(entry.box, frame.shape[1::-1]):
             outside += 1
             continue
         side, size = config.window(entry.box)
@@ -286,7 +285,9 @@ def _encoded(patch: Image, config: CropConfig) -> bytes:
     return data.tobytes()
 
 
-def _bounded(threads: ThreadPoolExecutor, work: Callable[[Any], Any], jobs: list[Any]) -> Iterator:  # type: ignore[type-arg]
+def _bounded(
+    threads: ThreadPoolExecutor, work: Callable[[Any], Any], jobs: list[Any]
+) -> Iterator[Any]:
     """Yield the results in order, with a few jobs in flight; an error stops the rest."""
     flying: deque[Future[Any]] = deque()
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Series
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -311,11 +311,9 @@ class VideoFrames:
             if self._next > position:
                 return frame
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "count": self.count}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type[VideoFrames], tuple[Path, int]]:
+        """Give another process the file, not the place in it."""
+        return type(self), (self.path, self.count)
 
 
 class NoFrames:

@@ -186,11 +186,6 @@ def normalized_precision_curve(normalized: ArrayLike) -> Array:
     return np.asarray(curve, np.float64)
 
 
-def average_overlap(overlap: ArrayLike) -> float:
-    """Return the mean overlap (AO)."""
-    return float(np.mean(np.maximum(np.asarray(overlap, np.float64), 0.0)))
-
-
 def success_rate(overlap: ArrayLike, threshold: float) -> float:
     """Return the part of frames with an overlap strictly above `threshold` (SR).
 

@@ -90,8 +90,7 @@ def open_tracker(
     """
     label, equals, rest = spec.partition("=")
     if equals and ":" not in label and "/" not in label and label:
-        given = {"runtime": runtime, "precision": precision, "threads": threads}
-        return label, open_tracker(rest, **given)[1]  # type: ignore[arg-type]
+        return label, open_tracker(rest, runtime=runtime, precision=precision, threads=threads)[1]
     kind, colon, source = spec.partition(":")
     if colon and kind in PEERS:
         name = f"{kind}-{source.replace(':', '-')}".lower() if kind == "opencv" else kind

@@ -15,11 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from siamtrack._moved import renamed
+
+__getattr__ = partial(renamed, __name__)
 _tracing = False  # a plain variable, which torch.compile can read
 
 

@@ -64,18 +64,16 @@ _PRUNERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _sampler(kind: str, options: dict[str, Any], seed: int) -> Any:
-    return getattr(optuna_library().samplers, kind)(seed=seed, **options)
+def _made(module: str, kind: str, options: dict[str, Any], *seed: int) -> Any:
+    """Return an object of Optuna, of a class that takes a seed if one is given."""
+    more = {"seed": seed[0]} if seed else {}
+    return getattr(getattr(optuna_library(), module), kind)(**options, **more)
 
 
-def _pruner(kind: str, options: dict[str, Any]) -> Any:
-    return getattr(optuna_library().pruners, kind)(**options)
-
-
-for _name, (_kind, _options) in _SAMPLERS.items():
-    SAMPLERS.register(_name)(partial(_sampler, _kind, _options))
-for _name, (_kind, _options) in _PRUNERS.items():
-    PRUNERS.register(_name)(partial(_pruner, _kind, _options))
+for _name, _given in _SAMPLERS.items():
+    SAMPLERS.register(_name)(partial(_made, "samplers", *_given))
+for _name, _given in _PRUNERS.items():
+    PRUNERS.register(_name)(partial(_made, "pruners", *_given))
 
 
 def open_storage(url: str, tries: int = 8) -> optuna.storages.RDBStorage:

@@ -107,7 +107,7 @@ class Replay:
         """Return the boxes (frames, 4) of a clip, the first of which is the true one."""
         card = replace(self.card, tracker=settings)
         model = Model(card, self.runtime, refiner=self.refiner)
-        first = self._firsts.get(clip.name, lambda: clip.sequence[clip.start])
+        first = self._firsts.recall(clip.name, lambda: clip.sequence[clip.start])
         target = Target(model, first, clip.truth[0])
         boxes = [target.box]
         for index in range(clip.start + 1, clip.end):
@@ -127,7 +127,7 @@ class Replay:
         return np.array(boxes)
 
     def _frame(self, clip: Clip, index: int) -> Image:
-        return self._frames.get(f"{clip.sequence.name} {index}", lambda: clip.sequence[index])
+        return self._frames.recall(f"{clip.sequence.name} {index}", lambda: clip.sequence[index])
 
     def _respond(
         self, clip: Clip, index: int, target: Target, windows: list[Window], keys: list[str]
@@ -266,10 +266,12 @@ class _Starts:
         self._kernels, self._responses = _Recent[Floats](STARTS), _Recent[Response](STARTS)
 
     def embed(self, template: Image, size: Floats) -> Floats:
-        return self._kernels.get(_content(template, size), lambda: self.inner.embed(template, size))
+        return self._kernels.recall(
+            _content(template, size), lambda: self.inner.embed(template, size)
+        )
 
     def respond(self, kernel: Floats, search: Image) -> Response:
-        return self._responses.get(
+        return self._responses.recall(
             _content(kernel, search), lambda: self.inner.respond(kernel, search)
         )
 
@@ -281,7 +283,7 @@ class _Recent(OrderedDict[str, T]):
         super().__init__()
         self.count = count
 
-    def get(self, key: str, make: Callable[[], T]) -> T:  # type: ignore[override]
+    def recall(self, key: str, make: Callable[[], T]) -> T:
         if key not in self:
             self[key] = make()
             if len(self) > self.count:

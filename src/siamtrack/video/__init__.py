@@ -100,18 +100,13 @@ def source_files(source: str | PathLike[str]) -> list[Path]:
 
 
 def _reader(source: Source, planes: bool) -> Reader:
-    if isinstance(source, bool | bytes):
-        raise TypeError(
-            f"source of type {type(source).__name__}: expected a path, a URL, a camera number or "
-            "an iterable of arrays"
-        )
-    if isinstance(source, int):
+    if isinstance(source, int) and not isinstance(source, bool):
         return CaptureReader(source)
     if isinstance(source, str) and "://" in source:
         return CaptureReader(source)
     if isinstance(source, str | PathLike):
         return _path_reader(Path(source), planes)
-    if isinstance(source, Iterable):
+    if isinstance(source, Iterable) and not isinstance(source, bytes):
         return IterableReader(source)
     raise TypeError(
         f"source of type {type(source).__name__}: expected a path, a URL, a camera number or "

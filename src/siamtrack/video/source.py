@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,6 @@ from siamtrack.core.config import shown
 from siamtrack.core.images import Image
 from siamtrack.core.overlap import Ahead
 from siamtrack.errors import VideoError
-
-T = TypeVar("T")
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 """Y (H, W), U and V (H / 2, W / 2): video of 4:2:0 as BT.601 has it, in the limited range."""
@@ -160,11 +158,10 @@ class VideoSource:
         self.span = span or Span()
         self.waited = 0.0
         self._latest = latest
-        self._depth = 0 if reader.live else ahead
+        self._depth = int(latest) if reader.live else ahead
         self._ahead: Ahead[Frame] | None = None
         self._close_timeout = close_timeout
         self._dropped = 0
-        self._newest: Newest[Frame] | None = None
         self._running: Generator[Frame, None, None] | None = None
         self._closed = False
 
@@ -180,12 +177,12 @@ class VideoSource:
     @property
     def dropped(self) -> int:
         """Number of frames that were read and replaced by newer ones before anybody took them."""
-        return self._dropped + (self._newest.dropped if self._newest else 0)
+        return self._dropped + (self._ahead.dropped if self._ahead else 0)
 
     @property
     def busy(self) -> float:
         """Seconds that reading has taken so far, whether or not anybody waited for it."""
-        return self.waited if self._ahead is None else self._ahead.busy
+        return self.waited if self._ahead is None or self._latest else self._ahead.busy
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames.
@@ -214,10 +211,7 @@ class VideoSource:
 
     def _timed(self) -> Generator[Frame, None, None]:
         """Yield the frames, and note how long each was waited for."""
-        if self._latest:
-            frames = self._newest_frames()
-        else:
-            frames = self._ahead_frames() if self._depth else self._all_frames()
+        frames = self._ahead_frames() if self._depth else self._all_frames()
         try:
             while True:
                 clock = time.perf_counter()
@@ -243,47 +237,9 @@ class VideoSource:
             )
 
     def _ahead_frames(self) -> Generator[Frame, None, None]:
-        self._ahead = Ahead(self._all_frames(), self._depth)
+        self._dropped = self.dropped
+        self._ahead = Ahead(self._all_frames(), self._depth, newest=self._latest)
         try:
             yield from self._ahead
         finally:
             self._ahead.close(self._close_timeout)
-
-    def _newest_frames(self) -> Generator[Frame, None, None]:
-        self._newest = Newest(self._all_frames())
-        try:
-            yield from self._newest
-        finally:
-            self._newest.close(self._close_timeout)
-            self._dropped, self._newest = self.dropped, None
-
-
-class Newest(Ahead[T]):
-    """Only the newest items of a generator that does not wait: a thread reads, the rest is dropped.
-
-    Args:
-        items: A generator. An exception that it raises comes out of the iteration, after the last
-            item.
-
-    Attributes:
-        dropped: Number of items replaced by a newer one before they were taken.
-
-    Example:
-        >>> newest = Newest(number for number in range(1000))
-        >>> taken = list(newest)
-        >>> taken[-1], len(taken) + newest.dropped
-        (999, 1000)
-    """
-
-    def __init__(self, items: Generator[T, None, None]) -> None:
-        super().__init__(items, depth=1, name="siamtrack-newest")
-        self.dropped = 0
-
-    def close(self, timeout: float | None = 2.0) -> None:
-        """Stop the thread; wait for it at most `timeout` seconds."""
-        super().close(timeout)
-
-    def _make_room(self) -> None:
-        """Drop what waits: it is no longer the newest."""
-        self.dropped += len(self._waiting)
-        self._waiting.clear()

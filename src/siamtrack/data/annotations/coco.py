@@ -170,7 +170,7 @@ def read_coco_json(file: Path) -> dict[str, Any]:
             `videos` and `annotations`.
     """
     try:
-        content = json.loads(bytes_of(file))
+        content: dict[str, Any] = json.loads(bytes_of(file))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file}: cannot be read as JSON ({error})") from error
     lists = [
@@ -183,4 +183,4 @@ def read_coco_json(file: Path) -> dict[str, Any]:
             f"{file}: expected a JSON object with lists 'annotations' and 'images' (or 'videos'), "
             "as COCO has them"
         )
-    return content  # type: ignore[no-any-return]
+    return content

@@ -58,7 +58,8 @@ def _regions(file: Path) -> tuple[Array, Array | None, tuple[str, ...] | None]:
     """Return boxes (N, 4), and polygons (N, 8) or the text of masks (N,) if the file has them."""
     text = read_text(file)
     if text.lstrip().startswith("m"):
-        return _mask_boxes(file), None, tuple(text.split())
+        lines = tuple(text.split())
+        return _mask_boxes(file, lines), None, lines
     rows = read_rows(file, (4, 8))
     return (rows, None, None) if rows.shape[1] == 4 else (polygons_to_ltwh(rows), rows, None)
 
@@ -103,29 +104,15 @@ def anchors_every(boxes: Array, gap: int = 50) -> Array:
     return anchors
 
 
-def _mask_boxes(file: Path) -> Array:
-    """Read masks as boxes (N, 4) ltwh, NaN for empty ones."""
-    lines = read_text(file).split()
+def _mask_boxes(file: Path, lines: tuple[str, ...]) -> Array:
+    """Return the boxes (N, 4) ltwh around masks, the words of a file; NaN for empty ones."""
     boxes = np.full((len(lines), 4), np.nan)
     for number, line in enumerate(lines, start=1):
         try:
-            boxes[number - 1] = mask_box(line)
+            boxes[number - 1] = box_around(read_mask(line))
         except ValueError as reason:
             raise DatasetError(f"{file}, line {number}: not a mask ({reason})") from reason
     return boxes
-
-
-def mask_box(text: str) -> Array:
-    """Return the box (4,) around one encoded mask.
-
-    Raises:
-        ValueError: If the text is no mask or its runs do not fit its rectangle.
-
-    Example:
-        >>> mask_box("m10,20,4,2,1,2,2,1,2").tolist()
-        [11.0, 20.0, 2.0, 2.0]
-    """
-    return runs_box(*_runs(text))
 
 
 def read_mask(text: str) -> Mask:
@@ -137,19 +124,16 @@ def read_mask(text: str) -> Mask:
     Example:
         >>> read_mask("m1,0,4,2,1,2,2,1,2").full().astype(int).tolist()
         [[0, 0, 1, 1, 0], [0, 0, 1, 0, 0]]
+        >>> box_around(read_mask("m10,20,4,2,1,2,2,1,2")).tolist()
+        [11.0, 20.0, 2.0, 2.0]
     """
-    return runs_mask(*_runs(text))
-
-
-def _runs(text: str) -> tuple[int, int, int, int, list[int]]:
-    """Return left, top, width and height of the rectangle of a mask, and its runs."""
     if not text.startswith("m"):
         raise ValueError(f"{text[:30]!r} does not begin with m")
     try:
         left, top, width, height, *runs = (int(float(word)) for word in text[1:].split(","))
     except OverflowError as reason:
         raise ValueError("its numbers are not finite") from reason
-    return left, top, width, height, runs
+    return runs_mask(left, top, width, height, runs)
 
 
 def runs_mask(left: int, top: int, width: int, height: int, runs: list[int]) -> Mask:
@@ -160,15 +144,6 @@ def runs_mask(left: int, top: int, width: int, height: int, runs: list[int]) -> 
     """
     shape = (max(top + height, 0), max(left + width, 0))
     return Mask.of(window_of(runs, width, height), (left, top), shape)
-
-
-def runs_box(left: int, top: int, width: int, height: int, runs: list[int]) -> Array:
-    """Return the box (4,) around the mask that runs describe, NaN for an empty one.
-
-    Raises:
-        ValueError: If the rectangle is too large, or the runs are longer than it.
-    """
-    return box_around(runs_mask(left, top, width, height, runs))
 
 
 def box_around(mask: Mask) -> Array:

@@ -73,29 +73,20 @@ def write_run(path: Path, run: SupervisedRun | AnchorRun) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def read_regions(path: Path, count: int) -> tuple[Array, Array, Array]:
-    """Return codes (N,), boxes (N, 4) or polygons (N, 8), and times (N,), zeros where not known.
+def read_regions(path: Path, count: int) -> tuple[Array, Array, Array, Masks | None]:
+    """Return codes (N,), boxes (N, 4) or polygons (N, 8), times (N,), and masks if there are any.
 
-    Of masks it is the box around them.
+    The box of a mask is the one around it; times are zeros where they are not known.
 
     Raises:
         ResultsError: If the file is missing or a line is neither a code nor a region, or it has not
             `count` lines; the message names file and line or frame.
     """
-    return _regions_of(path, _rows(path, count))[:3]
-
-
-def _rows(path: Path, count: int) -> list[Row]:
-    rows = _read_binary(path) if path.suffix == BINARY else _read_lines(path)
-    if len(rows) != count:
-        word = "short" if len(rows) < count else "long"
-        raise ResultsError(f"{path}: too {word}, {len(rows)} lines for {count} frames")
-    return rows
-
-
-def _regions_of(path: Path, found: list[Row]) -> tuple[Array, Array, Array, Masks | None]:
-    """Return codes, boxes or polygons, times, and masks if there are any."""
-    rows, count = [_boxed(row) for row in found], len(found)
+    found = read_binary(path) if path.suffix == BINARY else _read_lines(path)
+    if len(found) != count:
+        word = "short" if len(found) < count else "long"
+        raise ResultsError(f"{path}: too {word}, {len(found)} lines for {count} frames")
+    rows = [box_around(row).tolist() if isinstance(row, Mask) else row for row in found]
     masks = [row if isinstance(row, Mask) else None for row in found]
     width = max((len(row) for row in rows if len(row) > 1), default=4)
     codes, boxes = np.full(count, float(RESULT)), np.full((count, width), np.nan)
@@ -110,10 +101,6 @@ def _regions_of(path: Path, found: list[Row]) -> tuple[Array, Array, Array, Mask
     times = read_rows(clock, (1,), ResultsError)[:, 0] if clock.is_file() else np.zeros(count)
     times = times if len(times) == count else np.zeros(count)
     return codes, boxes, times, masks if any(masks) else None
-
-
-def _boxed(row: Row) -> list[float]:
-    return box_around(row).tolist() if isinstance(row, Mask) else row
 
 
 def _read_lines(path: Path) -> list[Row]:
@@ -151,7 +138,7 @@ def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     Raises:
         ResultsError: If the file does not fit the sequence.
     """
-    codes, boxes, times, masks = _regions_of(path, _rows(path, len(sequence)))
+    codes, boxes, times, masks = read_regions(path, len(sequence))
     run = SupervisedRun(codes, boxes, times, None if sequence.masks is None else masks)
     if run.codes[sequence.init_frame] != INIT:
         raise ResultsError(f"{path}, line {sequence.init_frame + 1}: expected 1, a start")
@@ -169,7 +156,7 @@ def read_unsupervised(
     Raises:
         ResultsError: If a file is missing or does not fit the sequence.
     """
-    codes, boxes, times = read_regions(path, len(sequence))
+    codes, boxes, times, _ = read_regions(path, len(sequence))
     first = sequence.init_frame
     if codes[first] != INIT:
         raise ResultsError(f"{path}, line {first + 1}: expected 1, a start")
@@ -196,23 +183,19 @@ def read_anchor(path: Path, sequence: Sequence, anchor: int, direction: int) -> 
         ResultsError: If the file does not fit the run.
     """
     count = len(sequence) - anchor if direction > 0 else anchor + 1
-    _, boxes, times, masks = _regions_of(path, _rows(path, count))
+    _, boxes, times, masks = read_regions(path, count)
     if boxes.shape[1] == 4:
         boxes[0] = sequence.boxes[anchor]
     return AnchorRun(anchor, direction, boxes, times, None if sequence.masks is None else masks)
 
 
-def read_binary(path: Path) -> list[list[float]]:
-    """Return what each frame has: a code alone, a box, a polygon, or the box around a mask.
+def read_binary(path: Path) -> list[Row]:
+    """Return what each frame has: a code alone, a box, a polygon, or a mask.
 
     Raises:
         ResultsError: If the file cannot be read, is cut short, or holds something else; the message
             names the frame.
     """
-    return [_boxed(row) for row in _read_binary(path)]
-
-
-def _read_binary(path: Path) -> list[Row]:
     try:
         data = bytes_of(path)
     except OSError as reason:
