@@ -50,9 +50,12 @@ print(json.dumps(found))
 def found():
     """Each path's error, if any, and its warnings."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD], input=json.dumps(PATHS), capture_output=True, text=True,
+        [sys.executable, "-c", CHILD],
+        input=json.dumps(PATHS),
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
