@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from siamtrack._moved import NAMES, new_place
+from siamtrack._moved import MODULES, NAMES, new_place
 
 pytestmark = pytest.mark.needs("torch", "starlette", "optuna")
 
@@ -73,6 +73,12 @@ def test_what_has_moved_says_so_once(found):
         if not int(moved) <= len(said) <= int(moved or left):
             wrong[path] = said
     assert wrong == {}
+
+
+def test_nothing_is_kept_that_no_page_named():
+    assert {f"siamtrack.{old}" for old in MODULES} <= {path.partition(":")[0] for path in PATHS}
+    named = {"siamtrack." + ":".join(old.rsplit(".", 1)) for old in NAMES}
+    assert named <= set(PATHS)
 
 
 def test_warnings_point_at_the_line_that_imports():
