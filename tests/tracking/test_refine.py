@@ -74,6 +74,11 @@ def test_settings_say_what_becomes_of_a_measured_box(model):
     whole, tracker = followed(weight=1.0, doubt=1.0)
     assert not np.allclose(whole[0].box, plain[0].box)
     assert np.allclose(tracker.target(0).box, plain[-1].box)
+    # All of its size fed back, the tracker goes on with what it returned last, around its own place
+    fed, tracker = followed(weight=1.0, doubt=1.0, feed=1.0)
+    assert fed[0].box.tolist() == whole[0].box.tolist()
+    assert np.allclose(tracker.target(0).box[2:], fed[-1].box[2:], atol=0.01)
+    assert not np.allclose(tracker.target(0).box[2:], plain[-1].box[2:], atol=0.5)
     # The lower the score, the more of it is measured
     mixed, _ = followed(weight=0.2, doubt=0.8)
     for one, other, both in zip(plain, whole, mixed, strict=True):

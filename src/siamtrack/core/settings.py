@@ -183,6 +183,8 @@ class RefineSettings:
         keep: How many recent frames the refiner remembers beside the first.
         every: Remember one frame in so many, in frames.
         sure: Least score in [0, 1] of a frame that is remembered.
+        feed: Share of the measured size that the tracker itself takes over where the score is 1,
+            in [0, 1]: for heads that measure no width and height of their own.
     """
 
     weight: float = 0.0
@@ -190,9 +192,10 @@ class RefineSettings:
     keep: int = 0
     every: int = 10
     sure: float = 0.7
+    feed: float = 0.0
 
     def __post_init__(self) -> None:
-        check_numbers(self, weight=(0, 1), doubt=(0, 1), sure=(0, 1))
+        check_numbers(self, weight=(0, 1), doubt=(0, 1), sure=(0, 1), feed=(0, 1))
         check_numbers(self, keep=(0, 16), every=(1, 10_000))
 
     @property

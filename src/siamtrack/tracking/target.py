@@ -269,7 +269,8 @@ class Target:
     def corrected(self, track: Track, box: Array) -> Track:
         """Return the last track with its share of a box (4,) ltwh that was measured anew.
 
-        The box of the target itself stays: what is fed back turns small errors into large ones.
+        The box of the target itself keeps its center, and its size as far as `feed` says: what is
+        fed back turns small errors into large ones.
         """
         settings = self.settings.refine
         self.wants_measure = self.wants_memory = False
@@ -278,7 +279,12 @@ class Target:
         is_due = settings.keep > 0 and self._frames % settings.every == 0
         self.wants_memory = is_due and track.score >= settings.sure
         share = settings.share(track.score)
-        return replace(track, box=self._inside(self.box + share * (box - self.box)))
+        found = replace(track, box=self._inside(self.box + share * (box - self.box)))
+        if settings.feed > 0:
+            share, center = settings.feed * track.score, centers(self.box)
+            size = self.box[2:] ** (1 - share) * box[2:] ** share
+            self.box = self._inside(np.concatenate([center - size / 2, size]))
+        return found
 
     def remember(self, cells: Floats) -> None:
         """Remember the cells (1, ...) of the box returned last in place of the oldest ones."""
