@@ -100,30 +100,39 @@ def compare(python: str, data: Path, rounds: int) -> int:
         for name in boxes:  # the toolkit puts the true box into the first row; so do we here
             boxes[name][0] = truth[name][0]
         label = place.replace("/", "-")
-        moved = {k: v + rng.normal(0, 3, v.shape) * (np.arange(len(v)) > 0)[:, None]
-                 for k, v in boxes.items()}  # fmt: skip
+        moved = {
+            k: v + rng.normal(0, 3, v.shape) * (np.arange(len(v)) > 0)[:, None]
+            for k, v in boxes.items()
+        }
         results |= {label: boxes, f"{label}-moved": moved}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write(folder, truth, results)
-        pairs = [(toolkit(python, folder), ours(folder, annotations, dataset))
-                 for _ in range(rounds)]  # fmt: skip
+        pairs = [
+            (toolkit(python, folder), ours(folder, annotations, dataset)) for _ in range(rounds)
+        ]
     (theirs, _), (report, _) = pairs[0]
     worst = 0.0
     for tracker in report.trackers:
         found, other = report.overall(tracker), theirs[tracker]["overall"]
         figures = [("success", "success_score"), ("precision", "precision_score")]
         worst = max(worst, *(abs(found[a] - other[b]) for a, b in figures))
-        print(f"{tracker:28} {found['success']:.6f} {other['success_score']:.6f}"
-              f" {found['precision']:.6f} {other['precision_score']:.6f}")  # fmt: skip
+        print(
+            f"{tracker:28} {found['success']:.6f} {other['success_score']:.6f}"
+            f" {found['precision']:.6f} {other['precision_score']:.6f}"
+        )
     frames = sum(map(len, dataset)) * len(report.trackers)
-    print(f"largest difference {worst:.2g}; {len(report.trackers)} trackers, {len(dataset)} "
-          f"targets, {frames} boxes")  # fmt: skip
+    print(
+        f"largest difference {worst:.2g}; {len(report.trackers)} trackers, {len(dataset)} "
+        f"targets, {frames} boxes"
+    )
     print(f"{'median seconds':22}{'toolkit':>9}{'ours':>9}{'times':>8}")
     for what in ("figures", "report", "process"):
         for column, kind in enumerate(("processor", "clock")):
-            other, own = (np.median([side[1][what][column] for side in sides])
-                          for sides in zip(*pairs, strict=True))  # fmt: skip
+            other, own = (
+                np.median([side[1][what][column] for side in sides])
+                for sides in zip(*pairs, strict=True)
+            )
             print(f"{what + ', ' + kind:22}{other:9.3f}{own:9.3f}{other / own:8.1f}")
     return int(worst > 1e-6)
 
@@ -131,8 +140,13 @@ def compare(python: str, data: Path, rounds: int) -> int:
 def fixture(python: str, file: Path) -> int:
     rng = np.random.default_rng(7)
     truth, predicted = {}, {}
-    for name, noise, growth in (("still", 0.3, 1.0), ("walk", 4.0, 1.02), ("lost", 25.0, 1.2),
-                                ("flat", 2.0, 0.9), ("integers", 3.0, 1.1)):  # fmt: skip
+    for name, noise, growth in (
+        ("still", 0.3, 1.0),
+        ("walk", 4.0, 1.02),
+        ("lost", 25.0, 1.2),
+        ("flat", 2.0, 0.9),
+        ("integers", 3.0, 1.1),
+    ):
         steps = rng.normal(0, 2, (24, 2)).cumsum(axis=0)
         size = np.exp(rng.normal(0, 0.02, (24, 2)).cumsum(axis=0)) * [30, 50]
         boxes = np.concatenate([np.add(steps, [100, 80]), size], axis=1).round(2)
@@ -158,8 +172,10 @@ def fixture(python: str, file: Path) -> int:
     about = "synthetic boxes; figures of the GOT-10k toolkit 0.1.3, from its reports on OTB and on "
     about += "GOT-10k's val part"
     lines = ",\n".join(json.dumps(case) for case in cases)
-    file.write_text(f'{{"about": {json.dumps(about)}, "cases": [\n{lines}\n],\n'
-                    f'"val": {json.dumps(validation)}}}\n')  # fmt: skip
+    file.write_text(
+        f'{{"about": {json.dumps(about)}, "cases": [\n{lines}\n],\n'
+        f'"val": {json.dumps(validation)}}}\n'
+    )
     return 0
 
 
@@ -187,8 +203,11 @@ def val_fixture(python: str, folder: Path) -> dict:
         (place / "meta_info.ini").write_text(f"[METAINFO]\nresolution: {size}\n")
         np.savetxt(results / name / f"{name}_001.txt", guess, "%.2f", delimiter=",")
         np.savetxt(results / name / f"{name}_time.txt", np.full(count, 0.01))
-        sequences[name] = {"truth": truth.tolist(), "guess": guess.tolist(),
-                           "cover": cover.tolist()}  # fmt: skip
+        sequences[name] = {
+            "truth": truth.tolist(),
+            "guess": guess.tolist(),
+            "cover": cover.tolist(),
+        }
     (folder / "val" / "list.txt").write_text("\n".join(sequences))
     command = [python, str(HERE / "got10k_report.py"), str(folder)]
     subprocess.run(command, check=True, capture_output=True, text=True)

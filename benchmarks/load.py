@@ -88,10 +88,13 @@ def long_run(frames: int, tell: Callable[[dict[str, object]], None]) -> dict[str
             grown = held[-1] - held[0]
             steady = max(spent) <= 1.5 * sorted(spent)[len(spent) // 2]
             found = {
-                "frames": index, "tracked": tracked, "resident_mb": held, "cpu_ms": spent,
+                "frames": index,
+                "tracked": tracked,
+                "resident_mb": held,
+                "cpu_ms": spent,
                 "grown_mb": round(grown, 1),
                 "good": grown <= max(30.0, 0.05 * held[0]) and steady,
-            }  # fmt: skip
+            }
             tell(found)
     return found
 
@@ -133,9 +136,13 @@ def about(frames: int) -> dict[str, object]:
     order = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     done = subprocess.run(order, capture_output=True, text=True, check=False)
     return {
-        "frames": frames, "size": [WIDTH, HEIGHT], "commit": done.stdout.strip() or None,
-        "date": time.strftime("%Y-%m-%d"), "machine": platform.machine(), "cores": os.cpu_count(),
-    }  # fmt: skip
+        "frames": frames,
+        "size": [WIDTH, HEIGHT],
+        "commit": done.stdout.strip() or None,
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
 
 
 def write(path: Path, found: dict[str, object]) -> None:

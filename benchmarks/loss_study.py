@@ -58,13 +58,20 @@ def stages(network: str, loss: str, seed: int, given: argparse.Namespace) -> lis
     losses = LOSSES[loss]
     steps = max(1, given.pairs // given.batch // len(losses))
     return [
-        preset("cpu", {
-            "model": {**NETWORKS[network], "width": given.width}, "loss": each, "seed": seed,
-            "steps": steps, "batch": given.batch, "save_every": 60.0,
-            "precision": given.precision,
-        })
+        preset(
+            "cpu",
+            {
+                "model": {**NETWORKS[network], "width": given.width},
+                "loss": each,
+                "seed": seed,
+                "steps": steps,
+                "batch": given.batch,
+                "save_every": 60.0,
+                "precision": given.precision,
+            },
+        )
         for each in losses
-    ]  # fmt: skip
+    ]
 
 
 def run_cell(
@@ -90,19 +97,27 @@ def run_cell(
         scores[sequence.name] = track_sequences(model, [sequence])
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
     return {
-        "network": cell[0], "loss": cell[1], "seed": cell[2], "pairs": given.pairs,
+        "network": cell[0],
+        "loss": cell[1],
+        "seed": cell[2],
+        "pairs": given.pairs,
         "width": given.width,
         "success": round(float(np.mean([s["success"] for s in scores.values()])), 4),
         "precision": round(float(np.mean([s["precision"] for s in scores.values()])), 4),
-        "sequences": scores, "frames_of_each": given.frames,
-        "train_seconds": round(trained), "track_seconds":
-            round(time.perf_counter() - began - trained),
-        "config": to_dict(config), "commit": commit, "versions": checkpoint.versions(),
+        "sequences": scores,
+        "frames_of_each": given.frames,
+        "train_seconds": round(trained),
+        "track_seconds": round(time.perf_counter() - began - trained),
+        "config": to_dict(config),
+        "commit": commit,
+        "versions": checkpoint.versions(),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-    }  # fmt: skip
+    }
 
 
 def table(folder: Path) -> str:

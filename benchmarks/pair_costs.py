@@ -48,8 +48,10 @@ def cost(checkout: Path, data: str, pairs: int, entries: int) -> float:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, data, str(pairs), str(entries)],
         env={**os.environ, "PYTHONPATH": str(checkout / "src")},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(done.stdout.split()[-1])
 
 

@@ -87,9 +87,12 @@ def limits(threads: int) -> Limits:
     macs = SIDE**3 / 1e9
     variables = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
     numpy = subprocess.run(
-        [sys.executable, "-c", NUMPY], env=os.environ | variables, capture_output=True, text=True,
+        [sys.executable, "-c", NUMPY],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     return Limits(
         threads,
         macs / best(product(threads), 400),

@@ -157,8 +157,13 @@ def main() -> None:
         card = export(CHECKPOINT, Path(name) / "lite", tracker=packaged.tracker, formats=["torch"])
         same = all(card.sha256[graph] == packaged.sha256[graph] for graph in GRAPHS)
         found = {str(t): measure(Path(name) / "lite", t, frames) for t in (1, 2)}
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                            cwd=HERE, check=False).stdout.strip()  # fmt: skip
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        cwd=HERE,
+        check=False,
+    ).stdout.strip()
     result = {
         "commit": commit,
         "processor": processor(),

@@ -38,8 +38,9 @@ ENVIRONMENT = os.environ | {
 
 def start(*words: object) -> subprocess.Popen[str]:
     command = [sys.executable, *map(str, words)]
-    return subprocess.Popen(command, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE)  # fmt: skip
+    return subprocess.Popen(
+        command, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def finish(*children: subprocess.Popen[str]) -> list[str]:
@@ -78,21 +79,51 @@ class Legs:
         """Pairs per second."""
         config, out = self.folder / "train.json", self._new()
         config.write_text(json.dumps({"batch": 16, "save_every": 1e9, "loaders": 1}))
-        finish(start(
-            "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes, "-m",
-            "siamtrack", "train", "--data", self.given.data, "--preset", self.given.preset,
-            "--config", config, "--steps", self.given.steps, "--out", out, "--quiet",
-        ))  # fmt: skip
+        finish(
+            start(
+                "-m",
+                "torch.distributed.run",
+                "--standalone",
+                "--nproc-per-node",
+                processes,
+                "-m",
+                "siamtrack",
+                "train",
+                "--data",
+                self.given.data,
+                "--preset",
+                self.given.preset,
+                "--config",
+                config,
+                "--steps",
+                self.given.steps,
+                "--out",
+                out,
+                "--quiet",
+            )
+        )
         line = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
         return float(line["pairs_per_second"])
 
     def eval(self, processes: int) -> float:
         """Frames per second."""
         clock = time.perf_counter()
-        finish(start(
-            "-m", "siamtrack", "eval", f"folder:{self.videos}", "--tracker", "lite", "--threads", 1,
-            "--out", self._new(), "--workers", processes,
-        ))  # fmt: skip
+        finish(
+            start(
+                "-m",
+                "siamtrack",
+                "eval",
+                f"folder:{self.videos}",
+                "--tracker",
+                "lite",
+                "--threads",
+                1,
+                "--out",
+                self._new(),
+                "--workers",
+                processes,
+            )
+        )
         return self.frames / (time.perf_counter() - clock)
 
     def batch(self, processes: int) -> float:
@@ -154,19 +185,34 @@ def main() -> None:
                 for processes in (1, 2) if round_ % 2 == 0 else (2, 1):
                     load, speed = os.getloadavg()[0], round(run(processes), 2)
                     speeds[kind][-1][processes] = speed
-                    print(json.dumps({"round": round_, "leg": kind, "processes": processes,
-                                      "per_second": speed, "load": round(load, 1)}),
-                          flush=True)  # fmt: skip
+                    print(
+                        json.dumps(
+                            {
+                                "round": round_,
+                                "leg": kind,
+                                "processes": processes,
+                                "per_second": speed,
+                                "load": round(load, 1),
+                            }
+                        ),
+                        flush=True,
+                    )
             longest = max(longest, time.monotonic() - clock)
         for kind, rounds in speeds.items():
             ratios = [row[2] / row[1] for row in rounds]
-            print(json.dumps({
-                "leg": kind, "rounds": len(rounds),
-                "one": round(median(row[1] for row in rounds), 2),
-                "two": round(median(row[2] for row in rounds), 2),
-                "speed_up": round(median(ratios), 2),
-                "from": round(min(ratios), 2), "to": round(max(ratios), 2),
-            }))  # fmt: skip
+            print(
+                json.dumps(
+                    {
+                        "leg": kind,
+                        "rounds": len(rounds),
+                        "one": round(median(row[1] for row in rounds), 2),
+                        "two": round(median(row[2] for row in rounds), 2),
+                        "speed_up": round(median(ratios), 2),
+                        "from": round(min(ratios), 2),
+                        "to": round(max(ratios), 2),
+                    }
+                )
+            )
 
 
 if __name__ == "__main__":

@@ -142,10 +142,11 @@ def seeking(folder: Path, port: int) -> dict[str, Any]:
             seeks.append(time.perf_counter() - clock)
             costs.append(studio.cpu() - cpu)
         return {
-            "megabytes": round(clip.stat().st_size / 1e6), "opened": round(opened, 3),
+            "megabytes": round(clip.stat().st_size / 1e6),
+            "opened": round(opened, 3),
             "seek": summary(seeks[5:]),
             "seek, processor": summary(costs[5:]),
-        }  # fmt: skip
+        }
     finally:
         studio.process.terminate()
         studio.process.wait()
@@ -211,9 +212,15 @@ def round_trip(folder: Path, port: int, frames: int, turns: int) -> dict[str, An
         write(clip, 1280, 720, 60)
     studio = Studio(clip, folder / "projects-720p", port)
     names = [
-        "bare", "job", "watched", "share",
-        "bare, processor", "job, processor", "watched, processor", "job share, processor",
-    ]  # fmt: skip
+        "bare",
+        "job",
+        "watched",
+        "share",
+        "bare, processor",
+        "job, processor",
+        "watched, processor",
+        "job share, processor",
+    ]
     found: dict[str, list[float]] = {name: [] for name in names}
     pictures = []
     try:
@@ -253,14 +260,17 @@ def main() -> None:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     result = {
-        "commit": commit, "python": platform.python_version(), "machine": platform.machine(),
-        "cores": os.cpu_count(), "load": [round(value, 1) for value in os.getloadavg()],
+        "commit": commit,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "load": [round(value, 1) for value in os.getloadavg()],
         "unit": "seconds; bare, job, watched: frames per second; processor: seconds of one core",
         "one hour, 1080p": seeking(arguments.folder, arguments.port),
         "round trip, 720p": round_trip(
             arguments.folder, arguments.port + 1, arguments.frames, arguments.turns
         ),
-    }  # fmt: skip
+    }
     text = json.dumps(result, indent=2)
     print(text)
     if arguments.out:

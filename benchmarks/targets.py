@@ -103,21 +103,48 @@ def table(report: Benchmark, rounds: int) -> str:
     many = {each.targets: f"{1 / each.ratio:.2f}x" for each in report.many}
     start, outside = ours.median("total_ms"), ours.median("outside")
     rows = [
-        ("`lite`, update against NanoTrack V2", "1.2x", "1.8x",
-         quicker(report, ours.name, "nanotrack-v2")),
-        ("`base`, update against FEAR-XS", "1.0x", "1.5x",
-         quicker(report, "siamtrack-base", "fear-xs")),
-        ("`base`, update against LightFC", "1.5x", "2.5x",
-         quicker(report, "siamtrack-base", "lightfc")),
+        (
+            "`lite`, update against NanoTrack V2",
+            "1.2x",
+            "1.8x",
+            quicker(report, ours.name, "nanotrack-v2"),
+        ),
+        (
+            "`base`, update against FEAR-XS",
+            "1.0x",
+            "1.5x",
+            quicker(report, "siamtrack-base", "fear-xs"),
+        ),
+        (
+            "`base`, update against LightFC",
+            "1.5x",
+            "2.5x",
+            quicker(report, "siamtrack-base", "lightfc"),
+        ),
         ("share of an update outside the network", "15 %", "8 %", f"{outside:.1%}"),
-        ("network's share of the 8-bit peak", "20 %", "40 %",
-         of_peak(ours, peak8(report.settings.threads))),
-        ("`lite`, 720p file to annotated MP4, against tracking alone", "0.7x", "0.9x",
-         file_to_file(rounds)),
-        *((f"{count} targets in one tracker, against {count} that share", "1.4x" * (count == 16),
-           "2.5x" * (count == 16), many.get(count, "not measured")) for count in (4, 16, 64)),
+        (
+            "network's share of the 8-bit peak",
+            "20 %",
+            "40 %",
+            of_peak(ours, peak8(report.settings.threads)),
+        ),
+        (
+            "`lite`, 720p file to annotated MP4, against tracking alone",
+            "0.7x",
+            "0.9x",
+            file_to_file(rounds),
+        ),
+        *(
+            (
+                f"{count} targets in one tracker, against {count} that share",
+                "1.4x" * (count == 16),
+                "2.5x" * (count == 16),
+                many.get(count, "not measured"),
+            )
+            for count in (4, 16, 64)
+        ),
         ("cold start, first box", "0.45 s", "0.25 s", f"{(start or 0) / 1000:.2f} s"),
-    ]  # fmt: skip
+    ]
     machine = report.machine
     lines = [
         f"{machine.processor} ({', '.join(machine.flags)}), {report.settings.threads} threads, "

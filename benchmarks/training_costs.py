@@ -64,8 +64,10 @@ def cost(
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *map(str, settings)],
         env={**os.environ, "PYTHONPATH": str(checkout / "src")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"{checkout}:\n{done.stderr[-2000:]}")
     processor, clock = json.loads(done.stdout.splitlines()[-1])

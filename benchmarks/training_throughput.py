@@ -140,14 +140,22 @@ def main() -> None:
         }
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
     result = {
-        "batch": given.batch, "steps": given.steps, "rounds": given.rounds, "legs": table,
-        "cores": os.cpu_count(), "threads": torch.get_num_threads(), "note": given.note,
-        "machine": platform.processor() or platform.machine(), "torch": str(torch.__version__),
+        "batch": given.batch,
+        "steps": given.steps,
+        "rounds": given.rounds,
+        "legs": table,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "note": given.note,
+        "machine": platform.processor() or platform.machine(),
+        "torch": str(torch.__version__),
         "commit": commit,
-    }  # fmt: skip
+    }
     file = Path(__file__).with_suffix(".json")
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     kept[given.preset] = result

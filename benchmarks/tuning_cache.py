@@ -77,18 +77,27 @@ def main() -> None:
             for clip in clips:
                 replay.track(clip, settings[-1])  # every window is known by now
             known_only = time.process_time() - begun
-            print(json.dumps({
-                "grid": name, "frames": frames, "settings": len(settings),
-                "mean_error": round(float(error.mean()), 4),
-                "largest_error": round(float(error.max()), 4),
-                "spread_of_settings": round(float(real.std()), 4),
-                "rank_correlation": round(float(np.corrcoef(*ranks)[0, 1]), 3),
-                "known": round(known, 3),
-                "bytes": replay.store.written,
-                "seconds_real": round(float(np.median(seconds["real"])), 2),
-                "seconds_replay_second_half": round(float(np.median(seconds[name][late])), 2),
-                "seconds_replay_all_known": round(known_only, 2),
-            }), flush=True)  # fmt: skip
+            print(
+                json.dumps(
+                    {
+                        "grid": name,
+                        "frames": frames,
+                        "settings": len(settings),
+                        "mean_error": round(float(error.mean()), 4),
+                        "largest_error": round(float(error.max()), 4),
+                        "spread_of_settings": round(float(real.std()), 4),
+                        "rank_correlation": round(float(np.corrcoef(*ranks)[0, 1]), 3),
+                        "known": round(known, 3),
+                        "bytes": replay.store.written,
+                        "seconds_real": round(float(np.median(seconds["real"])), 2),
+                        "seconds_replay_second_half": round(
+                            float(np.median(seconds[name][late])), 2
+                        ),
+                        "seconds_replay_all_known": round(known_only, 2),
+                    }
+                ),
+                flush=True,
+            )
             replay.store.close()
 
 

@@ -46,14 +46,20 @@ def main() -> None:
     found["untrained"] = found["untrained"][: given.seeds]
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
     result = {
         "objects": {"trained on": len(seen), "tested on": len(unseen)},
-        "pairs": 1000, "steps": given.steps, "roc_auc": found, "commit": commit,
-        "seconds": round(time.perf_counter() - start), "machine": platform.machine(),
+        "pairs": 1000,
+        "steps": given.steps,
+        "roc_auc": found,
+        "commit": commit,
+        "seconds": round(time.perf_counter() - start),
+        "machine": platform.machine(),
         "torch": torch.__version__,
-    }  # fmt: skip
+    }
     file = Path(__file__).with_suffix(".json")
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print("| distance | ROC AUC of each seed | mean | spread |\n|---|---|---|---|")

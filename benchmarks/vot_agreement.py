@@ -109,8 +109,10 @@ def describe(target: Path) -> None:
 def configure(folder: Path, experiments: str) -> None:
     command = f"{sys.executable} -m siamtrack.evaluation.trax_server lite"
     here = Path(siamtrack.__file__).parents[1]  # the toolkit does not hand PYTHONPATH on
-    trackers = [f"[{name}]\nlabel = {name}\nprotocol = trax\ncommand = {command}\n"
-                f"env_PYTHONPATH = {here}\n" for name in ("lite", "still")]  # fmt: skip
+    trackers = [
+        f"[{name}]\nlabel = {name}\nprotocol = trax\ncommand = {command}\nenv_PYTHONPATH = {here}\n"
+        for name in ("lite", "still")
+    ]
     (folder / "trackers.ini").write_text("\n".join(trackers))
     (folder / "stack.yaml").write_text(STACK + experiments)
     (folder / "config.yaml").write_text("registry:\n- ./trackers.ini\nstack: ./stack.yaml\n")
@@ -161,8 +163,10 @@ def supervised(python: Path, source: Path, scratch: Path, names: dict) -> bool:
     for row, score, name in zip(ar, eao, names, strict=True):
         good &= show(f"supervised, {name}: accuracy", row[0], ours[name]["accuracy"])
         # the toolkit's number of failures is weighted by length; that per 100 frames is not
-        failures = sum(each["failures"] * len(sequence) for each, sequence in
-                       zip(rows[name].values(), dataset, strict=True))  # fmt: skip
+        failures = sum(
+            each["failures"] * len(sequence)
+            for each, sequence in zip(rows[name].values(), dataset, strict=True)
+        )
         good &= show(f"supervised, {name}: failures", row[1], failures / sum(map(len, dataset)))
         good &= show(f"supervised, {name}: EAO", score[0], ours[name]["EAO"])
     return good
@@ -171,8 +175,9 @@ def supervised(python: Path, source: Path, scratch: Path, names: dict) -> bool:
 def multistart(python: Path, source: Path, scratch: Path, names: dict) -> bool:
     folder = workspace(scratch / "multistart", source, MULTISTART, polygons=False)
     dataset = open_dataset(f"vot2022:{folder}")
-    ours = evaluate_vot(names, dataset, protocol="vot-multistart", out=folder / "results",
-                        interval=(LOW, HIGH)).overall  # fmt: skip
+    ours = evaluate_vot(
+        names, dataset, protocol="vot-multistart", out=folder / "results", interval=(LOW, HIGH)
+    ).overall
     ar, eao = analysis(python, folder, *names)
     good = True
     for row, score, name in zip(ar, eao, names, strict=True):

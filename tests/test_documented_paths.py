@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from siamtrack._moved import NAMES, new_place
+from siamtrack._moved import MODULES, NAMES, new_place
 
 pytestmark = pytest.mark.needs("torch", "starlette", "optuna")
 
@@ -50,9 +50,12 @@ print(json.dumps(found))
 def found():
     """Each path's error, if any, and its warnings."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD], input=json.dumps(PATHS), capture_output=True, text=True,
+        [sys.executable, "-c", CHILD],
+        input=json.dumps(PATHS),
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -70,6 +73,12 @@ def test_what_has_moved_says_so_once(found):
         if not int(moved) <= len(said) <= int(moved or left):
             wrong[path] = said
     assert wrong == {}
+
+
+def test_nothing_is_kept_that_no_page_named():
+    assert {f"siamtrack.{old}" for old in MODULES} <= {path.partition(":")[0] for path in PATHS}
+    named = {"siamtrack." + ":".join(old.rsplit(".", 1)) for old in NAMES}
+    assert named <= set(PATHS)
 
 
 def test_warnings_point_at_the_line_that_imports():

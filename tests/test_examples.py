@@ -51,9 +51,13 @@ def test_without_its_arguments_an_example_says_how(file, words, monkeypatch):
         runpy.run_path(str(file), run_name="__main__")
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("opencv_loop", ["absent.mp4", 1, 2, 8, 6]), ("verify_pictures", ["absent.jpg", "b.jpg"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("opencv_loop", ["absent.mp4", 1, 2, 8, 6]),
+        ("verify_pictures", ["absent.jpg", "b.jpg"]),
+    ],
+)
 def test_a_missing_file_is_named(name, words):
     with pytest.raises(SystemExit, match="absent"):
         run(name, *words)
@@ -107,8 +111,11 @@ def test_labels_for_yolo_are_read_back(tmp_path, capsys):
 
 
 def test_two_pictures_of_one_object_are_told_from_two_objects(tmp_path, frames, capsys):
-    cuts = {"early": (76, 398, 52, 118, 218), "late": (132, 375, 0, 120, 270),
-            "sign": (76, 265, 90, 58, 48)}  # fmt: skip
+    cuts = {
+        "early": (76, 398, 52, 118, 218),
+        "late": (132, 375, 0, 120, 270),
+        "sign": (76, 265, 90, 58, 48),
+    }
     for name, (index, left, top, width, height) in cuts.items():
         part = frames[index][top : top + height, left : left + width]
         cv2.imwrite(str(tmp_path / f"{name}.png"), part[..., ::-1])

@@ -55,8 +55,11 @@ def limited(code, size, *arguments):
     head = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
     return subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(code), *map(str, arguments)],
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
 
 @posix
@@ -68,9 +71,16 @@ def test_a_disk_that_fills_while_tracking(name, tmp_path):
     out = tmp_path / name
     box = [str(value) for value in boxes[0]]
     done = limited(
-        "import siamtrack.cli; siamtrack.cli.main()", 3000,
-        "track", video, "--box", *box, "--out", out, "--quiet",
-    )  # fmt: skip
+        "import siamtrack.cli; siamtrack.cli.main()",
+        3000,
+        "track",
+        video,
+        "--box",
+        *box,
+        "--out",
+        out,
+        "--quiet",
+    )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "too large" in done.stderr
@@ -91,8 +101,10 @@ def test_a_full_disk_leaves_the_results_before(tmp_path):
         import sys, numpy as np
         from siamtrack.evaluation import write_results
         write_results(sys.argv[1], np.ones((9999, 4)))
-        """, 3000, path,
-    )  # fmt: skip
+        """,
+        3000,
+        path,
+    )
     assert "OSError" in done.stderr
     assert path.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [path]
@@ -196,9 +208,13 @@ def test_processes_with_a_tracker_before_and_after_do_as_one_alone(way, tmp_path
     root = Path(__file__).parents[1]
     path = os.pathsep.join([str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, str(script), way, "1"], env={**os.environ, "PYTHONPATH": path},
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        [sys.executable, str(script), way, "1"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.stdout.strip() == "equal", done.stderr
 
 

@@ -33,8 +33,12 @@ def _chunk(kind, data):
 
 def png(width, height, data):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(data))
-            + _chunk(b"IEND", b""))  # fmt: skip
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(data))
+        + _chunk(b"IEND", b"")
+    )
 
 
 def test_numbers_too_large_in_annotations(tmp_path):
@@ -78,8 +82,11 @@ def test_a_checkpoint_whose_tensors_are_text(tmp_path):
 def test_pictures_that_say_they_are_huge(side, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(png(side, side, bytes(1000)))
-    readers = ((read_image, VideoError), (read_training_image, ImageError),
-               (read_frame, DatasetError))  # fmt: skip
+    readers = (
+        (read_image, VideoError),
+        (read_training_image, ImageError),
+        (read_frame, DatasetError),
+    )
     for read, error in readers:
         with pytest.raises(error, match="too large"):
             read(path)
@@ -94,8 +101,13 @@ def test_stated_sizes_are_those_of_the_decoder(ending):
 
 
 def test_masks_that_say_they_are_huge():
-    for text in ("m0,0,99999999,99999999,1", "m0,0,4,2,1,999999999999", "m0,0,9,9,1e400",
-                 "m0,0,-4,-2,1", "m0,0,4,2,-1,9"):  # fmt: skip
+    for text in (
+        "m0,0,99999999,99999999,1",
+        "m0,0,4,2,1,999999999999",
+        "m0,0,9,9,1e400",
+        "m0,0,-4,-2,1",
+        "m0,0,4,2,-1,9",
+    ):
         with pytest.raises(ValueError, match=r"rectangle|finite"):
             read_mask(text)
 

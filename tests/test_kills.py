@@ -28,8 +28,9 @@ from tests.training.test_resume import TINY
 
 pytestmark = [
     pytest.mark.needs("torch", "optuna"),
-    pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-]  # fmt: skip
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
+]
 KILLS = int(os.environ.get("SIAMTRACK_KILLS", "2"))
 BOX = ["--box", "60", "70", "40", "40"]
 
@@ -126,9 +127,13 @@ def tuned(out):
 
 
 COMMANDS = {
-    track: results, batch: results, evaluation: results, preparation: results,
-    training: trained, tuning: tuned,
-}  # fmt: skip
+    track: results,
+    batch: results,
+    evaluation: results,
+    preparation: results,
+    training: trained,
+    tuning: tuned,
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

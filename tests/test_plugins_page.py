@@ -41,9 +41,12 @@ def run(place):
     def command(*words, code=0):
         paths = os.pathsep.join([str(place), str(ROOT / "src")])
         done = subprocess.run(
-            [sys.executable, *words], capture_output=True, text=True, check=False,
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            check=False,
             env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+        )
         assert done.returncode == code, done.stderr
         return done.stdout
 
@@ -55,9 +58,12 @@ def test_it_is_listed(run):
     rows = json.loads(run("-m", "siamtrack", "plugins", "--check", "--json"))
     mine = {(r["kind"], r["name"]) for r in rows if r["package"] == "track-by-match 1.0"}
     assert mine == {
-        ("tracker", "match"), ("training data set", "rows"), ("runtime", "counted"),
-        ("backbone", "tiny"), ("data set", "tracks"),
-    }  # fmt: skip
+        ("tracker", "match"),
+        ("training data set", "rows"),
+        ("runtime", "counted"),
+        ("backbone", "tiny"),
+        ("data set", "tracks"),
+    }
     assert not any(row["problem"] for row in rows)
 
 

@@ -95,8 +95,10 @@ def test_archives_are_the_same_twice(tmp_path):
     out = tmp_path / "dist"
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "build.py"), "--out", str(out)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("built twice alike") == 2
     sums = dict(line.split()[::-1] for line in (out / "SHA256SUMS").read_text().splitlines())
@@ -114,16 +116,24 @@ def test_a_release_from_end_to_end(tmp_path):
     commit(copy)
     done = subprocess.run(
         [sys.executable, "tools/release.py", version(), "--tests", f"{sys.executable} -c pass"],
-        cwd=copy, capture_output=True, text=True, check=False,
-        env={"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org",
-             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
-    )  # fmt: skip
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "GIT_COMMITTER_NAME": "a",
+            "GIT_COMMITTER_EMAIL": "a@example.org",
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        },
+    )
     assert done.returncode == 0, done.stderr
     assert f"publish it with: git push origin v{version()}" in done.stdout
     message = subprocess.run(
         ["git", "-C", str(copy), "tag", "--list", "--format=%(contents)"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert "### Added" in message
     assert len(re.findall(r"^[0-9a-f]{64}  siamtrack-", message, re.MULTILINE)) == 2
 

@@ -29,8 +29,10 @@ def sha256(file: Path) -> str:
 def commit_time(root: Path) -> str:
     shown = subprocess.run(
         ["git", "-C", str(root), "log", "-1", "--format=%ct"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return shown.stdout.strip()
 
 
@@ -49,9 +51,12 @@ def hatch(source: Path, out: Path, target: str, epoch: str, **more: str) -> Path
     before = set(out.iterdir()) if out.is_dir() else set()
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)],
-        cwd=source, check=False, capture_output=True, text=True,
+        cwd=source,
+        check=False,
+        capture_output=True,
+        text=True,
         env={**os.environ, "SOURCE_DATE_EPOCH": epoch, **more},
-    )  # fmt: skip
+    )
     if done.returncode:
         sys.exit(f"{target}: hatchling failed\n{done.stderr}")
     (made,) = set(out.iterdir()) - before

@@ -81,9 +81,13 @@ def check(python: str, wheel: Path, constraints: Path | None) -> dict[str, str]:
 def run(command: list[str]) -> str:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tempfile.gettempdir(),
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tempfile.gettempdir(),
         env=environment,
-    )  # fmt: skip
+    )
     if done.returncode:
         raise ValueError(f"{' '.join(command)}: {done.stderr.strip()[-600:]}")
     return done.stdout.strip()

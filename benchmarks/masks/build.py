@@ -236,27 +236,34 @@ def files(folder: str) -> list[tuple[str, str]]:
     return [(f"{folder}annotations/instances_{x}.json", folder + x) for x in parts]
 
 
-ROBOFLOW = [(f"dataset/{x}/_annotations.coco.json", f"dataset/{x}") for x in
-            ("train", "valid", "test")]  # fmt: skip
+ROBOFLOW = [
+    (f"dataset/{x}/_annotations.coco.json", f"dataset/{x}") for x in ("train", "valid", "test")
+]
 # "name owner/repository commit", what reads it, and whether it is stills, one in ten of which is
 # held out; the clips of `segtrack_test` are all held out
 SOURCES: tuple[tuple[str, Reader, bool], ...] = (
     ("coco_tiny_zzowenzz zzowenzz/COCO_Tiny e7a689f7d6", coco(files("")), True),
     ("coco_mini_obmutescence Obmutescence/COCO-MINI 644f29e7c1", coco(files("")), True),
     ("tiny_coco_lizhogn lizhogn/tiny_coco_dataset 68523ddd6c", coco(files("tiny_coco/")), True),
-    ("endangered_animals KomaHomu/Applying-Mask-RCNN-in-endangered-animals-detection 609dc5553c",
-     coco(ROBOFLOW), True),
+    (
+        "endangered_animals KomaHomu/Applying-Mask-RCNN-in-endangered-animals-detection 609dc5553c",
+        coco(ROBOFLOW),
+        True,
+    ),
     ("oxford_pets_600 Naveen-Dodda/Sample_Pets_dataset 9281626a62", pets, True),
     ("weizmann_horses shenshutao/image_segmentation 2653401d6e", horses, True),
-    ("voc2007 vincent317/GTEA_GAZE_PLUS-VOC2007-format- 83ef17bad3 smsjb/voc 17a579fd1c",
-     voc, True),
+    (
+        "voc2007 vincent317/GTEA_GAZE_PLUS-VOC2007-format- 83ef17bad3 smsjb/voc 17a579fd1c",
+        voc,
+        True,
+    ),
     ("coco128_yolo lightly-ai/coco128_yolo 6d6f7a059e", yolo, True),
     ("segtrack materight/non-rigid-object-tracking 70e648c1c9", segtrack(SEGTRACK), False),
     ("segtrack_test materight/non-rigid-object-tracking 70e648c1c9", segtrack(CLIPS), False),
     ("davis2016 xmican10/KNN-project 80880aeb90", davis, False),
     ("salient_boundary xuebinqin/SalientClosedBoundaryTrackingDataset 4098a457ea", salient, False),
     ("schoolgirls MCG-NKU/E2FGVI 709cbe319e", schoolgirls, False),
-)  # fmt: skip
+)
 
 
 def cut(sample: Sample, out: Path, source: str) -> Entry | None:
@@ -283,9 +290,14 @@ def cut(sample: Sample, out: Path, source: str) -> Entry | None:
     coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 93])[1]
     file.write_bytes(coded.tobytes())
     return Entry(
-        str(file), small.box, f"{source}/{sample.track}", sample.frame, sample.label, source,
+        str(file),
+        small.box,
+        f"{source}/{sample.track}",
+        sample.frame,
+        sample.label,
+        source,
         small.rle(),
-    )  # fmt: skip
+    )
 
 
 def is_held(track: str) -> bool:

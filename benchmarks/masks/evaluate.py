@@ -46,8 +46,9 @@ def grabcut(frame: NDArray[np.uint8], box: Array, rounds: int = 5) -> Mask:
     """
     shape = (frame.shape[0], frame.shape[1])
     window, _ = outline_window(box)
-    x0, y0 = (max(0, int(c - s / 2)) for c, s in
-              ((window.cx, window.width), (window.cy, window.height)))  # fmt: skip
+    x0, y0 = (
+        max(0, int(c - s / 2)) for c, s in ((window.cx, window.width), (window.cy, window.height))
+    )
     x1 = min(shape[1], int(window.cx + window.width / 2) + 1)
     y1 = min(shape[0], int(window.cy + window.height / 2) + 1)
     part = np.ascontiguousarray(frame[y0:y1, x0:x1, ::-1])
@@ -210,8 +211,12 @@ def gallery(entries: list[Entry], outliner: Outliner, out: Path, count: int = 20
         left, top, width, height = entry.box
         side = 1.4 * max(width, height)
         scale = 150 / side
-        move = np.array([[scale, 0, 75 - scale * (left + width / 2)],
-                         [0, scale, 75 - scale * (top + height / 2)]])  # fmt: skip
+        move = np.array(
+            [
+                [scale, 0, 75 - scale * (left + width / 2)],
+                [0, scale, 75 - scale * (top + height / 2)],
+            ]
+        )
         gray = (255 - 90 * truth.astype(np.uint8))[..., None].repeat(3, axis=2)
         tile = cv2.warpAffine(gray, move, (150, 150), borderValue=(255, 255, 255))
         for outline in mask.polygons():

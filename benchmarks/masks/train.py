@@ -160,8 +160,11 @@ def main() -> None:
         losses.append(loss.item())
         if (step + 1) % 100 == 0:
             learner.save(options.out)
-            line = {"step": step + 1, "loss": round(float(np.mean(losses[-100:])), 4),
-                    "minutes": round((time.monotonic() - began) / 60, 2)}  # fmt: skip
+            line = {
+                "step": step + 1,
+                "loss": round(float(np.mean(losses[-100:])), 4),
+                "minutes": round((time.monotonic() - began) / 60, 2),
+            }
             if (step + 1) % 400 == 0:
                 shadow = MaskNetwork()
                 shadow.load_state_dict(learner.average)

@@ -50,9 +50,15 @@ SOURCES: tuple[tuple[str, Reader], ...] = (
     ("coco_tiny_zzowenzz zzowenzz/COCO_Tiny e7a689f7d6", coco("")),
     ("coco_mini_obmutescence Obmutescence/COCO-MINI 644f29e7c1", coco("")),
     ("tiny_coco_lizhogn lizhogn/tiny_coco_dataset 68523ddd6c", coco("tiny_coco/")),
-    ("coco128_yolo lightly-ai/coco128_yolo 6d6f7a059e",
-     Yolo([(f"object_detection/labels/{x}", f"images/{x}") for x in ("train2017", "val2017")],
-          "object_detection/config.yaml", least=24, crowd=100)),
+    (
+        "coco128_yolo lightly-ai/coco128_yolo 6d6f7a059e",
+        Yolo(
+            [(f"object_detection/labels/{x}", f"images/{x}") for x in ("train2017", "val2017")],
+            "object_detection/config.yaml",
+            least=24,
+            crowd=100,
+        ),
+    ),
     ("fod_a thenorthwes/fodadataset 39ed3b9d98", fod),
     ("drone_vs_bird DroneDetectionThesis/Drone-detection-dataset 442d0c6750", drones),
     ("salient_boundary xuebinqin/SalientClosedBoundaryTrackingDataset 4098a457ea", salient),
@@ -61,40 +67,67 @@ SOURCES: tuple[tuple[str, Reader], ...] = (
     ("schoolgirls MCG-NKU/E2FGVI 709cbe319e", schoolgirls),
     ("football_tracks Juank0621/football_yolo11 c324e53802", football_tracks),
     ("mot17_boxmot debarghabhattofficial/yolo_tracking 11a09da99d", mot17),
-    ("football Juank0621/football_yolo11 c324e53802",
-     Yolo(parts("datasets/"), "datasets/data.yaml", crowd=3)),
+    (
+        "football Juank0621/football_yolo11 c324e53802",
+        Yolo(parts("datasets/"), "datasets/data.yaml", crowd=3),
+    ),
     ("fencing Log45/Fencing-Referee 9d42a40f75", Yolo(parts("datasets/fencers/"), ("fencer",))),
-    ("endangered_animals KomaHomu/Applying-Mask-RCNN-in-endangered-animals-detection 609dc5553c",
-     Coco([(f"dataset/{x}/_annotations.coco.json", f"dataset/{x}") for x in PARTS])),
-    ("oxford_pets_600 Naveen-Dodda/Sample_Pets_dataset 9281626a62",
-     Masks("trimaps", "images", background=(2, 2))),
-    ("gtea_gaze_plus vincent317/GTEA_GAZE_PLUS-VOC2007-format- 83ef17bad3",
-     Voc("Annotations", "JPEGImages")),
-    ("military_vehicles MianAliKhalid/Military-Object-Detection 5835fee01b",
-     Yolo(parts("datasets/"), "datasets/data.yaml")),
-    ("indian_vehicles Bhargavi210301/Object-Detection-POC 7e6a5943b6",
-     Yolo(parts("dataset/"), "dataset/data.yaml")),
-    ("freiburg_groceries aleksandar-aleksandrov/groceries-object-detection-dataset 456a9cbbdf",
-     Voc("dataset/annotations", "dataset/images", most=640)),
-    ("garbage ATANU0023/garbage_detection_dataset 1e9fc55088",
-     Yolo(parts(), "data.yaml", most=750, crowd=3)),
-    ("ecobin_waste Capstone-Sampah/ecobin-dataset 1318896dab",
-     Table([f"dataset/{x}/_annotations.csv" for x in ("valid", "test")], most=750, crowd=3)),
-    ("weizmann_horses shenshutao/image_segmentation 2653401d6e",
-     Masks("weizmann_horse_db/figure_ground", "weizmann_horse_db/rgb", (0, 127), "horse")),
+    (
+        "endangered_animals KomaHomu/Applying-Mask-RCNN-in-endangered-animals-detection 609dc5553c",
+        Coco([(f"dataset/{x}/_annotations.coco.json", f"dataset/{x}") for x in PARTS]),
+    ),
+    (
+        "oxford_pets_600 Naveen-Dodda/Sample_Pets_dataset 9281626a62",
+        Masks("trimaps", "images", background=(2, 2)),
+    ),
+    (
+        "gtea_gaze_plus vincent317/GTEA_GAZE_PLUS-VOC2007-format- 83ef17bad3",
+        Voc("Annotations", "JPEGImages"),
+    ),
+    (
+        "military_vehicles MianAliKhalid/Military-Object-Detection 5835fee01b",
+        Yolo(parts("datasets/"), "datasets/data.yaml"),
+    ),
+    (
+        "indian_vehicles Bhargavi210301/Object-Detection-POC 7e6a5943b6",
+        Yolo(parts("dataset/"), "dataset/data.yaml"),
+    ),
+    (
+        "freiburg_groceries aleksandar-aleksandrov/groceries-object-detection-dataset 456a9cbbdf",
+        Voc("dataset/annotations", "dataset/images", most=640),
+    ),
+    (
+        "garbage ATANU0023/garbage_detection_dataset 1e9fc55088",
+        Yolo(parts(), "data.yaml", most=750, crowd=3),
+    ),
+    (
+        "ecobin_waste Capstone-Sampah/ecobin-dataset 1318896dab",
+        Table([f"dataset/{x}/_annotations.csv" for x in ("valid", "test")], most=750, crowd=3),
+    ),
+    (
+        "weizmann_horses shenshutao/image_segmentation 2653401d6e",
+        Masks("weizmann_horse_db/figure_ground", "weizmann_horse_db/rgb", (0, 127), "horse"),
+    ),
     ("raccoon datitran/raccoon_dataset 9393884930", Voc("annotations", "images")),
     ("kangaroo experiencor/kangaroo 882bbbd75b", Voc("annots", "images")),
-    ("playing_cards EdjeElectronics/TensorFlow-Object-Detection-API-Tutorial-Train-Multiple-"
-     "Objects-Windows-10 c164582582", Voc("images", "images")),
-    ("aerial_cars jekhor/aerial-cars-dataset d2ed927fe2",
-     Yolo([("", "")], ("car", "truck", "bus", "minibus", "cyclist"), least=20)),
+    (
+        "playing_cards EdjeElectronics/TensorFlow-Object-Detection-API-Tutorial-Train-Multiple-"
+        "Objects-Windows-10 c164582582",
+        Voc("images", "images"),
+    ),
+    (
+        "aerial_cars jekhor/aerial-cars-dataset d2ed927fe2",
+        Yolo([("", "")], ("car", "truck", "bus", "minibus", "cyclist"), least=20),
+    ),
     ("toys PrahasHegde/ToyDetection 0929754164", Yolo(parts(), ("bull", "pig"))),
-    ("caltech101 MachineLearning2020/Homework2-Caltech101 836044dd00",
-     Whole("101_ObjectCategories", 0.9, leave=("BACKGROUND_Google", "Faces", "Faces_easy"),
-           each=31)),
-    ("imagenet_sample EliSchwartz/imagenet-sample-images bc69043e28",
-     Whole("", 0.5, "unlabelled")),
-)  # fmt: skip
+    (
+        "caltech101 MachineLearning2020/Homework2-Caltech101 836044dd00",
+        Whole(
+            "101_ObjectCategories", 0.9, leave=("BACKGROUND_Google", "Faces", "Faces_easy"), each=31
+        ),
+    ),
+    ("imagenet_sample EliSchwartz/imagenet-sample-images bc69043e28", Whole("", 0.5, "unlabelled")),
+)
 
 
 def build(source: str, read: Reader, clones: Path, out: Path) -> list[Entry]:

@@ -131,8 +131,11 @@ def cut(picture: Picture, out: Path, name: str) -> Iterator[Entry]:
         across, down = width / (right - left), height / (bottom - top)
         for box, thing in members:
             moved = (
-                (box[0] - left) * across, (box[1] - top) * down, box[2] * across, box[3] * down
-            )  # fmt: skip
+                (box[0] - left) * across,
+                (box[1] - top) * down,
+                box[2] * across,
+                box[3] * down,
+            )
             yield Entry(str(file), moved, f"{name}/{thing.track}", thing.frame, thing.label, name)
 
 

@@ -30,27 +30,37 @@ from siamtrack.evaluation import open_tracker
 # "name owner/repository commit" and what the paths of its clips match
 CLIPS: tuple[tuple[str, str], ...] = (
     ("panda_70m snap-research/Panda-70M 9afd40bc95", r"docs/assets/samples/.*\.mp4"),
-    ("koala_36m KwaiVGI/Koala-36M 49b9478531",
-     r"training_suitability_assessment/sample/video/.*\.mp4|videos/[^/]*\.mp4\.mp4"),
+    (
+        "koala_36m KwaiVGI/Koala-36M 49b9478531",
+        r"training_suitability_assessment/sample/video/.*\.mp4|videos/[^/]*\.mp4\.mp4",
+    ),
     # Left out: a film of which OTB has a scene
-    ("jhmdb rvk7895/EleAtt-RNN-for-Action-Classification 89a020ac24",
-     r"JHMDB_video/ReCompress_Videos/(?!.*Matrix).*\.avi"),
+    (
+        "jhmdb rvk7895/EleAtt-RNN-for-Action-Classification 89a020ac24",
+        r"JHMDB_video/ReCompress_Videos/(?!.*Matrix).*\.avi",
+    ),
     ("vript mutonix/Vript 3dd89c7f9b", r"vriptor/.*\.mp4"),
     ("vggsound v-iashin/SpecVQGAN 33c601d6db", r"data/(vggsound|vas)/.*\.mp4"),
     ("vggsound_landscapes yzxing87/Seeing-and-Hearing 75cdbbc2e1", r"v2a/demo/source/.*\.mp4"),
     ("video_llama DAMO-NLP-SG/Video-LLaMA 64888c0a77", r"examples/.*\.mp4"),
     ("video_llava PKU-YuanGroup/Video-LLaVA 984e65bf8e", r"videollava/serve/examples/.*\.mp4"),
-    ("ask_anything OpenGVLab/Ask-Anything 4dd8210b03",
-     r"example/hitting_baseball\.mp4|video_chat/example/.*\.mp4"
-     r"|video_chat_with_ChatGPT/images/(making_cake|playing_guitar)\.mp4"),
+    (
+        "ask_anything OpenGVLab/Ask-Anything 4dd8210b03",
+        r"example/hitting_baseball\.mp4|video_chat/example/.*\.mp4"
+        r"|video_chat_with_ChatGPT/images/(making_cake|playing_guitar)\.mp4",
+    ),
     ("intel_samples intel-iot-devkit/sample-videos 5797889082", r".*\.(mp4|mkv)"),
     # Left out: bear and the paraglider, of DAVIS
-    ("co_tracker facebookresearch/co-tracker 82e02e8029",
-     r"gradio_demo/videos/(apple|backpack|cat|pillow|teddy)\.mp4"),
+    (
+        "co_tracker facebookresearch/co-tracker 82e02e8029",
+        r"gradio_demo/videos/(apple|backpack|cat|pillow|teddy)\.mp4",
+    ),
     # Left out: black-swan, cow-walking and others that are, or may be, of DAVIS `val`
-    ("vid2vid_zero baaivision/vid2vid-zero a3e41c0f15",
-     r"data/(child-riding|lion-roaring|man-surfing|rabbit-watermelon)\.mp4"),
-)  # fmt: skip
+    (
+        "vid2vid_zero baaivision/vid2vid-zero a3e41c0f15",
+        r"data/(child-riding|lion-roaring|man-surfing|rabbit-watermelon)\.mp4",
+    ),
+)
 
 
 @dataclass(frozen=True)

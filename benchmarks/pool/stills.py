@@ -168,11 +168,13 @@ class Coco:
                 if picture is not None:
                     things = [
                         Thing(
-                            polygon_box(note), f"{name}/{note['id']}", 0,
+                            polygon_box(note),
+                            f"{name}/{note['id']}",
+                            0,
                             labels[note["category_id"]],
                         )
                         for note in notes[each["id"]]
-                    ]  # fmt: skip
+                    ]
                     yield Picture(name, picture, things)
 
 
@@ -216,10 +218,12 @@ class Table:
             things = [
                 Thing(
                     from_corners(*(float(row[side]) for side in ("xmin", "ymin", "xmax", "ymax"))),
-                    f"{name}/{number}", 0, row["class"].lower(),
+                    f"{name}/{number}",
+                    0,
+                    row["class"].lower(),
                 )
                 for number, row in enumerate(notes)
-            ]  # fmt: skip
+            ]
             yield Picture(name, picture, some(things, self.crowd))
 
 

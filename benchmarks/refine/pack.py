@@ -17,9 +17,16 @@ from torch import Tensor, nn
 from siamtrack.core.settings import RefineSettings
 from siamtrack.models.files import write_graph
 from siamtrack.models.refine import SIDE, RefineNetwork
-from siamtrack.packages.card import model_folder, read_card
+from siamtrack.packages.card import (
+    DEFAULT,
+    PACKAGED,
+    file_key,
+    model_files,
+    model_folder,
+    read_card,
+)
 from siamtrack.packages.quantize import half_weights
-from siamtrack.packages.write import writing
+from siamtrack.packages.write import write_card, writing
 
 SETTINGS = RefineSettings(weight=0.8, doubt=1.0, keep=3, every=5)
 
@@ -28,6 +35,7 @@ SUMMARY = (
     "`lite` with a refiner that measures each box anew: the default, for everything; it follows "
     "changes of size and shape further than `lite`."
 )
+ADDED = " The refiner of `base` measures its boxes anew."
 TRAINED_ON = (
     ". Refiner: {steps:,} steps of 16 on boxes of 42 sets and the masks of `mask-2` "
     "(benchmarks/refine/README.md), from the weights of `mask-2`; boxes of 451 tracks were labeled "
@@ -80,6 +88,7 @@ def main() -> None:
     parser.add_argument("--version", default="")
     parser.add_argument("--steps", type=int, default=0, help="steps of all runs that led to it")
     parser.add_argument("--scores", type=Path, help="JSON for the card")
+    parser.add_argument("--shares", help="leave out the files that this packaged model has too")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     source = model_folder(options.model)
@@ -90,7 +99,7 @@ def main() -> None:
         name=options.name,
         version=options.version,
         tracker=tracker,
-        summary=SUMMARY,
+        summary=SUMMARY if options.name == DEFAULT else card.summary + ADDED,
         trained_on=card.trained_on + TRAINED_ON.format(steps=options.steps),
         scores=json.loads(options.scores.read_text()) if options.scores else {},
     )
@@ -98,6 +107,14 @@ def main() -> None:
         for name, data in graphs(options.checkpoint).items():
             draft.put(name, data)
             print(f"{name}: {len(data) / 1e6:.2f} MB")
+    if options.shares:
+        # For the package: what that model has as well lies there once
+        there, card = PACKAGED / options.shares, read_card(options.out)
+        for name in model_files(card):
+            same = read_card(there).sha256.get(file_key(name)) == card.sha256[file_key(name)]
+            if same and (there / name).is_file():
+                (options.out / name).unlink()
+        write_card(options.out, replace(card, shares=options.shares))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,24 @@ from siamtrack.benchmark.machine import Machine, this_machine
 from siamtrack.runtimes.engines import cores as usable_cores
 
 MACHINE = Machine(
-    "A processor", 4, 2, {"L2 unified": "1024K"}, ("avx2", "avx512_vnni"), "an OS",
-    {"python": "3.11"}, "abc1234", 0.1,
-)  # fmt: skip
+    "A processor",
+    4,
+    2,
+    {"L2 unified": "1024K"},
+    ("avx2", "avx512_vnni"),
+    "an OS",
+    {"python": "3.11"},
+    "abc1234",
+    0.1,
+)
 OURS = Round(
-    Latency(7.0, 9.0), 140.0, 12.0, 30.0,
-    {"crop": Latency(0.2, 0.3), "network": Latency(6.0, 8.0), "post": Latency(0.8, 1.0)}, 0.14,
-)  # fmt: skip
+    Latency(7.0, 9.0),
+    140.0,
+    12.0,
+    30.0,
+    {"crop": Latency(0.2, 0.3), "network": Latency(6.0, 8.0), "post": Latency(0.8, 1.0)},
+    0.14,
+)
 REPORT = Benchmark(
     settings=Settings("", ("lite", "opencv:mil"), 40, 2, 2, (1, 4)),
     machine=MACHINE,
@@ -33,14 +44,22 @@ REPORT = Benchmark(
     size=(640, 480),
     decode=(Latency(1.0, 2.0), Latency(1.5, 2.0)),
     trackers=(
-        Measured("lite", (OURS, replace(OURS, fps=150.0)), 1.0,
-              (Fresh(250.0, 200.0, 90.0, 700.0, 190.5, 0.25, 100, 5),)),
-        Measured("opencv-mil", (Round(Latency(21.0, 30.0), 44.0, 25.0, 8.0),) * 2, 3.0,
-              (Fresh(250.0, 0.5, 60.0, 350.0, None, None, 100, None),)),
+        Measured(
+            "lite",
+            (OURS, replace(OURS, fps=150.0)),
+            1.0,
+            (Fresh(250.0, 200.0, 90.0, 700.0, 190.5, 0.25, 100, 5),),
+        ),
+        Measured(
+            "opencv-mil",
+            (Round(Latency(21.0, 30.0), 44.0, 25.0, 8.0),) * 2,
+            3.0,
+            (Fresh(250.0, 0.5, 60.0, 350.0, None, None, 100, None),),
+        ),
     ),
     many=(Many(1, (8.0, 8.2), (8.0, 8.2), 1.0), Many(4, (30.0, 31.0), (33.0, 32.0), 0.94)),
     skipped=("opencv:kcf: not in this OpenCV",),
-)  # fmt: skip
+)
 
 
 def test_percentiles_against_a_sorted_list():

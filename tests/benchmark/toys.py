@@ -31,9 +31,7 @@ class Scripted:
 
 
 def model():
-    card = Card(
-        name="toy", summary="", kind="box", template=33, search=65, stride=16, sha256={}
-    )  # fmt: skip
+    card = Card(name="toy", summary="", kind="box", template=33, search=65, stride=16, sha256={})
     return Model(card, Scripted())
 
 

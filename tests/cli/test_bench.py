@@ -26,8 +26,24 @@ def run(*arguments):
 @pytest.mark.needs("matplotlib")
 def test_without_any_file(tmp_path, capsys):
     out, picture = tmp_path / "out" / "speed.json", tmp_path / "speed.svg"
-    assert run("--tracker", STILL, "--frames", 4, "--rounds", 1, "--threads", 1, "--report", out,
-               "--picture", picture, "--quiet") == 0  # fmt: skip
+    assert (
+        run(
+            "--tracker",
+            STILL,
+            "--frames",
+            4,
+            "--rounds",
+            1,
+            "--threads",
+            1,
+            "--report",
+            out,
+            "--picture",
+            picture,
+            "--quiet",
+        )
+        == 0
+    )
     title, head, still, decode, *_ = capsys.readouterr().out.splitlines()
     assert title.startswith("generated clip: 4 frames of 640x480, rounds in turn: 1, threads: 1")
     assert head.split()[:4] == ["p50", "ms", "p95", "ms"]
@@ -41,8 +57,28 @@ def test_without_any_file(tmp_path, capsys):
 
 
 def test_models_on_a_video(video, capsys):
-    assert run(video, "--box", 60, 70, 40, 40, "--tracker", "lite", "--threads", 1, "--rounds", 1,
-               "--frames", 3, "--targets", 2, "--quiet") == 0  # fmt: skip
+    assert (
+        run(
+            video,
+            "--box",
+            60,
+            70,
+            40,
+            40,
+            "--tracker",
+            "lite",
+            "--threads",
+            1,
+            "--rounds",
+            1,
+            "--frames",
+            3,
+            "--targets",
+            2,
+            "--quiet",
+        )
+        == 0
+    )
     text = capsys.readouterr().out
     assert text.startswith("video.mp4: 3 frames of 256x192")
     assert "outside the network" in text

@@ -140,8 +140,9 @@ def test_server_data_sets_end_in_an_archive(data, capsys):
     assert "is evaluated by its server: give --out" in capsys.readouterr().err
     assert run(spec, *tracker, "--out", "out", "--submission", "still.zip") == 0
     assert (data / "still.zip").is_file()
-    assert np.loadtxt(data / "out" / "still" / folder.name / f"{folder.name}_001.txt",
-                      delimiter=",").shape == (4, 4)  # fmt: skip
+    assert np.loadtxt(
+        data / "out" / "still" / folder.name / f"{folder.name}_001.txt", delimiter=","
+    ).shape == (4, 4)
 
 
 @pytest.mark.parametrize(

@@ -129,11 +129,17 @@ def test_boxes_of_the_page_become_targets(video):
             assert client.ask(f"/api/frame?frame={number}")[0] == 400
         good = {"frame": 6, "box": [1.5, 2, 30, 20], "name": " Bo ", "class": ""}
         for wrong in (
-            {}, {"boxes": []}, {"boxes": [3]}, {"boxes": [good] * 1000},
-            {"boxes": [{**good, "frame": 5}]}, {"boxes": [{**good, "frame": True}]},
-            {"boxes": [{**good, "box": [1, 2, 3]}]}, {"boxes": [{**good, "box": [9e9, 2, 3, 4]}]},
-            {"boxes": [{**good, "box": [1, 2, "3", 4]}]}, {"boxes": [{**good, "name": "x" * 999}]},
-        ):  # fmt: skip
+            {},
+            {"boxes": []},
+            {"boxes": [3]},
+            {"boxes": [good] * 1000},
+            {"boxes": [{**good, "frame": 5}]},
+            {"boxes": [{**good, "frame": True}]},
+            {"boxes": [{**good, "box": [1, 2, 3]}]},
+            {"boxes": [{**good, "box": [9e9, 2, 3, 4]}]},
+            {"boxes": [{**good, "box": [1, 2, "3", 4]}]},
+            {"boxes": [{**good, "name": "x" * 999}]},
+        ):
             status, answer = client.json("/api/track", wrong)
             assert status == 400, wrong
             assert answer["error"]
@@ -239,9 +245,14 @@ class TestInBrowser:
             shots = os.environ.get("SCREENSHOTS", "")
             height, width = clip(1)[0].shape[1:3]
             told = script(
-                "../cli/pick.mjs", address_of(process), width, height, 0, shows,
+                "../cli/pick.mjs",
+                address_of(process),
+                width,
+                height,
+                0,
+                shows,
                 *filter(None, [shots]),
-            )  # fmt: skip
+            )
             assert told["ok"]
             assert process.wait(60) == 0
         with table.open() as file:

@@ -189,9 +189,12 @@ def test_a_video_that_changes_its_size_midway(tmp_path, capsys):
     assert run("track", both, *box(again), "--start", 6, *flags) == 0
     assert len(outs[1].read_text().splitlines()) == 7
     starts = tmp_path / "boxes.txt"
-    starts.write_text("".join(
-        f"{frame} 0 {' '.join(map(str, values))}\n" for frame, values in ((0, boxes[0]), (6, again))
-    ))  # fmt: skip
+    starts.write_text(
+        "".join(
+            f"{frame} 0 {' '.join(map(str, values))}\n"
+            for frame, values in ((0, boxes[0]), (6, again))
+        )
+    )
     assert run("track", both, "--boxes", starts, *flags) == 0
     rows = list(csv.DictReader(outs[1].read_text().splitlines()))
     assert [int(row["frame"]) for row in rows] == list(range(12))

@@ -33,8 +33,9 @@ def test_training_starts_from_the_layout(name, tmp_path, config):
 def test_several_sets_at_once(tmp_path, config):
     sources = [TREES[name](tmp_path / name) for name in ("coco", "got10k")]
     pack(read_training(got10k(tmp_path / "more")), tmp_path / "shards")
-    data = [word for each in [*sources, f"shards:{tmp_path / 'shards'}"]
-            for word in ("--data", each)]  # fmt: skip
+    data = [
+        word for each in [*sources, f"shards:{tmp_path / 'shards'}"] for word in ("--data", each)
+    ]
     assert run("train", *data, "--out", tmp_path / "run", "--config", config) == 0
 
 

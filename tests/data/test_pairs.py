@@ -11,9 +11,18 @@ from siamtrack.training import preset
 from tests.training.manifest import write_manifest
 
 PLAIN = PairConfig(
-    template=65, search=129, scale=0.0, stretch=0.0, shift=0.0, negative=0.0, distractors=0,
-    swap=0.0, border=0.0, flip=0.0, part=0.0,
-)  # fmt: skip
+    template=65,
+    search=129,
+    scale=0.0,
+    stretch=0.0,
+    shift=0.0,
+    negative=0.0,
+    distractors=0,
+    swap=0.0,
+    border=0.0,
+    flip=0.0,
+    part=0.0,
+)
 
 
 @pytest.fixture

@@ -143,9 +143,15 @@ def test_other_settings_or_files_are_refused(tmp_path, entries):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"side": 8}, {"multiple": 1}, {"multiple": float("nan")}, {"context": -1},
-     {"ending": "gif"}, {"quality": 0}],
-)  # fmt: skip
+    [
+        {"side": 8},
+        {"multiple": 1},
+        {"multiple": float("nan")},
+        {"context": -1},
+        {"ending": "gif"},
+        {"quality": 0},
+    ],
+)
 def test_bad_settings(bad):
     with pytest.raises(ValueError, match="expected"):
         CropConfig(**bad)
@@ -202,8 +208,9 @@ def test_killed_at_any_moment(tmp_path):
     names = []
     for index in range(12):
         cv2.imwrite(str(tmp_path / f"{index}.png"), texture(index, 240, 320))
-        names += [f'{{"image": "{index}.png", "box": [{40 + 9 * n}, 60, 50, 70]}}'
-                  for n in range(12)]  # fmt: skip
+        names += [
+            f'{{"image": "{index}.png", "box": [{40 + 9 * n}, 60, 50, 70]}}' for n in range(12)
+        ]
     (tmp_path / "manifest.jsonl").write_text("\n".join(names))
     out = tmp_path / "out"
     counts = []
@@ -225,8 +232,9 @@ def test_killed_at_any_moment(tmp_path):
     for crop in read_manifest(out):
         np.testing.assert_allclose(
             np.add(crop.box[:2], np.divide(crop.box[2:], 2)),
-            read_image(crop.image).shape[0] / 2, atol=0.01,
-        )  # fmt: skip
+            read_image(crop.image).shape[0] / 2,
+            atol=0.01,
+        )
 
 
 def test_pictures_are_what_the_truth_says():

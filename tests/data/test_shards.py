@@ -36,8 +36,12 @@ def test_round_trip(megabytes, tmp_path, entries):
     again = read_training(f"shards:{tmp_path / 'out'}")
     for one, two in zip(entries, again, strict=True):
         assert (one.box, one.track, one.frame, one.label, one.source) == (
-            two.box, two.track, two.frame, two.label, two.source,
-        )  # fmt: skip
+            two.box,
+            two.track,
+            two.frame,
+            two.label,
+            two.source,
+        )
         np.testing.assert_array_equal(read_bytes(one.image), read_bytes(two.image))
     config = PairConfig(template=65, search=129)
     first, second = PairSampler(Pool(entries), config), PairSampler(Pool(again), config)
@@ -99,9 +103,13 @@ def test_far_shards_are_fetched_once(tmp_path, entries, server, monkeypatch):
 
 @pytest.mark.parametrize(
     ("where", "words"),
-    [("{}", "expected shards here"), ("{}/a-{{0..1}}.tar", "no such shard"),
-     ("pipe:cat {{0..1}}", "shell commands are not run"), ("{}/gone.tar", "no such folder")],
-)  # fmt: skip
+    [
+        ("{}", "expected shards here"),
+        ("{}/a-{{0..1}}.tar", "no such shard"),
+        ("pipe:cat {{0..1}}", "shell commands are not run"),
+        ("{}/gone.tar", "no such folder"),
+    ],
+)
 def test_no_shards(where, words, tmp_path):
     with pytest.raises(DatasetError, match=words):
         read_training("shards:" + where.format(tmp_path))

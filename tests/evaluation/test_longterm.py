@@ -82,8 +82,14 @@ def test_report(tmp_path):
     figures = longterm_report({"blob": run_dataset(Blob, data)}, data)
     assert figures.overall["blob"]["F"] > 0.8
     assert figures.table().splitlines()[1].split() == [
-        "tracker", "F", "precision", "recall", "threshold", "ROC", "AUC",
-    ]  # fmt: skip
+        "tracker",
+        "F",
+        "precision",
+        "recall",
+        "threshold",
+        "ROC",
+        "AUC",
+    ]
     assert figures.overall["blob"]["ROC AUC"] == 1
     assert figures.sequences["blob"]["a"]["ROC AUC"] == 1
     assert "ROC AUC" in figures.to_json()

@@ -126,8 +126,10 @@ def test_many_sequences_at_once_score_like_each_alone(pairs, without_area):
     for case, score in zip(cases, score_cases(cases, policy), strict=True):
         alone = score_sequence(case.name, case.predicted, case.truth, policy=policy, size=case.size)
         assert (score.sequence, score.frames, score.counted) == (
-            alone.sequence, alone.frames, alone.counted
-        )  # fmt: skip
+            alone.sequence,
+            alone.frames,
+            alone.counted,
+        )
         assert score.metrics() == pytest.approx(alone.metrics(), abs=1e-12)
         for kind in ("success_curve", "precision_curve", "norm_precision_curve"):
             assert getattr(score, kind).tolist() == getattr(alone, kind).tolist()

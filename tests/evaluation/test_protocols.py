@@ -63,8 +63,15 @@ def test_spatial_starts_by_hand():
     starts = PROTOCOLS["sre"](toy)
     found = [start.box.tolist() for start in starts]
     shifted = [
-        [7, 20], [13, 20], [10, 16], [10, 24], [7, 16], [13, 16], [7, 24], [13, 24],
-    ]  # fmt: skip
+        [7, 20],
+        [13, 20],
+        [10, 16],
+        [10, 24],
+        [7, 16],
+        [13, 16],
+        [7, 24],
+        [13, 24],
+    ]
     assert [box[:2] for box in found[:8]] == shifted
     assert all(box[2:] == [30, 40] for box in found[:8])
     scaled = np.array(found[8:])

@@ -83,8 +83,15 @@ def test_table(report):
     title, header, *rows, note = report.table().splitlines()
     assert title == "toys & co, OPE, 4 sequences"
     assert header.split() == [
-        "tracker", "success", "precision", "norm_precision", "ao", "sr50", "sr75", "fps",
-    ]  # fmt: skip
+        "tracker",
+        "success",
+        "precision",
+        "norm_precision",
+        "ao",
+        "sr50",
+        "sr75",
+        "fps",
+    ]
     assert [row.split()[0] for row in rows] == list(report.trackers)
     for row, name in zip(rows, report.trackers, strict=True):
         overall = report.overall(name)
@@ -107,8 +114,11 @@ def test_json_has_everything(report):
     content = json.loads(report.to_json())
     assert content["notes"] == ["two <frames> left out"]
     assert content["policy"] == {
-        "without_area": "count", "skip_first": False, "clip": False, "pool": False,
-    }  # fmt: skip
+        "without_area": "count",
+        "skip_first": False,
+        "clip": False,
+        "pool": False,
+    }
     tracker = content["trackers"]["<best>"]
     assert tracker["overall"] == report.overall("<best>")
     assert tracker["success_interval_95"] == list(report.interval("<best>"))

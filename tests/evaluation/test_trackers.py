@@ -171,9 +171,14 @@ def test_networks_that_are_not_there(kind, tmp_path):
 @pytest.mark.skipif(not ANCHORS, reason="SIAMTRACK_ANCHORS is not set")
 @pytest.mark.parametrize(
     ("kind", "folder"),
-    [("nanotrack-v2", "nanotrack_v2"), ("nanotrack-v3", "nanotrack_v3"), ("fear-xs", "fear_xs"),
-     ("lightfc", "lightfc"), ("vittrack", "vittrack")],
-)  # fmt: skip
+    [
+        ("nanotrack-v2", "nanotrack_v2"),
+        ("nanotrack-v3", "nanotrack_v3"),
+        ("fear-xs", "fear_xs"),
+        ("lightfc", "lightfc"),
+        ("vittrack", "vittrack"),
+    ],
+)
 def test_networks_of_others_follow_a_square(kind, folder):
     frames, boxes = clip(12)
     tracker = PEERS[kind](str(Path(ANCHORS) / folder), threads=1)
@@ -242,8 +247,11 @@ def test_trax_server(version, tmp_path):
         paths.append(path.as_uri())
     region = ",".join(str(value) for value in boxes[0])
     if version == 4:
-        start = [Message("initialize", [region]), Message("initialize", ["1,1,9,1,9,9,1,9"]),
-                 Message("frame", [paths[0]])]  # fmt: skip
+        start = [
+            Message("initialize", [region]),
+            Message("initialize", ["1,1,9,1,9,9,1,9"]),
+            Message("frame", [paths[0]]),
+        ]
     else:
         start = [Message("initialize", [paths[0], region])]
     messages = [*start, Message("frame", [paths[1]]), Message("quit"), Message("frame", ["x"])]

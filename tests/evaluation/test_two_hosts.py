@@ -20,8 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.needs("ray")]
 HEAD = "10.77.0.1:6379"
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": 0, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16),
-}  # fmt: skip
+    "RAY_USAGE_STATS_ENABLED": 0,
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(16),
+}
 SMALL = ["--object-store-memory", 100_000_000]
 TRACKER = """
 import time
@@ -43,9 +45,18 @@ def hosts(tmp_path_factory):
         with two_hosts(tmp_path_factory.mktemp("logs")) as (head, worker):
             common = ["--node-ip-address", head.address, "--num-cpus", 1, *SMALL]
             child = head.start(
-                *RAY, "start", "--head", "--port", 6379, "--include-dashboard", "false",
-                "--temp-dir", temporary, *common, **ENVIRONMENT,
-            )  # fmt: skip
+                *RAY,
+                "start",
+                "--head",
+                "--port",
+                6379,
+                "--include-dashboard",
+                "false",
+                "--temp-dir",
+                temporary,
+                *common,
+                **ENVIRONMENT,
+            )
             head.finish(child)
             yield head, worker
     finally:
@@ -56,9 +67,17 @@ def lost_half_way(hosts, finished, *command):
     """Run a command on the head; kill the other host at work, once something is finished."""
     head, worker = hosts
     child = worker.start(
-        *RAY, "start", "--address", HEAD, "--node-ip-address", worker.address, "--num-cpus", 1,
-        *SMALL, **ENVIRONMENT,
-    )  # fmt: skip
+        *RAY,
+        "start",
+        "--address",
+        HEAD,
+        "--node-ip-address",
+        worker.address,
+        "--num-cpus",
+        1,
+        *SMALL,
+        **ENVIRONMENT,
+    )
     worker.finish(child)
     child = head.python("-m", "siamtrack", *command, "--ray", HEAD, **ENVIRONMENT)
 
@@ -99,9 +118,15 @@ def test_an_evaluation_loses_a_host(hosts, tmp_path, monkeypatch):
     (tmp_path / "trackers.py").write_text(TRACKER)
     spec, there, here = f"slow={tmp_path / 'trackers.py'}:Slow", tmp_path / "ray", tmp_path / "here"
     done = lost_half_way(
-        hosts, lambda: len(list(there.rglob("*_time.txt"))),
-        "eval", f"folder:{data}", "--tracker", spec, "--out", there,
-    )  # fmt: skip
+        hosts,
+        lambda: len(list(there.rglob("*_time.txt"))),
+        "eval",
+        f"folder:{data}",
+        "--tracker",
+        spec,
+        "--out",
+        there,
+    )
     assert 0 < done < 6, "lost half way"
     name, tracker = open_tracker(spec)
     evaluate(tracker, open_dataset(f"folder:{data}"), out=here, name=name)

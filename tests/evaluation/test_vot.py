@@ -34,8 +34,14 @@ def jumper(frames=40, at=20):
 def test_a_lost_target_is_a_failure_and_a_new_start_five_frames_later():
     run = run_supervised(Still(), jumper())
     assert run.codes[[0, 19, 20, 21, 24, 25, 26]].tolist() == [
-        INIT, RESULT, FAILURE, SKIPPED, SKIPPED, INIT, RESULT,
-    ]  # fmt: skip
+        INIT,
+        RESULT,
+        FAILURE,
+        SKIPPED,
+        SKIPPED,
+        INIT,
+        RESULT,
+    ]
     assert run.failures == 1
     assert np.isnan(run.boxes[[0, 20, 22, 25]]).all()
     assert (run.times > 0).tolist() == [*[True] * 21, *[False] * 4, *[True] * 15]
@@ -181,10 +187,13 @@ SQUARE = [0, 0, 10, 0, 10, 10, 0, 10]
 
 def vot():
     polygons = [np.add(np.tile(walk(k, 60)[:, :2], 4), SQUARE) for k in range(2)]
-    return Dataset("VOT2018", [
-        Sequence(f"s{k}", Squares(walk(k, 60)), walk(k, 60), polygons=p, size=(80, 60))
-        for k, p in enumerate(polygons)
-    ])  # fmt: skip
+    return Dataset(
+        "VOT2018",
+        [
+            Sequence(f"s{k}", Squares(walk(k, 60)), walk(k, 60), polygons=p, size=(80, 60))
+            for k, p in enumerate(polygons)
+        ],
+    )
 
 
 @pytest.mark.parametrize("protocol", ["vot", "vot-multistart"])
@@ -200,11 +209,13 @@ def test_runs_are_files_that_are_resumed_and_read(protocol, tmp_path):
     second.write_text("")
     again = evaluate_vot(trackers, vot(), protocol=protocol, out=tmp_path, interval=(5, 30))
     assert first.stat().st_mtime_ns == before[first]
-    read = evaluate_vot({name: tmp_path / name for name in trackers}, vot(), protocol=protocol,
-                        interval=(5, 30))  # fmt: skip
+    read = evaluate_vot(
+        {name: tmp_path / name for name in trackers}, vot(), protocol=protocol, interval=(5, 30)
+    )
     assert again.to_dict() == ran.to_dict() == read.to_dict()
-    both = evaluate_vot({"blob": Blob}, vot(), protocol=protocol, workers=2, interval=(5, 30),
-                        out=tmp_path / "two")  # fmt: skip
+    both = evaluate_vot(
+        {"blob": Blob}, vot(), protocol=protocol, workers=2, interval=(5, 30), out=tmp_path / "two"
+    )
     assert both.overall["blob"] == pytest.approx(ran.overall["blob"])
 
 

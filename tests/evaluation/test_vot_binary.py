@@ -43,15 +43,25 @@ def write(path, text):
 
 def test_files_of_the_toolkit(tmp_path):
     assert read_binary(write(tmp_path / "a.bin", BOXES)) == [
-        [1], [10.25, 20.5, 30, 40.125], [11, 21, 30, 40], [2], [0], [1],
-    ]  # fmt: skip
+        [1],
+        [10.25, 20.5, 30, 40.125],
+        [11, 21, 30, 40],
+        [2],
+        [0],
+        [1],
+    ]
     assert read_binary(write(tmp_path / "b.bin", POLYGONS)) == [
-        [1], [10, 20, 40.5, 20, 40, 60, 10, 60], [0, 0, 4, 0, 4, 4, 0, 4],
-    ]  # fmt: skip
+        [1],
+        [10, 20, 40.5, 20, 40, 60, 10, 60],
+        [0, 0, 4, 0, 4, 4, 0, 4],
+    ]
     masks = read_binary(write(tmp_path / "c.bin", MASKS))
     assert [list(each.box) if isinstance(each, Mask) else each for each in masks] == [
-        [1], [9, 9, 2, 2], [20, 10, 30, 20], [1, 2, 300, 300],
-    ]  # fmt: skip
+        [1],
+        [9, 9, 2, 2],
+        [20, 10, 30, 20],
+        [1, 2, 300, 300],
+    ]
 
 
 def test_a_mask_as_text_is_the_same_box(tmp_path):

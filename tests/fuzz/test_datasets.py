@@ -18,8 +18,20 @@ from tests.data.benchmarks.test_vot_davis import vot
 from tests.data.trees import boxes, images, rows, write
 from tests.fuzz.harness import CHANGES, case, changed, files_below, fuzz
 
-ENDINGS = (".txt", ".xml", ".json", ".jsonl", ".csv", ".ini", ".label", ".yaml", ".png", ".tag",
-           ".value", ".tar")  # fmt: skip
+ENDINGS = (
+    ".txt",
+    ".xml",
+    ".json",
+    ".jsonl",
+    ".csv",
+    ".ini",
+    ".label",
+    ".yaml",
+    ".png",
+    ".tag",
+    ".value",
+    ".tar",
+)
 
 
 def manifest(root):
@@ -135,9 +147,13 @@ LAYOUTS = {
     "got10k-val": lambda root: f"got10k-val:{got10k(root)}",
     "lasot": lambda root: lasot(root) and f"lasot:{root}",
     "nfs": lambda root: f"nfs30:{nfs(root, 4)}",
-    "vot": _vot, "vot-masks": _masks, "tld": _tld, "tcolor128": _tcolor, "uav": _uav,
+    "vot": _vot,
+    "vot-masks": _masks,
+    "tld": _tld,
+    "tcolor128": _tcolor,
+    "uav": _uav,
     "otb-json": _otb_json,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -17,9 +17,14 @@ from siamtrack.video.images import read_image
 from tests.fuzz.harness import CHANGES, case, changed, fuzz
 from tests.helpers import texture
 
-PICTURE = {"png": texture(0, 24, 32), "jpg": texture(0, 24, 32), "webp": texture(0, 24, 32),
-           "bmp": texture(0, 24, 32), "tiff": texture(0, 24, 32),
-           "16.png": texture(0, 24, 32).astype(np.uint16) * 257}  # fmt: skip
+PICTURE = {
+    "png": texture(0, 24, 32),
+    "jpg": texture(0, 24, 32),
+    "webp": texture(0, 24, 32),
+    "bmp": texture(0, 24, 32),
+    "tiff": texture(0, 24, 32),
+    "16.png": texture(0, 24, 32).astype(np.uint16) * 257,
+}
 
 
 @pytest.mark.parametrize("ending", PICTURE)
@@ -32,8 +37,11 @@ def test_pictures(ending, tmp_path):
     @given(changes=CHANGES)
     def run(changes):
         path.write_bytes(changed(data, changes))
-        readers = ((read_image, VideoError), (read_training_image, ImageError),
-                   (read_frame, DatasetError))  # fmt: skip
+        readers = (
+            (read_image, VideoError),
+            (read_training_image, ImageError),
+            (read_frame, DatasetError),
+        )
         for read, error in readers:
             with case(f"picture, {ending}", error):
                 found = read(path)
@@ -46,8 +54,15 @@ def test_pictures(ending, tmp_path):
     run()
 
 
-CODECS = {"a.mp4": "libx264", "b.mp4": "mpeg4", "a.avi": "mjpeg", "a.mkv": "libx264",
-          "a.webm": "libvpx", "a.mov": "libx264", "a.gif": "gif"}  # fmt: skip
+CODECS = {
+    "a.mp4": "libx264",
+    "b.mp4": "mpeg4",
+    "a.avi": "mjpeg",
+    "a.mkv": "libx264",
+    "a.webm": "libvpx",
+    "a.mov": "libx264",
+    "a.gif": "gif",
+}
 
 
 def write_clip(path, codec):
@@ -83,10 +98,23 @@ def test_videos(name, tmp_path):
 
 
 @fuzz
-@given(data=st.binary(max_size=64), head=st.sampled_from(
-    [b"", b"\x1a\x45\xdf\xa3", b"RIFF\0\0\0\0AVI ", b"\0\0\0\x18ftypmp42", b"\xff\xd8", b"GIF89a",
-     b"#EXTM3U\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n",
-     b"\x89PNG\r\n\x1a\n", b"RIFF\xff\xff\xff\xffWEBP"]))  # fmt: skip
+@given(
+    data=st.binary(max_size=64),
+    head=st.sampled_from(
+        [
+            b"",
+            b"\x1a\x45\xdf\xa3",
+            b"RIFF\0\0\0\0AVI ",
+            b"\0\0\0\x18ftypmp42",
+            b"\xff\xd8",
+            b"GIF89a",
+            b"#EXTM3U\nfile:///etc/passwd\n",
+            b"ffconcat version 1.0\nfile /etc/passwd\n",
+            b"\x89PNG\r\n\x1a\n",
+            b"RIFF\xff\xff\xff\xffWEBP",
+        ]
+    ),
+)
 def test_beginnings_of_videos(tmp_path_factory, data, head):
     path = tmp_path_factory.getbasetemp() / "beginning.bin"
     path.write_bytes(head + data)

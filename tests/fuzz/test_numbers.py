@@ -29,9 +29,38 @@ from tests.fuzz.test_tracking import CARD, Answers
 
 pytestmark = pytest.mark.needs("starlette")
 
-EDGES = [0, -1, 1, 2, 255, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 10**30, 10**400,
-         -(10**400), 10**4000, 1e308, -1e308, 1e-320, 0.5, float("nan"), float("inf"),
-         -float("inf"), True, None, "1", "", [], [1], {}, 1e300]  # fmt: skip
+EDGES = [
+    0,
+    -1,
+    1,
+    2,
+    255,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**53 + 1,
+    2**63 - 1,
+    2**63,
+    10**30,
+    10**400,
+    -(10**400),
+    10**4000,
+    1e308,
+    -1e308,
+    1e-320,
+    0.5,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    None,
+    "1",
+    "",
+    [],
+    [1],
+    {},
+    1e300,
+]
 NUMBER = st.sampled_from(EDGES) | st.integers() | st.floats() | st.integers(-50, 5000)
 NAMES = {"config": (ValueError, TypeError, SiamtrackError)}
 
@@ -45,8 +74,16 @@ def configs():
     from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
     from siamtrack.training import TrainConfig
 
-    return [TrainConfig(), SiamFCConfig(), BoxTrackerConfig(), PairConfig(), CropConfig(),
-            CARD.tracker, CARD.tracker.online, CARD.tracker.presence]  # fmt: skip
+    return [
+        TrainConfig(),
+        SiamFCConfig(),
+        BoxTrackerConfig(),
+        PairConfig(),
+        CropConfig(),
+        CARD.tracker,
+        CARD.tracker.online,
+        CARD.tracker.presence,
+    ]
 
 
 @pytest.mark.needs("torch")
@@ -75,11 +112,16 @@ def test_cards_that_are_used(tmp_path):
     def run(data):
         values = to_dict(CARD)
         for _ in range(data.draw(st.integers(1, 3))):
-            part, kind = data.draw(st.sampled_from([
-                (values, Card), (values["tracker"], type(CARD.tracker)),
-                (values["tracker"]["online"], type(CARD.tracker.online)),
-                (values["tracker"]["presence"], type(CARD.tracker.presence)),
-            ]))  # fmt: skip
+            part, kind = data.draw(
+                st.sampled_from(
+                    [
+                        (values, Card),
+                        (values["tracker"], type(CARD.tracker)),
+                        (values["tracker"]["online"], type(CARD.tracker.online)),
+                        (values["tracker"]["presence"], type(CARD.tracker.presence)),
+                    ]
+                )
+            )
             part[data.draw(st.sampled_from(numeric(kind)))] = data.draw(NUMBER)
         values["kind"] = data.draw(st.sampled_from(["box", "response"]))
         with case("card with absurd numbers", SiamtrackError, ValueError):
@@ -219,11 +261,23 @@ class OneModel:
 @given(
     do=st.sampled_from(["draw", "key", "absent", "unkey", "rename", "remove", "undo"]) | NUMBER,
     values=st.dictionaries(
-        st.sampled_from(["frame", "target", "box", "name", "color", "direction", "model", "count",
-                         "targets", "redetect"]),
+        st.sampled_from(
+            [
+                "frame",
+                "target",
+                "box",
+                "name",
+                "color",
+                "direction",
+                "model",
+                "count",
+                "targets",
+                "redetect",
+            ]
+        ),
         NUMBER | st.lists(NUMBER, max_size=5) | st.text(max_size=9),
     ),
-)  # fmt: skip
+)
 def test_what_pages_send(do, values):
     project = Project(10, (64, 48))
     project.draw(0, (5, 5, 20, 20))

@@ -47,18 +47,29 @@ READERS = {
     "results.txt": (lambda _: ROWS, _finite, ResultsError),
     "polygons.txt": (lambda _: POLYGONS, _finite, ResultsError),
     "results.mat": (_mat, _finite, ResultsError),
-    "x_time.txt": (lambda _: b"0.1\n0.2\n0.3\n",
-                   lambda p: read_times(p.with_name("x.txt"), 3), ResultsError),
-    "regions.txt": (lambda _: b"1\n" + ROWS + b"2\n0\n", lambda p: read_regions(p, 6),
-                    ResultsError),
+    "x_time.txt": (
+        lambda _: b"0.1\n0.2\n0.3\n",
+        lambda p: read_times(p.with_name("x.txt"), 3),
+        ResultsError,
+    ),
+    "regions.txt": (
+        lambda _: b"1\n" + ROWS + b"2\n0\n",
+        lambda p: read_regions(p, 6),
+        ResultsError,
+    ),
     "boxes.txt": (lambda _: b"0,1,10,20,30,40\n5,2,9,9,9,9\n", _boxes_of_file, DatasetError),
     "bench.json": (lambda _: REPORT.to_json().encode(), read_report, ValueError),
-    "report.json": (lambda _: b'{"trackers": {"a": {"overall": {"success": 0.5}}}}',
-                    read_accuracy, ValueError),
-    "settings.json": (lambda _: b'{"steps": 5, "seed": 3, "batch": 4}',
-                      lambda p: from_dict(TrainConfig, read_settings(p)),
-                      (SiamtrackError, TypeError, ValueError)),
-}  # fmt: skip
+    "report.json": (
+        lambda _: b'{"trackers": {"a": {"overall": {"success": 0.5}}}}',
+        read_accuracy,
+        ValueError,
+    ),
+    "settings.json": (
+        lambda _: b'{"steps": 5, "seed": 3, "batch": 4}',
+        lambda p: from_dict(TrainConfig, read_settings(p)),
+        (SiamtrackError, TypeError, ValueError),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -65,21 +65,46 @@ def test_journals(opened, compacted):
 
 VALUE = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=5)
-    | st.dictionaries(st.sampled_from(["do", "target", "frame", "box", "events", "rows", "run"]),
-                      inner),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from(["do", "target", "frame", "box", "events", "rows", "run"]), inner
+        )
+    ),
     max_leaves=10,
-)  # fmt: skip
+)
 EVENT = st.fixed_dictionaries(
     {"do": st.sampled_from(["edit", "rows", "run", "undo", "redo", "key"]) | VALUE},
-    optional={"events": st.lists(st.fixed_dictionaries(
-        {"do": st.sampled_from(["target", "gone", "rename", "key", "unkey"]),
-         "target": st.integers(0, 2)},
-        optional={"name": VALUE, "color": VALUE, "colour": VALUE, "frame": VALUE, "box": VALUE,
-                  "stamp": VALUE, "gone": VALUE}), max_size=3) | VALUE,
-        "run": VALUE, "rows": VALUE, "target": VALUE, "model": VALUE, "origin": VALUE,
-        "stamp": VALUE, "first": VALUE, "step": VALUE},
-)  # fmt: skip
+    optional={
+        "events": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "do": st.sampled_from(["target", "gone", "rename", "key", "unkey"]),
+                    "target": st.integers(0, 2),
+                },
+                optional={
+                    "name": VALUE,
+                    "color": VALUE,
+                    "colour": VALUE,
+                    "frame": VALUE,
+                    "box": VALUE,
+                    "stamp": VALUE,
+                    "gone": VALUE,
+                },
+            ),
+            max_size=3,
+        )
+        | VALUE,
+        "run": VALUE,
+        "rows": VALUE,
+        "target": VALUE,
+        "model": VALUE,
+        "origin": VALUE,
+        "stamp": VALUE,
+        "first": VALUE,
+        "step": VALUE,
+    },
+)
 
 
 def test_events_of_any_form(opened):

@@ -53,30 +53,66 @@ TRAIN = "train --data data --config config.json --steps 1 --out run --resume --q
 INSPECT = "inspect alexnet --width 0.05 --repeats 0 --template 87 --search 127"
 FINE = "fine-tune run.pt --data data --out fine --steps 1 --quiet"
 COMMANDS = {
-    Track: (TRACK, ["box", "detection_score", "detection_every", "keyframes", "start", "end",
-                    "stride", "threads", "smooth"]),
+    Track: (
+        TRACK,
+        [
+            "box",
+            "detection_score",
+            "detection_every",
+            "keyframes",
+            "start",
+            "end",
+            "stride",
+            "threads",
+            "smooth",
+        ],
+    ),
     Batch: ("batch videos --out results --overwrite", ["workers", "threads", "retries"]),
     Eval: (EVAL, ["clips", "workers", "threads"]),
     Bench: (BENCH, ["box", "threads", "rounds", "frames", "targets"]),
-    Tune: (TUNE, ["starts", "frames", "trials", "seed", "worker", "cache_gib", "places", "sizes",
-                  "threads"]),
-    Train: (TRAIN, ["steps", "validate_every", "validate_sequences", "validate_frames",
-                    "pictures"]),
+    Tune: (
+        TUNE,
+        ["starts", "frames", "trials", "seed", "worker", "cache_gib", "places", "sizes", "threads"],
+    ),
+    Train: (
+        TRAIN,
+        ["steps", "validate_every", "validate_sequences", "validate_frames", "pictures"],
+    ),
     FineTune: (FINE, ["steps", "held_out"]),
     Inspect: (INSPECT, ["width", "template", "search", "repeats", "threads"]),
     Export: ("export box.pt exported --overwrite", ["batch"]),
     Studio: ("studio in.mp4 --no-browser --projects projects", ["port", "max_upload", "threads"]),
     Check: ("data check data", ["names"]),
     Prepare: ("data prepare --data data --out crops --workers 1", ["every", "workers"]),
-    CropConfig: ("data prepare --data data --out crops --workers 1",
-                 ["crop.side", "crop.multiple", "crop.context", "crop.area", "crop.quality"]),
+    CropConfig: (
+        "data prepare --data data --out crops --workers 1",
+        ["crop.side", "crop.multiple", "crop.context", "crop.area", "crop.quality"],
+    ),
     Pack: ("data pack --data data --out shards --overwrite", ["megabytes"]),
-}  # fmt: skip
+}
 LONG = {
-    "rounds", "frames", "targets", "trials", "starts", "steps", "workers", "repeats", "template",
-    "search", "width", "batch", "threads", "port", "max_upload", "retries", "sizes", "places",
-    "worker", "validate_frames", "validate_sequences",
-}  # fmt: skip
+    "rounds",
+    "frames",
+    "targets",
+    "trials",
+    "starts",
+    "steps",
+    "workers",
+    "repeats",
+    "template",
+    "search",
+    "width",
+    "batch",
+    "threads",
+    "port",
+    "max_upload",
+    "retries",
+    "sizes",
+    "places",
+    "worker",
+    "validate_frames",
+    "validate_sequences",
+}
 """Options with which an order for days of work, or for a server, is a good one."""
 
 
@@ -114,9 +150,34 @@ def place(tmp_path_factory):
     return place
 
 
-TYPED = st.sampled_from(["nan", "inf", "-inf", "-1", "0", "1e400", "-1e400", "9" * 400, "9" * 5000,
-                         "-" + "9" * 400, str(2**31), str(2**63), str(2**64), "1e-320", "1e300",
-                         "0x10", "1_0", "", "٣", "1,5", "None", "true", "--", "1 2"])  # fmt: skip
+TYPED = st.sampled_from(
+    [
+        "nan",
+        "inf",
+        "-inf",
+        "-1",
+        "0",
+        "1e400",
+        "-1e400",
+        "9" * 400,
+        "9" * 5000,
+        "-" + "9" * 400,
+        str(2**31),
+        str(2**63),
+        str(2**64),
+        "1e-320",
+        "1e300",
+        "0x10",
+        "1_0",
+        "",
+        "٣",
+        "1,5",
+        "None",
+        "true",
+        "--",
+        "1 2",
+    ]
+)
 BEYOND = st.sampled_from(
     [
         "nan",
@@ -182,12 +243,18 @@ EDITS = [
     {"do": "undo", "follow": {"frame": 0, "count": 2, "targets": [0], "direction": "forward"}},
 ]
 JOB = {"do": "start", "frame": 0, "count": 2, "targets": [0], "redetect": True}
-VALUE = NUMBER | st.lists(NUMBER, max_size=5) | st.dictionaries(
-    st.sampled_from(["frame", "count", "targets", "direction", "model"]), NUMBER, max_size=3
-)  # fmt: skip
-PART = st.text("0123456789-+.einfa ,[]{}:x\"٣", max_size=30) | TYPED | st.sampled_from(
-    ["9" * 4301, "%00", "..%2f", "0" * 16]
-)  # fmt: skip
+VALUE = (
+    NUMBER
+    | st.lists(NUMBER, max_size=5)
+    | st.dictionaries(
+        st.sampled_from(["frame", "count", "targets", "direction", "model"]), NUMBER, max_size=3
+    )
+)
+PART = (
+    st.text('0123456789-+.einfa ,[]{}:x"٣', max_size=30)
+    | TYPED
+    | st.sampled_from(["9" * 4301, "%00", "..%2f", "0" * 16])
+)
 QUERIES = [("w", "frames/0"), ("target", "look/0"), ("model", "tracks"), ("frame", "look/0")]
 
 

@@ -28,9 +28,11 @@ BOX = st.one_of(
 )
 FRAME = hnp.arrays(
     st.one_of(hnp.scalar_dtypes(), st.just(np.dtype(np.uint8)), st.just(np.dtype(object))),
-    st.one_of(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=7),
-              st.tuples(st.integers(1, 7), st.integers(1, 7), st.sampled_from([1, 3, 4]))),
-)  # fmt: skip
+    st.one_of(
+        hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=7),
+        st.tuples(st.integers(1, 7), st.integers(1, 7), st.sampled_from([1, 3, 4])),
+    ),
+)
 
 PICTURE = hnp.arrays(np.uint8, st.tuples(st.integers(4, 8), st.integers(4, 8), st.just(3)))
 
@@ -109,8 +111,12 @@ def test_first_frame_box_and_next_frame(frame, other, box):
 
 
 @fuzz
-@given(seed=st.integers(0, 2**32 - 1), odd=st.sampled_from([0.0, 0.001, 0.01, 0.5, 1.0]),
-       prior=st.none() | BOX, kind=st.sampled_from(["box", "response"]))  # fmt: skip
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    odd=st.sampled_from([0.0, 0.001, 0.01, 0.5, 1.0]),
+    prior=st.none() | BOX,
+    kind=st.sampled_from(["box", "response"]),
+)
 def test_networks_that_answer_anything(seed, odd, prior, kind):
     """Not even a network of NaN and infinities gives a box that is not finite."""
     rng = np.random.default_rng(seed)

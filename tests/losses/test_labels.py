@@ -29,8 +29,10 @@ def slow(box, present, size, stride, patch, radius):
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-50, 300, width=16), min_size=2, max_size=2),
-    st.booleans(), st.sampled_from([5, 17]), st.sampled_from([1.0, 16.0, 24.0]),
-)  # fmt: skip
+    st.booleans(),
+    st.sampled_from([5, 17]),
+    st.sampled_from([1.0, 16.0, 24.0]),
+)
 def test_labels_are_those_of_the_oracle(corner, present, size, radius):
     box = [*corner, 20.0, 36.0]
     found = response_labels(

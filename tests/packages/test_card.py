@@ -1,20 +1,28 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import siamtrack
 from siamtrack.errors import UnknownNameError, WeightsError
-from siamtrack.packages.card import DEFAULT, load_model, model_folder, model_names, read_card
+from siamtrack.packages.card import (
+    DEFAULT,
+    load_model,
+    model_files,
+    model_folder,
+    model_names,
+    read_card,
+)
 from siamtrack.runtimes import RUNTIMES
 
-SOURCE = model_folder(DEFAULT)
+SOURCE = model_folder("lite")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return shutil.copytree(model_folder(DEFAULT), tmp_path / "mine")
+    return shutil.copytree(model_folder("lite"), tmp_path / "mine")
 
 
 def test_default_is_in_the_package():
@@ -47,8 +55,8 @@ def test_a_card_of_version_0_1_spells_licence(folder):
 
 
 def test_folder_of_ones_own(folder):
-    assert load_model(folder).card.name == DEFAULT
-    assert siamtrack.load(str(folder)).name == DEFAULT
+    assert load_model(folder).card.name == "lite"
+    assert siamtrack.load(str(folder)).name == "lite"
 
 
 def test_unknown_model():
@@ -131,3 +139,32 @@ def test_a_version_names_its_weights_for_good(tmp_path, monkeypatch):
     assert model_folder("lite-1") == tmp_path / "lite-1"
     with pytest.raises(UnknownNameError):
         model_folder("lite-3")
+
+
+def test_files_shared_in_the_package_are_all_in_a_copy(tmp_path):
+    from siamtrack.packages.write import writing
+
+    source = model_folder("base")
+    card = read_card(source)
+    assert card.shares == "lite"
+    assert not (source / "search.onnx").exists()
+    with writing(tmp_path / "mine", card, source):
+        pass
+    copy = read_card(tmp_path / "mine")
+    assert copy.shares == ""
+    assert copy.sha256 == card.sha256
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {
+        "card.json",
+        *model_files(card),
+    }
+    assert load_model(tmp_path / "mine", threads=1).refiner is not None
+
+
+def test_folder_of_the_package_copied_by_hand(tmp_path):
+    folder = Path(shutil.copytree(model_folder("base"), tmp_path / "copied"))
+    assert load_model(folder, threads=1).card.name == "base"
+    card = json.loads((folder / "card.json").read_text())
+    for other in ("", "../lite", "nobody"):
+        (folder / "card.json").write_text(json.dumps(card | {"shares": other}))
+        with pytest.raises(WeightsError, match=r"copied/template.onnx cannot be read"):
+            load_model(folder, threads=1)

@@ -23,11 +23,16 @@ def run(*arguments):
     return stop.value.code
 
 
-@pytest.mark.parametrize(("kind", "batch"), [
-    ("foreign", None), ("foreign", 3), pytest.param("box", None, marks=pytest.mark.slow),
-    pytest.param("box", 3, marks=pytest.mark.slow),
-    pytest.param("siamfc", None, marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "batch"),
+    [
+        ("foreign", None),
+        ("foreign", 3),
+        pytest.param("box", None, marks=pytest.mark.slow),
+        pytest.param("box", 3, marks=pytest.mark.slow),
+        pytest.param("siamfc", None, marks=pytest.mark.slow),
+    ],
+)
 def test_programs_give_what_onnx_runtime_gives(kind, batch, tmp_path):
     checkpoint = write_checkpoint(tmp_path / "a.pt", kind)
     card = export(checkpoint, tmp_path / "m", formats=["pt2"], batch=batch)

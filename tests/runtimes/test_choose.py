@@ -36,11 +36,15 @@ def test_unknown_runtime():
         siamtrack.load(runtime="openvin")
 
 
-@pytest.mark.parametrize(("name", "package", "extra"), [
-    ("openvino", "openvino", "openvino"), ("openvino-bf16", "openvino", "openvino"),
-    ("torch", "torch", "train"),
-    pytest.param("torch-compiled", "safetensors", "train", marks=pytest.mark.needs("torch")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("openvino", "openvino", "openvino"),
+        ("openvino-bf16", "openvino", "openvino"),
+        ("torch", "torch", "train"),
+        pytest.param("torch-compiled", "safetensors", "train", marks=pytest.mark.needs("torch")),
+    ],
+)
 def test_runtime_that_is_not_installed(name, package, extra):
     code = f"""
 import sys

@@ -21,9 +21,14 @@ from siamtrack.runtimes.engines import (
 )
 
 ROW = Row(
-    "intel avx512-vnni", "lite", "g1", "float32", 2, {"onnx": 6.2, "openvino": 4.2},
+    "intel avx512-vnni",
+    "lite",
+    "g1",
+    "float32",
+    2,
+    {"onnx": 6.2, "openvino": 4.2},
     {"onnx": 0.0, "openvino": 3e-6},
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -56,8 +61,9 @@ def test_what_rounds_otherwise_or_gains_next_to_nothing_is_not_taken():
 def test_a_row_of_the_very_graph_comes_first():
     other = replace(ROW, graph="g2", milliseconds={"onnx": 4.0, "openvino": 4.0})
     for graph, engine in (("g1", "openvino"), ("g2", "onnx")):
-        found = fastest("lite", graph, "float32", kind=ROW.processor, rows=[ROW, other],
-                        there=lambda name: True)  # fmt: skip
+        found = fastest(
+            "lite", graph, "float32", kind=ROW.processor, rows=[ROW, other], there=lambda name: True
+        )
         assert found == engine
 
 

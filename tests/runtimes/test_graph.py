@@ -52,9 +52,11 @@ def test_graphs_of_another_layout(folders, name):
     for node in renamed.graph.node:
         node.output[:] = ["other" if output == "score" else output for output in node.output]
     renamed.graph.output[0].name = "other"
-    for model, shown in ((turned, r"search uint8 \(1, 3, 129, 129\)"),
-                         (floats, r"search float32 \((any|1), 129, 129, 3\)"),
-                         (renamed, "maps .* to other, distances")):  # fmt: skip
+    for model, shown in (
+        (turned, r"search uint8 \(1, 3, 129, 129\)"),
+        (floats, r"search float32 \((any|1), 129, 129, 3\)"),
+        (renamed, "maps .* to other, distances"),
+    ):
         onnx.checker.check_model(model)
         other = Graphs(graphs.template, model.SerializeToString(), graphs.folder)
         with pytest.raises(WeightsError, match=rf"search graph .*{shown}.*expected kernel and"):

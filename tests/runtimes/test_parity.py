@@ -56,8 +56,14 @@ def test_compiled_says_what_onnx_runtime_says(folders, kind):
 
 def test_every_runtime_is_compared():
     assert {
-        "onnx", "onnx-cuda", "openvino", "openvino-bf16", "openvino-gpu", "torch", "torch-cuda",
-    } <= set(QUICK)  # fmt: skip
+        "onnx",
+        "onnx-cuda",
+        "openvino",
+        "openvino-bf16",
+        "openvino-gpu",
+        "torch",
+        "torch-cuda",
+    } <= set(QUICK)
 
 
 @pytest.mark.parametrize("name", ["openvino"])

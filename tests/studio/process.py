@@ -24,10 +24,15 @@ def page_of(port):
 def start(folder, port, *options, browser=None):
     """Start a studio on the clip, with `browser` to open it, and wait until it answers."""
     command = [
-        *siamtrack("studio", demo_clip()), "--port", str(port),
-        "--projects", str(folder / "projects"),
-        "--threads", "1", *options,
-    ]  # fmt: skip
+        *siamtrack("studio", demo_clip()),
+        "--port",
+        str(port),
+        "--projects",
+        str(folder / "projects"),
+        "--threads",
+        "1",
+        *options,
+    ]
     command += [] if browser else ["--no-browser"]
     known = {**os.environ, "SIAMTRACK_STUDIO_TOKEN": TOKEN, "BROWSER": str(browser or "")}
     with (folder / "log").open("ab") as log:

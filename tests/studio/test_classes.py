@@ -134,12 +134,16 @@ def test_a_journal_from_before_there_were_classes_is_read(tmp_path):
     target = {"do": "target", "target": 0, "name": "dog", "colour": "#ff0000"}
     long = [{"do": "edit", "events": [target, key]}]
     state = {
-        "do": "state", "revision": 1, "stamp": 1, "runs": 0, "undone": [],
+        "do": "state",
+        "revision": 1,
+        "stamp": 1,
+        "runs": 0,
+        "undone": [],
         "done": [[[target, key], [{"do": "gone", "target": 0, "gone": True}]]],
         "targets": [
             {"target": 0, "name": "dog", "colour": "#ff0000", "gone": False, "keys": [key]}
         ],
-    }  # fmt: skip
+    }
     for number, events in enumerate((long, [state])):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -29,8 +29,10 @@ def again(events):
 def same(one, other):
     assert (one.targets, one.classes) == (other.targets, other.classes)
     assert (one.can_undo, one.can_redo, one.revision) == (
-        other.can_undo, other.can_redo, other.revision,
-    )  # fmt: skip
+        other.can_undo,
+        other.can_redo,
+        other.revision,
+    )
     for number in one.targets:
         mine, theirs = one.known(number, MODEL), other.known(number, MODEL)
         np.testing.assert_array_equal(mine.rows, theirs.rows)
@@ -92,10 +94,20 @@ def test_rows_of_a_run_that_was_forgotten_are_ignored():
 
 @pytest.mark.parametrize(
     "event",
-    [{"do": "state"}, {"do": "state", "targets": [], "revision": "x"},
-     {"do": "state", "targets": [], "revision": 0, "stamp": 0, "runs": 0, "undone": [],
-      "done": [[[{"do": "key", "target": 3}], []]]}],
-)  # fmt: skip
+    [
+        {"do": "state"},
+        {"do": "state", "targets": [], "revision": "x"},
+        {
+            "do": "state",
+            "targets": [],
+            "revision": 0,
+            "stamp": 0,
+            "runs": 0,
+            "undone": [],
+            "done": [[[{"do": "key", "target": 3}], []]],
+        },
+    ],
+)
 def test_a_damaged_state_is_an_error(event):
     with pytest.raises((LookupError, ValueError)):
         Project(TOTAL, SIZE).apply(event)

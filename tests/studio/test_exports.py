@@ -50,9 +50,14 @@ def leftovers(tmp_path):
 # read back
 
 
-@pytest.mark.parametrize(("format", "form", "name"), [
-    ("cvat", "cvat", "annotations.xml"), ("coco", "coco-video", "a.json"), ("mot", "mot", "gt.txt"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("format", "form", "name"),
+    [
+        ("cvat", "cvat", "annotations.xml"),
+        ("coco", "coco-video", "a.json"),
+        ("mot", "mot", "gt.txt"),
+    ],
+)
 def test_our_own_importers_read_it(format, form, name, client, drawn, movie, tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()
@@ -206,9 +211,20 @@ def running(serve, long_movie, tmp_path):
     client.post(f"/api/projects/{name}/edits", json=draw)
     for frame in range(1, 120):
         session = client.app.state.sessions.get(name)
-        session.project.apply({"do": "edit", "events": [
-            {"do": "key", "target": 0, "frame": frame, "box": [9, 9, 90, 90], "stamp": 9 + frame},
-        ]})  # fmt: skip
+        session.project.apply(
+            {
+                "do": "edit",
+                "events": [
+                    {
+                        "do": "key",
+                        "target": 0,
+                        "frame": frame,
+                        "box": [9, 9, 90, 90],
+                        "stamp": 9 + frame,
+                    },
+                ],
+            }
+        )
     yield f"127.0.0.1:{port}", f"/api/projects/{name}"
     server.should_exit = True
     thread.join()
@@ -295,9 +311,14 @@ def test_what_killed_exports_left_is_removed(serve, client, project, movie, tmp_
 
 @pytest.mark.parametrize(
     ("hello", "word"),
-    [({"format": "csv"}, "draw a box"), ({"format": "exe"}, "expected one of"),
-     ({"format": "csv", "model": "../x"}, "no model"), ({}, "expected one of"), ([], "list")],
-)  # fmt: skip
+    [
+        ({"format": "csv"}, "draw a box"),
+        ({"format": "exe"}, "expected one of"),
+        ({"format": "csv", "model": "../x"}, "no model"),
+        ({}, "expected one of"),
+        ([], "list"),
+    ],
+)
 def test_no_such_export(hello, word, client, project):
     with client.websocket_connect(SOCKETS + project + "/exports") as page:
         page.send_json(hello)

@@ -109,9 +109,12 @@ def test_a_few_frames_only(client, project, movie, wait):
 def test_a_correction_is_tracked_again_and_nothing_else(client, tracked, movie, wait):
     before = rows(client, tracked)
     change = {
-        "do": "key", "target": 0, "frame": 9, "box": movie[1][9].tolist(),
+        "do": "key",
+        "target": 0,
+        "frame": 9,
+        "box": movie[1][9].tolist(),
         "follow": {"frame": 9, "model": "lite"},
-    }  # fmt: skip
+    }
     assert client.post(tracked + "/edits", json=change).status_code == 200
     job = wait(client, tracked)
     assert job["done"] == FRAMES - 10
@@ -135,8 +138,9 @@ def test_going_on_after_a_stop_gives_what_one_run_gives(client, tracked, movie, 
     wait(client, tracked)
     np.testing.assert_allclose(
         [whole[k][:4] for k in range(FRAMES)],
-        [rows(client, tracked, 1)[k][:4] for k in range(FRAMES)], atol=1.0,
-    )  # fmt: skip
+        [rows(client, tracked, 1)[k][:4] for k in range(FRAMES)],
+        atol=1.0,
+    )
 
 
 def test_pause_go_on_stop(client, project, movie, wait):

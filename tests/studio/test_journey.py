@@ -43,9 +43,13 @@ class TestInBrowser:
         path = os.pathsep.join(path for path in sys.path if path)
         try:
             told = script(
-                "journey.mjs", page_of(port), tmp_path, demo_clip(),
-                RESTART=again, PYTHONPATH=path,
-            )  # fmt: skip
+                "journey.mjs",
+                page_of(port),
+                tmp_path,
+                demo_clip(),
+                RESTART=again,
+                PYTHONPATH=path,
+            )
             assert told == {"ok": True, "targets": 19}
         finally:
             end(tmp_path)

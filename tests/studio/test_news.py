@@ -73,9 +73,12 @@ def test_edits_while_tracking(client, project, movie, wait):
         client.post(project + "/edits", json={"do": "draw", "frame": 0, "box": box})
     client.post(project + "/job", json={"do": "start", "frame": 0})
     change = {
-        "do": "key", "target": 0, "frame": 2, "box": boxes[2].tolist(),
+        "do": "key",
+        "target": 0,
+        "frame": 2,
+        "box": boxes[2].tolist(),
         "follow": {"frame": 2, "model": "lite"},
-    }  # fmt: skip
+    }
     client.post(project + "/edits", json=change)
     client.post(project + "/edits", json={"do": "remove", "target": 1})
     wait(client, project)

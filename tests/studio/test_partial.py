@@ -27,8 +27,10 @@ def old(path):
     return path
 
 
-@pytest.mark.parametrize("names", [(LOCK,), (LOCK, "upload.part"), (LOCK, "upload"),
-                                   (LOCK, "upload", "project.jsonl.part")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [(LOCK,), (LOCK, "upload.part"), (LOCK, "upload"), (LOCK, "upload", "project.jsonl.part")],
+)
 def test_what_is_left_of_an_upload_is_removed(names, tmp_path):
     left = folder(tmp_path, *names)
     assert clear_uploads(tmp_path) == [left]

@@ -240,12 +240,29 @@ def test_frames_of_several_targets_go_together(project):
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["draw", "key", "absent", "unkey", "remove", "forward", "backward",
-                         "undo", "redo", "rename", "classify", "class", "unclass"]),
-        st.integers(0, 2), st.integers(0, TOTAL - 1), st.integers(1, 12),
+        st.sampled_from(
+            [
+                "draw",
+                "key",
+                "absent",
+                "unkey",
+                "remove",
+                "forward",
+                "backward",
+                "undo",
+                "redo",
+                "rename",
+                "classify",
+                "class",
+                "unclass",
+            ]
+        ),
+        st.integers(0, 2),
+        st.integers(0, TOTAL - 1),
+        st.integers(1, 12),
     ),
     max_size=25,
-)  # fmt: skip
+)
 
 
 def play(project, actions):

@@ -45,9 +45,18 @@ def send(client, data, name="a.mp4", **headers):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost.evil.example",
-     "10.0.0.1", "", "127.0.0.1@evil.example", "[::1", "127.0.0.1:8765:1"],
-)  # fmt: skip
+    [
+        "evil.example",
+        "evil.example:8765",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "10.0.0.1",
+        "",
+        "127.0.0.1@evil.example",
+        "[::1",
+        "127.0.0.1:8765:1",
+    ],
+)
 def test_dns_rebinding(client, host):
     answer = client.get("/api/studio", headers={"host": host})
     assert answer.status_code == 421
@@ -178,8 +187,9 @@ def test_the_browser_is_given_a_file_that_only_this_user_reads(remote):
         path = Path(urllib.request.url2pathname(urllib.parse.urlsplit(page).path))
         if os.name != "nt":
             assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [
-                0o600, 0o700,
-            ]  # fmt: skip
+                0o600,
+                0o700,
+            ]
         goal = html.unescape(re.search('content="0; url=([^"]*)"', path.read_text())[1])
         assert goal == f"{BASE}/?token=secret&x=<"
         assert remote.get(goal, follow_redirects=False).status_code == 303
@@ -215,9 +225,19 @@ def test_this_machine_alone_unless_told():
 
 @pytest.mark.parametrize(
     "name",
-    ["../../etc", "..%2f..%2fetc", "%2e%2e/%2e%2e", "....//", "0" * 15, "g" * 16, "0" * 16,
-     "A" * 16, "0000000000000000/../..", "\\..\\.."],
-)  # fmt: skip
+    [
+        "../../etc",
+        "..%2f..%2fetc",
+        "%2e%2e/%2e%2e",
+        "....//",
+        "0" * 15,
+        "g" * 16,
+        "0" * 16,
+        "A" * 16,
+        "0000000000000000/../..",
+        "\\..\\..",
+    ],
+)
 def test_projects_cannot_be_named_by_path(client, name):
     for rest in ("", "/tracks", "/frames/0", "/exports/x"):
         assert client.get(f"/api/projects/{name}{rest}").status_code == 404
@@ -225,9 +245,16 @@ def test_projects_cannot_be_named_by_path(client, name):
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd",
-     "/static/%00", "/etc/passwd", "/../../etc/passwd"],
-)  # fmt: skip
+    [
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/static//etc/passwd",
+        "/static/%00",
+        "/etc/passwd",
+        "/../../etc/passwd",
+    ],
+)
 def test_static_files_stay_in_their_folder(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
@@ -329,16 +356,24 @@ def test_sound_is_no_video(client, tmp_path):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"do": "x"}, {"do": "draw"}, {"do": "draw", "frame": -1, "box": [1, 1, 9, 9]},
-     {"do": "draw", "frame": 1.5, "box": [1, 1, 9, 9]}, {"do": "draw", "frame": 0, "box": "1234"},
-     {"do": "draw", "frame": 0, "box": [1, 1, 9]},
-     {"do": "draw", "frame": 0, "box": [1, 1, 9, 1e9]},
-     {"do": "draw", "frame": 0, "box": [True, 1, 9, 9]},
-     {"do": "draw", "frame": 2**40, "box": [1, 1, 9, 9]},
-     {"do": "key", "target": 7, "frame": 0, "box": [1, 1, 9, 9]}, {"do": "remove", "target": "0"},
-     {"do": "rename", "target": 0, "name": 5}, {"do": "undo", "follow": {"frame": "x"}},
-     {"do": "undo", "follow": {"frame": 0, "model": "../x"}}],
-)  # fmt: skip
+    [
+        {},
+        {"do": "x"},
+        {"do": "draw"},
+        {"do": "draw", "frame": -1, "box": [1, 1, 9, 9]},
+        {"do": "draw", "frame": 1.5, "box": [1, 1, 9, 9]},
+        {"do": "draw", "frame": 0, "box": "1234"},
+        {"do": "draw", "frame": 0, "box": [1, 1, 9]},
+        {"do": "draw", "frame": 0, "box": [1, 1, 9, 1e9]},
+        {"do": "draw", "frame": 0, "box": [True, 1, 9, 9]},
+        {"do": "draw", "frame": 2**40, "box": [1, 1, 9, 9]},
+        {"do": "key", "target": 7, "frame": 0, "box": [1, 1, 9, 9]},
+        {"do": "remove", "target": "0"},
+        {"do": "rename", "target": 0, "name": 5},
+        {"do": "undo", "follow": {"frame": "x"}},
+        {"do": "undo", "follow": {"frame": 0, "model": "../x"}},
+    ],
+)
 def test_edits_that_are_none(client, project, body):
     answer = client.post(project + "/edits", json=body)
     assert answer.status_code == 400
@@ -359,10 +394,15 @@ def test_json_without_end(client, project):
 
 
 @pytest.mark.parametrize(
-    "body", [{"do": "start"}, {"do": "start", "frame": 0, "direction": "up"}, {"do": "x"},
-             {"do": "start", "frame": 0, "targets": "all"},
-             {"do": "start", "frame": 0, "model": "x"}]
-)  # fmt: skip
+    "body",
+    [
+        {"do": "start"},
+        {"do": "start", "frame": 0, "direction": "up"},
+        {"do": "x"},
+        {"do": "start", "frame": 0, "targets": "all"},
+        {"do": "start", "frame": 0, "model": "x"},
+    ],
+)
 def test_orders_that_are_none(client, project, body):
     assert client.post(project + "/job", json=body).status_code == 400
 
@@ -432,9 +472,11 @@ def drawn(client):
         {"do": "undo", "follow": {"frame": 0, "direction": {}, "model": []}},
         {"do": "undo", "follow": {"frame": 0, "count": HUGE}},
         {"do": "undo", "follow": {"frame": 0, "targets": [HUGE]}},
-        {"do": [1]}, {"do": {}}, {"do": HUGE},
+        {"do": [1]},
+        {"do": {}},
+        {"do": HUGE},
     ],
-)  # fmt: skip
+)
 def test_edits_that_are_none_are_refused_in_a_sentence(client, drawn, values):
     answer = client.post(drawn + "/edits", content=json.dumps(values), headers=JSON)
     assert answer.status_code == 400, answer.text

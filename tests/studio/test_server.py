@@ -66,9 +66,13 @@ def test_strangers_stay_outside(run, port, tmp_path):
     )
     assert (status, "not a video" in text) == (422, True)
     status, _ = ask(
-        port, "/api/uploads", "POST", content_type="application/octet-stream",
-        content_length=str(1 << 50), **bearer,
-    )  # fmt: skip
+        port,
+        "/api/uploads",
+        "POST",
+        content_type="application/octet-stream",
+        content_length=str(1 << 50),
+        **bearer,
+    )
     assert status == 413
     address = f"ws://127.0.0.1:{port}/api/camera"
     with connect(address, origin=f"http://127.0.0.1:{port}", additional_headers=bearer):
@@ -86,10 +90,13 @@ def test_a_killed_upload_goes_at_the_next_start(run, port, tmp_path):
     server = run(port)
     with socket.create_connection(("127.0.0.1", port)) as page:
         head = [
-            "POST /api/uploads?name=a.mp4 HTTP/1.1", f"host: 127.0.0.1:{port}",
-            f"origin: http://127.0.0.1:{port}", "content-type: application/octet-stream",
-            "content-length: 9000000", f"authorization: Bearer {TOKEN}",
-        ]  # fmt: skip
+            "POST /api/uploads?name=a.mp4 HTTP/1.1",
+            f"host: 127.0.0.1:{port}",
+            f"origin: http://127.0.0.1:{port}",
+            "content-type: application/octet-stream",
+            "content-length: 9000000",
+            f"authorization: Bearer {TOKEN}",
+        ]
         page.sendall("\r\n".join([*head, "", ""]).encode() + b"x" * 100_000)
         parts = []
         while not parts:

@@ -16,16 +16,27 @@ from tests.training.manifest import write_manifest
 SMALL = TrainConfig(
     model=BoxTrackerConfig(template=65, search=129, head_width=16, head_depth=1),
     pairs=PairConfig(template=65, search=129),
-    steps=4, batch=2, imagenet=False, save_every=0.0, loaders=1,
+    steps=4,
+    batch=2,
+    imagenet=False,
+    save_every=0.0,
+    loaders=1,
     unfreeze=((0.0, 0), (0.5, 2)),
-)  # fmt: skip
+)
 
 SIAMFC = TrainConfig(
     model=SiamFCConfig(backbone="alexnet", width=0.05, search=191),
     pairs=PairConfig(template=127, search=191, shift=0.3),
-    steps=4, batch=2, imagenet=False, save_every=0.0, loaders=0, unfreeze=((0.0, 5),),
-    backbone_rate=1.0, norms="train", average=0.5,
-)  # fmt: skip
+    steps=4,
+    batch=2,
+    imagenet=False,
+    save_every=0.0,
+    loaders=0,
+    unfreeze=((0.0, 5),),
+    backbone_rate=1.0,
+    norms="train",
+    average=0.5,
+)
 
 
 @pytest.fixture

@@ -38,15 +38,16 @@ def test_gradients_reach_the_layers_before():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in kept.parameters())
 
 
+@pytest.mark.parametrize("outputs", [4, 8])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("shape", [(2, 4, 9, 9), (1, 4, 3, 7), (2, 4, 2, 2), (3, 4, 5, 3)])
-def test_gradients_of_wide_depthwise_kernels_are_those_of_torch(shape, bias):
+def test_gradients_of_wide_depthwise_kernels_are_those_of_torch(shape, bias, outputs):
     torch.manual_seed(0)
-    plain = nn.Sequential(nn.Conv2d(4, 4, 5, padding=2, groups=4, bias=bias))
+    plain = nn.Sequential(nn.Conv2d(4, outputs, 5, padding=2, groups=4, bias=bias))
     quick = copy.deepcopy(plain)
     quicken_depthwise(quick)
     images = torch.rand(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
-    weights = torch.rand(shape)
+    weights = torch.rand(shape[0], outputs, *shape[2:])
     found = []
     for model in (plain, quick):
         answer = model(images)

@@ -29,10 +29,19 @@ MODEL = BoxTrackerConfig(
     template=65, search=129, head_width=16, head_depth=1, head="region", folded=True
 )
 CONFIG = TrainConfig(
-    model=MODEL, companion=replace(MODEL, head_width=8), steps=10, batch=2, imagenet=False,
+    model=MODEL,
+    companion=replace(MODEL, head_width=8),
+    steps=10,
+    batch=2,
+    imagenet=False,
     pairs=PairConfig(template=65, search=129, area=2.0, tails=0.3, reshaped=0.5),
-    unfreeze=((0.0, 6),), prepare=4, repeats=2, sides=0.5, save_every=0.0, loaders=2,
-)  # fmt: skip
+    unfreeze=((0.0, 6),),
+    prepare=4,
+    repeats=2,
+    sides=0.5,
+    save_every=0.0,
+    loaders=2,
+)
 
 
 @pytest.fixture
@@ -45,9 +54,15 @@ def test_pictures_are_prepared_where_every_stage_trains(pool, tmp_path):
     teacher = str(write_teacher(tmp_path / "teacher"))
     model = SiamFCConfig(backbone="ciresnet16", width=0.125, template=65, search=129)
     config = replace(
-        CONFIG, model=model, companion=None, unfreeze=((0.0, 99),), norms="train", teacher=teacher,
-        steps=2, sides=0.0,
-    )  # fmt: skip
+        CONFIG,
+        model=model,
+        companion=None,
+        unfreeze=((0.0, 99),),
+        norms="train",
+        teacher=teacher,
+        steps=2,
+        sides=0.0,
+    )
     ahead = Preparation(config.network(), 0, None, 1)(sampler(pool, config).draw(0))
     pair = sampler(pool, config).draw(0)
     for array, picture in zip(ahead.arrays, (pair.template, pair.search), strict=True):
@@ -85,8 +100,13 @@ def write_teacher(folder: Path, channels: int = 96) -> Path:
         onnx.save(model, str(folder / f"{name}.onnx"))
 
     node, constant = conv("w", 3, channels, 16, "template", "template_features")
-    save("template", [node], [constant], [value("template", 1, 3, 64, 64)],
-         [value("template_features", 1, channels, 4, 4)])  # fmt: skip
+    save(
+        "template",
+        [node],
+        [constant],
+        [value("template", 1, 3, 64, 64)],
+        [value("template_features", 1, channels, 4, 4)],
+    )
     parts = [conv("v", 3, channels, 16, "search", "xf")]
     pool = helper.make_node("GlobalAveragePool", ["template_features"], ["mean"])
     both = helper.make_node("Add", ["xf", "mean"], ["both"])
@@ -97,10 +117,17 @@ def write_teacher(folder: Path, channels: int = 96) -> Path:
         for name in ("score", "size", "offset")
     ]
     nodes = [parts[0][0], pool, both, *(part[0] for part in parts[1:]), *ends]
-    save("search", nodes, [part[1] for part in parts],
-         [value("search", 1, 3, 128, 128), value("template_features", 1, channels, 4, 4)],
-         [value("score_map", 1, 1, 8, 8), value("size_map", 1, 2, 8, 8),
-          value("offset_map", 1, 2, 8, 8)])  # fmt: skip
+    save(
+        "search",
+        nodes,
+        [part[1] for part in parts],
+        [value("search", 1, 3, 128, 128), value("template_features", 1, channels, 4, 4)],
+        [
+            value("score_map", 1, 1, 8, 8),
+            value("size_map", 1, 2, 8, 8),
+            value("offset_map", 1, 2, 8, 8),
+        ],
+    )
     return folder
 
 

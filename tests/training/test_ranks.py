@@ -23,15 +23,32 @@ from tests.training.manifest import write_manifest
 ROOT = Path(__file__).parents[2]
 SIAMFC = TrainConfig(
     model=SiamFCConfig(backbone="alexnet", width=0.05, template=87, search=127),
-    pairs=PairConfig(template=87, search=127, shift=0.2, negative=0.4), batch=4, steps=6,
-    save_every=0.0, loaders=0, unfreeze=((0.0, 2), (0.5, 5)), backbone_rate=1.0, norms="train",
-    imagenet=False, optimizer="sgd", sync_norms=True, rate=1e-2,
-)  # fmt: skip
+    pairs=PairConfig(template=87, search=127, shift=0.2, negative=0.4),
+    batch=4,
+    steps=6,
+    save_every=0.0,
+    loaders=0,
+    unfreeze=((0.0, 2), (0.5, 5)),
+    backbone_rate=1.0,
+    norms="train",
+    imagenet=False,
+    optimizer="sgd",
+    sync_norms=True,
+    rate=1e-2,
+)
 BOX = TrainConfig(
     model=BoxTrackerConfig(template=65, search=129, head_width=16, head_depth=1),
-    pairs=PairConfig(template=65, search=129), batch=4, steps=4, save_every=0.0, loaders=0,
-    unfreeze=((0.0, 0), (0.5, 2)), imagenet=False, optimizer="sgd", sync_norms=True, rate=1e-3,
-)  # fmt: skip
+    pairs=PairConfig(template=65, search=129),
+    batch=4,
+    steps=4,
+    save_every=0.0,
+    loaders=0,
+    unfreeze=((0.0, 0), (0.5, 2)),
+    imagenet=False,
+    optimizer="sgd",
+    sync_norms=True,
+    rate=1e-3,
+)
 
 
 @pytest.fixture
@@ -42,10 +59,21 @@ def data(tmp_path):
 def torchrun(config, data, out, processes, at=-1, restarts=0):
     """Train under torchrun and return the checkpoint."""
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
-        processes, "--max-restarts", restarts, "-m", "tests.training.ranked",
-        json.dumps(to_dict(config)), data, out, at,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        processes,
+        "--max-restarts",
+        restarts,
+        "-m",
+        "tests.training.ranked",
+        json.dumps(to_dict(config)),
+        data,
+        out,
+        at,
+    ]
     path = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     child = subprocess.run(
@@ -99,8 +127,9 @@ def test_synced_norms_alone_are_torchs():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [SIAMFC, replace(SIAMFC, loss="triplet"), BOX],
-                         ids=["siamfc", "triplet", "box"])  # fmt: skip
+@pytest.mark.parametrize(
+    "config", [SIAMFC, replace(SIAMFC, loss="triplet"), BOX], ids=["siamfc", "triplet", "box"]
+)
 def test_two_processes_reach_the_weights_of_one(config, data, tmp_path):
     one, two = (torchrun(config, data, tmp_path / str(count), count) for count in (1, 2))
     assert one["step"] == two["step"] == config.steps

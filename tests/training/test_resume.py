@@ -18,9 +18,15 @@ from tests.training.manifest import write_manifest
 
 TINY = TrainConfig(
     model=SiamFCConfig(backbone="alexnet", width=0.05, template=87, search=127),
-    pairs=PairConfig(template=87, search=127, shift=0.2), batch=2, save_every=0.0, loaders=0,
-    unfreeze=((0.0, 2), (0.5, 5)), backbone_rate=1.0, norms="train", imagenet=False,
-)  # fmt: skip
+    pairs=PairConfig(template=87, search=127, shift=0.2),
+    batch=2,
+    save_every=0.0,
+    loaders=0,
+    unfreeze=((0.0, 2), (0.5, 5)),
+    backbone_rate=1.0,
+    norms="train",
+    imagenet=False,
+)
 
 KILLED = """
 import json, os, signal, sys

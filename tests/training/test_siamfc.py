@@ -29,8 +29,9 @@ def lines(run):
 
 @pytest.mark.parametrize("loss", ["logistic", "contrastive", "triplet"])
 def test_every_loss_falls(loss, pool, tmp_path):
-    config = replace(TINY, steps=40, batch=4, loss=loss, unfreeze=((0.0, 5),), rate=3e-3,
-                     save_every=99.0)  # fmt: skip
+    config = replace(
+        TINY, steps=40, batch=4, loss=loss, unfreeze=((0.0, 5),), rate=3e-3, save_every=99.0
+    )
     train(config, PairSampler(pool, config.pairs), tmp_path)
     losses = [line["loss"] for line in lines(tmp_path)]
     assert losses[-1] < losses[0]
@@ -63,10 +64,12 @@ def test_unfreezing_keeps_frozen_stages_and_the_state_of_the_optimizer(optimizer
 
         set_trained(model, stages, count, norms)
         batch = Batch(
-            torch.rand(2, 3, 87, 87, generator=generator) * 255, torch.full((2, 2), 0.5),
+            torch.rand(2, 3, 87, 87, generator=generator) * 255,
+            torch.full((2, 2), 0.5),
             torch.rand(2, 3, 127, 127, generator=generator) * 255,
-            torch.tensor([[50.0, 50.0, 27.0, 27.0]] * 2), torch.ones(2),
-        )  # fmt: skip
+            torch.tensor([[50.0, 50.0, 27.0, 27.0]] * 2),
+            torch.ones(2),
+        )
         learner.zero_grad(set_to_none=True)
         learn(model.features(batch.template), model.features(batch.search), batch)[
             "loss"
@@ -88,12 +91,14 @@ def test_unfreezing_keeps_frozen_stages_and_the_state_of_the_optimizer(optimizer
     step(2, "frozen")
     assert "conv4" in changed()
     assert not {"conv1", "conv2", "conv3"} & changed()
-    assert torch.equal(before["backbone.conv4.1.running_mean"],
-                       model.state_dict()["backbone.conv4.1.running_mean"])  # fmt: skip
+    assert torch.equal(
+        before["backbone.conv4.1.running_mean"], model.state_dict()["backbone.conv4.1.running_mean"]
+    )
     assert any(not torch.equal(v, learner.state[last][k]) for k, v in momentum.items())
     step(2, "train")
-    assert not torch.equal(before["backbone.conv4.1.running_mean"],
-                           model.state_dict()["backbone.conv4.1.running_mean"])  # fmt: skip
+    assert not torch.equal(
+        before["backbone.conv4.1.running_mean"], model.state_dict()["backbone.conv4.1.running_mean"]
+    )
 
 
 def test_the_unfreezing_of_siamdw_leaves_the_stem():
@@ -128,26 +133,45 @@ def test_presets_fit_and_survive_json():
     changed = preset("cpu", {"model": {"backbone": "alexnet"}, "pairs": {"flip": 0.0}, "steps": 7})
     assert (changed.model.backbone, changed.model.width) == ("alexnet", 0.25)
     assert (changed.pairs.flip, changed.pairs.search, changed.steps) == (0.0, 255, 7)
-    assert isinstance(preset("box", {"model": {"kind": "siamfc"},
-                                     "pairs": {"template": 127, "search": 255}}).model,
-                      SiamFCConfig)  # fmt: skip
+    assert isinstance(
+        preset(
+            "box", {"model": {"kind": "siamfc"}, "pairs": {"template": 127, "search": 255}}
+        ).model,
+        SiamFCConfig,
+    )
     with pytest.raises(UnknownNameError, match="model kind"):
         preset("cpu", {"model": {"kind": "siamfd"}})
 
 
 def test_configs_of_earlier_box_runs_load():
-    config = from_dict(TrainConfig, {
-        "model": {"backbone": "mobile", "width": 1.0, "template": 129, "search": 257,
-                  "head_width": 96, "head_depth": 3},
-        "steps": 1500, "unfreeze": [[0.0, 8]], "teacher": "t.onnx",
-        "pairs": {"weights": [["davis2016", 3.0]], "negative": 0.1},
-    })  # fmt: skip
+    config = from_dict(
+        TrainConfig,
+        {
+            "model": {
+                "backbone": "mobile",
+                "width": 1.0,
+                "template": 129,
+                "search": 257,
+                "head_width": 96,
+                "head_depth": 3,
+            },
+            "steps": 1500,
+            "unfreeze": [[0.0, 8]],
+            "teacher": "t.onnx",
+            "pairs": {"weights": [["davis2016", 3.0]], "negative": 0.1},
+        },
+    )
     assert config.model.kind == "box"
-    assert config == preset("box", {
-        "steps": 1500, "unfreeze": [[0.0, 8]], "teacher": "t.onnx",
-        "frozen": "torch",
-        "pairs": {"weights": [["davis2016", 3.0]], "negative": 0.1},
-    })  # fmt: skip
+    assert config == preset(
+        "box",
+        {
+            "steps": 1500,
+            "unfreeze": [[0.0, 8]],
+            "teacher": "t.onnx",
+            "frozen": "torch",
+            "pairs": {"weights": [["davis2016", 3.0]], "negative": 0.1},
+        },
+    )
 
 
 @pytest.mark.parametrize(

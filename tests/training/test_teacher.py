@@ -55,9 +55,7 @@ def test_a_run_learns_the_teachers_features_and_resumes(teacher_file, tmp_path, 
     from dataclasses import replace
 
     pool = Pool(read_manifest(write_manifest(tmp_path / "data")))
-    config = replace(
-        SMALL, teacher=str(teacher_file), steps=20, rate=1e-2, precision=precision
-    )  # fmt: skip
+    config = replace(SMALL, teacher=str(teacher_file), steps=20, rate=1e-2, precision=precision)
     path = train(config, PairSampler(pool, config.pairs), tmp_path / "run")
     assert set(state(path)["teacher"]) == {"mean", "std", "project.weight", "project.bias"}
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()

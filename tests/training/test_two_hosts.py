@@ -17,15 +17,40 @@ STEPS = 40
 def launch(host, number, place, out):
     """Start `siamtrack train` under torchrun on a host; the first one keeps the rendezvous."""
     return host.python(
-        "-m", "torch.distributed.run", "--nnodes", 2, "--nproc-per-node", 1, "--rdzv-backend",
-        "c10d", "--rdzv-endpoint", "10.77.0.1:29500", "--rdzv-id", "test", "--local-addr",
+        "-m",
+        "torch.distributed.run",
+        "--nnodes",
+        2,
+        "--nproc-per-node",
+        1,
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        "10.77.0.1:29500",
+        "--rdzv-id",
+        "test",
+        "--local-addr",
         # a name would tell which host it is, but two namespaces share theirs
-        host.address, "--rdzv-conf", f"is_host={int(number == 0)}", "--max-restarts", 3,
-        "-m", "siamtrack", "train", "--data", place / "data", "--config", place / "config.json",
-        "--out", place / out, "--resume", "--quiet", GLOO_SOCKET_IFNAME=INTERFACE,
+        host.address,
+        "--rdzv-conf",
+        f"is_host={int(number == 0)}",
+        "--max-restarts",
+        3,
+        "-m",
+        "siamtrack",
+        "train",
+        "--data",
+        place / "data",
+        "--config",
+        place / "config.json",
+        "--out",
+        place / out,
+        "--resume",
+        "--quiet",
+        GLOO_SOCKET_IFNAME=INTERFACE,
         # else torchrun tells a host that comes back nothing about the store of the one that stayed
         TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1,
-    )  # fmt: skip
+    )
 
 
 def step(out):
@@ -86,8 +111,9 @@ def test_without_the_host_of_the_rendezvous_all_start_again(hosts, place):
 
 
 def same_as_whole(place, out):
-    one, two = (torch.load(run / "checkpoint.pt", weights_only=True)
-                for run in (place / "whole", out))  # fmt: skip
+    one, two = (
+        torch.load(run / "checkpoint.pt", weights_only=True) for run in (place / "whole", out)
+    )
     assert one["step"] == two["step"] == STEPS
     for part in ("model", "average"):
         for name, value in one[part].items():

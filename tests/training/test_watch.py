@@ -39,9 +39,13 @@ def sequences(folder, count=3, frames=6):
 @pytest.mark.parametrize("config", [TINY, replace(SMALL, loaders=0)], ids=["siamfc", "box"])
 def test_a_person_sees_metrics_pictures_and_tracking(config, pool, tmp_path, caplog):
     watch = Watch(
-        every=2, pictures=2, validate=sequences(tmp_path / "val"), validate_every=3, sequences=2,
+        every=2,
+        pictures=2,
+        validate=sequences(tmp_path / "val"),
+        validate_every=3,
+        sequences=2,
         frames=3,
-    )  # fmt: skip
+    )
     config = replace(config, steps=5, save_every=99.0)
     with caplog.at_level(logging.INFO):
         train(config, PairSampler(pool, config.pairs), tmp_path / "run", watch=watch)

@@ -32,9 +32,12 @@ def python(start):
 
     def begin(*words):
         return start(
-            [sys.executable, *map(str, words)], env=environment(), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, *map(str, words)],
+            env=environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     return begin
 
@@ -43,10 +46,26 @@ def python(start):
 def tune(python):
     def begin(data, out, worker, trials):
         return python(
-            "-m", "siamtrack", "tune", "lite", f"folder:{data}", "--out", out, "--held-out", "c",
-            "--starts", 1, "--frames", 4, "--trials", trials, "--pruner", "none",
-            "--worker", worker,
-        )  # fmt: skip
+            "-m",
+            "siamtrack",
+            "tune",
+            "lite",
+            f"folder:{data}",
+            "--out",
+            out,
+            "--held-out",
+            "c",
+            "--starts",
+            1,
+            "--frames",
+            4,
+            "--trials",
+            trials,
+            "--pruner",
+            "none",
+            "--worker",
+            worker,
+        )
 
     return begin
 

@@ -42,8 +42,12 @@ def script(name, *arguments, seconds=600):
     known.setdefault("CHROMIUM", shutil.which("chromium") or "")
     done = subprocess.run(
         ["node", str(HERE / name), *map(str, arguments)],
-        capture_output=True, text=True, check=False, env=known, timeout=seconds,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=known,
+        timeout=seconds,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -55,8 +59,10 @@ def built(tmp_path_factory):
     path = os.pathsep.join(path for path in sys.path if path)
     subprocess.run(
         ["node", str(WEB / "build.mjs"), "--python", sys.executable, "--out", str(out)],
-        capture_output=True, check=True, env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
     return out
 
 
@@ -75,7 +81,10 @@ def record(folder, frames, boxes, model, **options):
         (folder / f"{number}.rgb").write_bytes(frame.tobytes())
     height, width = frames[0].shape[:2]
     about = {
-        "width": width, "height": height, "count": len(frames), "boxes": list(boxes.items()),
+        "width": width,
+        "height": height,
+        "count": len(frames),
+        "boxes": list(boxes.items()),
         "options": options,
         "tracks": [
             [
@@ -84,7 +93,7 @@ def record(folder, frames, boxes, model, **options):
             ]
             for each in tracks
         ],
-    }  # fmt: skip
+    }
     (folder / "about.json").write_text(json.dumps(about))
     return tracks
 

@@ -191,4 +191,5 @@ class Data:
 
 def bar(items: Iterable[Any], length: int) -> Iterable[Any]:
     """Show progress on stderr while someone watches."""
-    return tqdm(items, total=length, unit="image", disable=not sys.stderr.isatty())  # type: ignore[no-any-return]
+    shown: Iterable[Any] = tqdm(items, total=length, unit="image", disable=not sys.stderr.isatty())
+    return shown

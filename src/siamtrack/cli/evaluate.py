@@ -152,7 +152,8 @@ class Eval:
         trackers: Mapping[str, TrackerFactory],
         folders: Mapping[str, Path],
     ) -> Report:
-        common = {"out": self.out, "workers": self._workers(), "resume": not self.no_resume}
+        common: dict[str, Any] = {"out": self.out, "workers": self._workers()}
+        common["resume"] = not self.no_resume
         read = {name: folder for name, folder in folders.items() if name not in trackers}
         if self.protocol in ("vot", "vot-multistart"):
             made = None if self.out is None else {n: tracker_made(t) for n, t in trackers.items()}
@@ -162,11 +163,11 @@ class Eval:
                 protocol=self.protocol,
                 made=made,
                 overwrite=self.overwrite,
-                **common,  # type: ignore[arg-type]
+                **common,
             )
         if self.protocol == "longterm":
             runs = {
-                n: run_dataset(t, dataset, name=n, **self._made(t), **common)  # type: ignore[arg-type]
+                n: run_dataset(t, dataset, name=n, **self._made(t), **common)
                 for n, t in trackers.items()
             }
             runs |= {name: read_runs(folder, dataset) for name, folder in read.items()}
@@ -180,7 +181,7 @@ class Eval:
                 protocol=self.protocol,
                 policy=policy,
                 **self._made(t),
-                **common,  # type: ignore[arg-type]
+                **common,
             )
             for n, t in trackers.items()
         ]

@@ -10,9 +10,7 @@ import contextlib
 import errno
 import math
 import os
-import re
 import stat
-import string
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -27,10 +25,6 @@ MOST = 1 << 31
 """Bytes that a file may have which is read in one piece; 2 GiB."""
 MOST_ROWS = 1 << 28
 """Bytes that a text file with one row of numbers a frame may have; 256 MiB."""
-
-_SEPARATOR = re.compile(r"[,;\s]+")
-_AROUND = f",;{string.whitespace}"
-
 
 _noted: ContextVar[list[Path] | None] = ContextVar("noted", default=None)
 
@@ -164,8 +158,8 @@ def read_rows(
 
 
 def _all_at_once(lines: list[str], columns: Collection[int]) -> Array | None:
-    """Return the rows of a file without faults, ten times as fast as line by line, or None."""
-    plain = [line.replace(",", " ").replace(";", " ") for line in lines]
+    """Return the rows of a file without faults, in half the time of line by line, or None."""
+    plain = [_spaced(line) for line in lines]
     if not any(line.strip() for line in plain):
         return None
     try:
@@ -178,7 +172,11 @@ def _all_at_once(lines: list[str], columns: Collection[int]) -> Array | None:
 
 def _numbers(line: str) -> list[float] | None:
     try:
-        values = [float(token) for token in _SEPARATOR.split(line.strip(_AROUND))]
+        values = [float(token) for token in _spaced(line).split()]
     except ValueError:
         return None
-    return None if any(math.isinf(value) for value in values) else values
+    return None if any(map(math.isinf, values)) else values
+
+
+def _spaced(line: str) -> str:
+    return line.replace(",", " ").replace(";", " ")

@@ -50,10 +50,8 @@ class Rotated:
         side = np.array([math.cos(turn), math.sin(turn)]) * self.width / 2
         other = np.array([-math.sin(turn), math.cos(turn)]) * self.height / 2
         center = np.array([self.cx, self.cy])
-        return np.stack(
-            [center - side - other, center + side - other, center + side + other,
-             center - side + other]
-        )  # fmt: skip
+        left, right = center - side, center + side
+        return np.stack([left - other, right - other, right + other, left + other])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,10 +68,10 @@ class Pyramid(nn.Module):
         self.down = nn.ModuleList(
             [joined(WIDTHS[level + 1], WIDTHS[level]) for level in range(len(WIDTHS) - 1)]
         )
+        mixes = zip(WIDTHS, (3, 3, 5, 5), (1, 2, 2, 2), strict=True)
         self.mix = nn.ModuleList(
-            [nn.Sequential(*(Mix(width, kernel) for _ in range(count)))
-             for width, kernel, count in zip(WIDTHS, (3, 3, 5, 5), (1, 2, 2, 2), strict=True)]
-        )  # fmt: skip
+            [nn.Sequential(*(Mix(width, kernel) for _ in range(n))) for width, kernel, n in mixes]
+        )
 
     def features(self, patch: Tensor) -> list[Tensor]:
         """Map patches (B, 96, 96, 3), uint8 RGB, to features at strides 2, 4, 8 and 16."""

@@ -55,6 +55,8 @@ class Card:
         version: Name of these weights, such as `lite-2`: `lite` means the newest in the package,
             a version always the same ones.
         scores: Measured figures, such as {"otb20 AUC": 0.61}, and how they were measured.
+        shares: Name of the model in the package that has those files which are not in the folder;
+            only models in the package share files, and `siamtrack export` writes all of them.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Card:
     trained_on: str = ""
     version: str = ""
     scores: dict[str, float] = field(default_factory=dict)
+    shares: str = ""
 
     def __post_init__(self) -> None:
         check_numbers(self, template=(8, 1024), search=(8, 2048), stride=(1, 256))
@@ -225,7 +228,19 @@ def file_key(name: str) -> str:
 def model_paths(name: str | Path) -> list[Path]:
     """Return the files of a model, its card and those it names; errors as `model_folder`."""
     folder = model_folder(name)
-    return [folder / file for file in (CARD, *model_files(read_card(folder)))]
+    card = read_card(folder)
+    return [folder / CARD, *(_path(folder, card, file) for file in model_files(card))]
+
+
+def _path(folder: Path, card: Card, name: str) -> Path:
+    """Return where a file of a model is: in its folder, or in that of the model it shares it with.
+
+    Two models in the package may have a network in common, which lies there once.
+    """
+    path = folder / name
+    if path.is_file() or card.shares not in packaged_names():
+        return path
+    return PACKAGED / card.shares / name
 
 
 def folder_title(folder: Path) -> str:
@@ -266,7 +281,7 @@ def read_file(folder: Path, card: Card, name: str) -> bytes:
     Raises:
         WeightsError: If it is missing, or not the one that the card describes.
     """
-    path, sha256 = folder / name, card.sha256.get(file_key(name))
+    path, sha256 = _path(folder, card, name), card.sha256.get(file_key(name))
     try:
         data = bytes_of(path)
     except OSError as error:

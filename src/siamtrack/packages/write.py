@@ -79,7 +79,7 @@ def writing(
             file_key(name): hashlib.sha256((folder / name).read_bytes()).hexdigest()
             for name in draft.files
         }
-        draft.card = replace(draft.card, sha256=hashes)
+        draft.card = replace(draft.card, sha256=hashes, shares="")
         write_card(folder, draft.card)
 
 

@@ -264,7 +264,8 @@ class _DepthwiseConv2d(nn.Conv2d):
         )
         self.weight, self.bias = other.weight, other.bias
         form = (self.kernel_size, self.stride, self.padding, self.dilation, self.padding_mode)
-        self._splits = form == ((5, 5), (1, 1), (2, 2), (1, 1), "zeros")
+        usual = form == ((5, 5), (1, 1), (2, 2), (1, 1), "zeros")
+        self._splits = usual and self.in_channels == self.out_channels
 
     def forward(self, input: Tensor) -> Tensor:
         with torch.autocast(input.device.type, enabled=False):
@@ -298,9 +299,18 @@ class _Depthwise5x5(torch.autograd.Function):
 
         def gradients(over: Tensor, kernel: Tensor, beside: int, *which: bool) -> Any:
             return torch.ops.aten.convolution_backward(
-                over, images, kernel, None, [1, 1], [2, beside], [1, 1], False, [0, 0],
-                len(kernel), [*which, False],
-            )  # fmt: skip
+                over,
+                images,
+                kernel,
+                None,
+                [1, 1],
+                [2, beside],
+                [1, 1],
+                False,
+                [0, 0],
+                len(kernel),
+                [*which, False],
+            )
 
         wanted = ctx.needs_input_grad[0]
         back = gradients(given, weight, 2, True, False)[0] if wanted else None

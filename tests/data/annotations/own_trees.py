@@ -52,16 +52,27 @@ def coco_vid(root: Path, **changes: object) -> str:
         "categories": [{"id": 1, "name": "square"}],
         "videos": [{"id": 7, "name": "a"}],
         "images": [
-            {"id": 10 + index, "video_id": 7, "frame_id": index, "file_name": f"a/{index}.png",
-             "width": WIDTH, "height": HEIGHT}
+            {
+                "id": 10 + index,
+                "video_id": 7,
+                "frame_id": index,
+                "file_name": f"a/{index}.png",
+                "width": WIDTH,
+                "height": HEIGHT,
+            }
             for index in range(FRAMES)
         ],
         "annotations": [
-            {"id": 20 + index, "image_id": 10 + index, "instance_id": 5, "category_id": 1,
-             "bbox": box}
+            {
+                "id": 20 + index,
+                "image_id": 10 + index,
+                "instance_id": 5,
+                "category_id": 1,
+                "bbox": box,
+            }
             for index, box in enumerate(BOXES.tolist())
         ],
-    }  # fmt: skip
+    }
     write_text(root / "all.json", json.dumps(content | changes))
     for index, picture in enumerate(PICTURES):
         write_image(root / "images/a" / f"{index}.png", picture)

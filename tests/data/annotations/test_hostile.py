@@ -12,8 +12,26 @@ from tests.data.annotations.own_trees import OWN
 from tests.data.annotations.trees import TREES, write_text
 
 ANNOTATIONS = {".txt", ".xml", ".json", ".csv", ".ini", ".label", ".yaml", ".png"}
-TOKENS = [b"", b"\0", b"\xff\xfe", b"nan", b"-1", b"1e999", b"9" * 400, b"Infinity", b"null", b"[",
-          b"{}", b'"', b"\n\n", b"0", b",", b"<x>", b"\xc3\xa9", b"1e-320"]  # fmt: skip
+TOKENS = [
+    b"",
+    b"\0",
+    b"\xff\xfe",
+    b"nan",
+    b"-1",
+    b"1e999",
+    b"9" * 400,
+    b"Infinity",
+    b"null",
+    b"[",
+    b"{}",
+    b'"',
+    b"\n\n",
+    b"0",
+    b",",
+    b"<x>",
+    b"\xc3\xa9",
+    b"1e-320",
+]
 
 
 def trouble(read, source):
@@ -28,8 +46,11 @@ def trouble(read, source):
 @pytest.mark.parametrize("name", [*TREES, *OWN])
 def test_changed_annotations(name, tmp_path):
     source = (TREES | OWN)[name](tmp_path / "own")
-    files = [path for path in sorted((tmp_path / "own").rglob("*"))
-             if path.suffix in ANNOTATIONS and "images" not in path.parts]  # fmt: skip
+    files = [
+        path
+        for path in sorted((tmp_path / "own").rglob("*"))
+        if path.suffix in ANNOTATIONS and "images" not in path.parts
+    ]
     rng = np.random.default_rng(0)
     outcomes = {"entries": 0, "error": 0}
     for _ in range(60):
@@ -73,11 +94,17 @@ def test_missing_files(name, tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ['{"image": "a.png", "box": [1e999, 1, 2, 3]}', '{"image": "a.png", "box": "1234"}',
-     '{"image": "a.png", "box": [1, 2, 3, 4], "frame": Infinity}', "[1]", "[" * 100_000,
-     '{"image": "a.png", "box": [1, 2, 3, ' + "9" * 400 + "]}", "\0",
-     '{"image": "a.png", "box": {"0": 1}}'],
-)  # fmt: skip
+    [
+        '{"image": "a.png", "box": [1e999, 1, 2, 3]}',
+        '{"image": "a.png", "box": "1234"}',
+        '{"image": "a.png", "box": [1, 2, 3, 4], "frame": Infinity}',
+        "[1]",
+        "[" * 100_000,
+        '{"image": "a.png", "box": [1, 2, 3, ' + "9" * 400 + "]}",
+        "\0",
+        '{"image": "a.png", "box": {"0": 1}}',
+    ],
+)
 def test_odd_lines_of_a_manifest(line, tmp_path):
     write_text(tmp_path / "manifest.jsonl", line)
     words = trouble(read_manifest, tmp_path)

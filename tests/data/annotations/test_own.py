@@ -87,8 +87,10 @@ def test_several_mot_sequences(tmp_path):
 def test_tracks_of_our_own_output_can_be_imported(tmp_path):
     """What `siamtrack track --mot` writes is MOT text."""
     mot(tmp_path / "own")
-    lines = [f"{i + 1},0,{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f},0.9000,-1,-1,-1"
-             for i, (x, y, w, h) in enumerate(BOXES)]  # fmt: skip
+    lines = [
+        f"{i + 1},0,{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f},0.9000,-1,-1,-1"
+        for i, (x, y, w, h) in enumerate(BOXES)
+    ]
     write_text(tmp_path / "mot.txt", "\n".join(lines) + "\n")
     done = import_annotations("mot", tmp_path / "mot.txt", tmp_path, tmp_path / "own/img1")
     entries = read_manifest(done.manifest)
@@ -162,8 +164,9 @@ def test_cvat_masks_in_tracks(tmp_path):
         write_text(tmp_path / "annotations.xml", f"<annotations>{meta}{track}</annotations>")
         entries = read_training(f"cvat:{tmp_path}")
         assert [(entry.frame, entry.box) for entry in entries] == [
-            (0, (10, 5, 1, 1)), (1, (10, 6, 1, 1)),
-        ]  # fmt: skip
+            (0, (10, 5, 1, 1)),
+            (1, (10, 6, 1, 1)),
+        ]
         known = [entry.mask is not None for entry in entries]
         assert known == [meta == size] * 2
     write_text(tmp_path / "annotations.xml", f"<annotations>{size}{track}</annotations>")
@@ -175,9 +178,11 @@ def test_cvat_refuses_entities_and_other_xml(tmp_path):
     cvat_images(tmp_path)
     bomb = '<!DOCTYPE a [<!ENTITY b "bb">]><annotations>&b;</annotations>'
     for text, words in (
-        (bomb, "document type"), ("<a/>", "root 'annotations'"), ("<annot", "no usable XML"),
+        (bomb, "document type"),
+        ("<a/>", "root 'annotations'"),
+        ("<annot", "no usable XML"),
         ("", "no usable XML"),
-    ):  # fmt: skip
+    ):
         write_text(tmp_path / "annotations.xml", text)
         with pytest.raises(DatasetError, match=words):
             read_training(f"cvat:{tmp_path}")

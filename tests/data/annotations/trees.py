@@ -202,7 +202,15 @@ def youtube_vos(root: Path) -> str:
 TREES = {
     each.__name__: each
     for each in (
-        got10k, lasot, trackingnet, imagenet_vid, imagenet_det, youtube_bb, coco, davis, davis2016,
+        got10k,
+        lasot,
+        trackingnet,
+        imagenet_vid,
+        imagenet_det,
+        youtube_bb,
+        coco,
+        davis,
+        davis2016,
         youtube_vos,
     )
-}  # fmt: skip
+}

@@ -93,8 +93,9 @@ def test_trackingnet(tmp_path):
         name = f"video_{part}"
         images(tmp_path / part / "frames" / name, range(12), "{}.jpg")
         write(tmp_path / part / "anno" / f"{name}.txt", rows(boxes(count)))
-    test, train = (open_dataset(f"{kind}:{tmp_path}") for kind in
-                   ("trackingnet", "trackingnet-train"))  # fmt: skip
+    test, train = (
+        open_dataset(f"{kind}:{tmp_path}") for kind in ("trackingnet", "trackingnet-train")
+    )
     assert test.names == ("video_TEST",)
     assert test[0].boxes[0].tolist() == [10, 20, 8, 6]
     assert np.isnan(test[0].boxes[1:]).all()
@@ -196,7 +197,23 @@ def test_uav_results_are_also_called_uav_and_the_sequence(tmp_path):
 
 
 def test_every_layout_is_registered():
-    names = {"otb", "tld", "folder", "lasot", "trackingnet", "uav123", "uav20l", "nfs30", "nfs240",
-             "got10k-val", "got10k-test", "tcolor128", "dtb70", "davis2016", "davis2017", "votlt",
-             *(f"vot{year}" for year in range(2013, 2023))}  # fmt: skip
+    names = {
+        "otb",
+        "tld",
+        "folder",
+        "lasot",
+        "trackingnet",
+        "uav123",
+        "uav20l",
+        "nfs30",
+        "nfs240",
+        "got10k-val",
+        "got10k-test",
+        "tcolor128",
+        "dtb70",
+        "davis2016",
+        "davis2017",
+        "votlt",
+        *(f"vot{year}" for year in range(2013, 2023)),
+    }
     assert names <= set(DATASETS)

@@ -12,10 +12,17 @@ from siamtrack.errors import DatasetError
 
 BY_NAME = {target.name: target for target in TARGETS}
 SPECIAL = {  # the toolkit's own table: first and last image
-    "David": (300, 770), "Football1": (1, 74), "Freeman3": (1, 460), "Freeman4": (1, 283),
-    "Diving": (1, 215), "BlurCar1": (247, 988), "BlurCar3": (3, 359), "BlurCar4": (18, 397),
-    "Board": (1, 698), "Tiger1": (6, 354),
-}  # fmt: skip
+    "David": (300, 770),
+    "Football1": (1, 74),
+    "Freeman3": (1, 460),
+    "Freeman4": (1, 283),
+    "Diving": (1, 215),
+    "BlurCar1": (247, 988),
+    "BlurCar3": (3, 359),
+    "BlurCar4": (18, 397),
+    "Board": (1, 698),
+    "Tiger1": (6, 354),
+}
 
 
 def rows(count, start=10):
@@ -65,8 +72,12 @@ def test_counts_and_frames_of_the_benchmarks():
     for name, frames in SPECIAL.items():
         assert (BY_NAME[name].first, BY_NAME[name].last) == frames
     assert {target.name for target in TARGETS if target.first != 1} == {
-        "David", "BlurCar1", "BlurCar3", "BlurCar4", "Tiger1",
-    }  # fmt: skip
+        "David",
+        "BlurCar1",
+        "BlurCar3",
+        "BlurCar4",
+        "Tiger1",
+    }
 
 
 def test_boxes_are_0_based_and_named_with_attributes(tmp_path):

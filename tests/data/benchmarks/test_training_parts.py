@@ -41,9 +41,15 @@ def test_boxes_images_and_tracks(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("got10k", "knot"), ("lasot", "airplane"), ("coco", "square"), ("youtube_bb", "person"),
-     ("youtube_vos", "ape"), ("imagenet_vid", "n00")],
-)  # fmt: skip
+    [
+        ("got10k", "knot"),
+        ("lasot", "airplane"),
+        ("coco", "square"),
+        ("youtube_bb", "person"),
+        ("youtube_vos", "ape"),
+        ("imagenet_vid", "n00"),
+    ],
+)
 def test_labels(name, label, tmp_path):
     assert {entry.label for entry in read_training(TREES[name](tmp_path))} == {label}
 

@@ -166,5 +166,9 @@ def test_files_without_weights(tmp_path, content, message):
 
 def test_layouts_are_registered():
     assert set(LAYOUTS) == {
-        "pysot-alexnet", "pysot-mobilenetv2", "pysot-resnet50", "siamdw", "siamfc-pytorch",
-    }  # fmt: skip
+        "pysot-alexnet",
+        "pysot-mobilenetv2",
+        "pysot-resnet50",
+        "siamdw",
+        "siamfc-pytorch",
+    }

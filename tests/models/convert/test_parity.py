@@ -30,10 +30,19 @@ def rgb(name, side, swapped):
 
 def test_every_model_is_there():
     assert [file.stem for file in FIXTURES] == [
-        "AlexNet", "AlexNetLegacy", "AlexNetV1", "AlexNetV3", "MobileNetV2", "ResNet50",
-        "SiamFCIncep22", "SiamFCNext22", "SiamFCRes22", "SiamFCRes22W", "SiamRPNRes22-thicker",
+        "AlexNet",
+        "AlexNetLegacy",
+        "AlexNetV1",
+        "AlexNetV3",
+        "MobileNetV2",
+        "ResNet50",
+        "SiamFCIncep22",
+        "SiamFCNext22",
+        "SiamFCRes22",
+        "SiamFCRes22W",
+        "SiamRPNRes22-thicker",
         "SiamRPNRes22-thinner",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("file", PARAMS)

@@ -30,8 +30,11 @@ def place(tmp_path_factory):
 def siamtrack_with_own(place, *words):
     return subprocess.run(
         [sys.executable, "-m", "siamtrack", "--import", "own.py", *words],
-        cwd=place, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_it_trains_exports_and_tracks(place):

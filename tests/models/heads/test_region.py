@@ -35,8 +35,9 @@ def test_the_mask_covers_the_cells_in_the_box_and_halves_those_at_its_edge():
 @torch.no_grad()
 def test_two_boxes_in_one_template_give_two_kernels():
     head, template = build(), torch.randn(1, CHANNELS, TEMPLATE, TEMPLATE).double()
-    wide, high = (head.kernel(template, torch.tensor([size]).double())
-                  for size in ((0.6, 0.3), (0.3, 0.6)))  # fmt: skip
+    wide, high = (
+        head.kernel(template, torch.tensor([size]).double()) for size in ((0.6, 0.3), (0.3, 0.6))
+    )
     assert (wide - high).abs().amax() > 1e-3
     feature = head.template_neck(template)
     mask = head.mask(torch.tensor([[0.6, 0.3]]).double())

@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamtrack.core.files import bytes_of
 from siamtrack.core.images import decode, image_files
+from siamtrack.data.cache import read_bytes
 from siamtrack.data.layout import Entries, folders, frames_beside, names_in
 from siamtrack.data.manifest import Entry
 from siamtrack.data.sequence import Dataset, Sequence
@@ -163,11 +163,7 @@ def read_mask(path: Path) -> Mask:
     Raises:
         ImageError: If the file is missing or is no such image.
     """
-    try:
-        data = bytes_of(path)
-    except OSError as error:
-        reason = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
-        raise ImageError(str(path), reason) from error
+    data = read_bytes(path).tobytes()
     # Decoders turn palette numbers into colors: say gray in the header, and the numbers stay
     is_palette = data[:8] == b"\x89PNG\r\n\x1a\n" and data[25:26] == b"\x03"
     depth = data[24] if is_palette else 8

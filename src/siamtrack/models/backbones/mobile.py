@@ -81,39 +81,47 @@ class InvertedResidual(nn.Module):
         return y + (crop_border(x, self.border) if self.border else x)
 
 
-class EfficientNetLite0(Backbone):
-    """Stem and 11 blocks of EfficientNet-Lite0: stride 16, 112 channels, 0.7 M parameters.
+class _Inverted(Backbone):
+    """A stem and the inverted residuals of a table, without padding if it says so."""
 
-    Images are normalized as (value - 127) / 128. `width` multiplies all channels, by eights.
-    """
-
-    padding_free = False
-    stride = 16
+    table: Sequence[tuple[int, int, int, int, int]]
+    """(expansion, kernel, stride, output channels, repeats) of each stage."""
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        last = scaled(32, width)
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, last, 3, 2, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6()
-        )
+        crop, last = self.padding_free, scaled(32, width)
+        first = nn.Conv2d(3, last, 3, 2, 0 if crop else 1, bias=False)
+        self.stem = nn.Sequential(first, nn.BatchNorm2d(last), nn.ReLU6())
         blocks: list[nn.Module] = []
-        for expansion, kernel, stride, channels, repeats in STAGES:
+        for expansion, kernel, stride, channels, repeats in self.table:
+            outputs = scaled(channels, width)
             for index in range(repeats):
                 step = stride if index == 0 else 1
-                outputs = scaled(channels, width)
-                blocks.append(InvertedResidual(last, outputs, expansion, kernel, step))
+                blocks.append(InvertedResidual(last, outputs, expansion, kernel, step, crop))
                 last = outputs
         self.blocks = nn.Sequential(*blocks)
         self.channels = last
 
     def stages(self) -> Sequence[nn.Module]:
-        """Return the stem and the 11 blocks."""
+        """Return the stem and the blocks."""
         return [self.stem, *self.blocks]
 
     def extract(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, 16 n + 1, 16 m + 1) to features (B, channels, n + 1, m + 1)."""
+        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
         features: Tensor = self.blocks(self.stem(images))
         return features
+
+
+class EfficientNetLite0(_Inverted):
+    """Stem and 11 blocks of EfficientNet-Lite0: stride 16, 112 channels, 0.7 M parameters.
+
+    (B, 3, 16 n + 1, 16 m + 1) becomes (B, channels, n + 1, m + 1). Images are normalized as
+    (value - 127) / 128. `width` multiplies all channels, by eights.
+    """
+
+    padding_free = False
+    stride = 16
+    table = STAGES
 
 
 @BACKBONES.register("mobile")
@@ -173,11 +181,7 @@ def _position(layer: str, block: int) -> int:
     return order.index(layer) - (3 if block == 0 else 0)
 
 
-# (expansion, kernel, stride, output channels, repeats)
-CIR_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 1, 80, 2))
-
-
-class CIRMobile(Backbone):
+class CIRMobile(_Inverted):
     """A stem and seven inverted residuals without padding: stride 8, 80 channels at width 1.
 
     Images are normalized as (value - 127) / 128. Template 127 becomes 4x4 and search 255 becomes
@@ -186,32 +190,11 @@ class CIRMobile(Backbone):
 
     padding_free = True
     stride = 8
+    table = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 1, 80, 2))
 
     def __init__(self, width: float = 1.0) -> None:
-        super().__init__()
-        last = scaled(32, width)
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, last, 3, 2, bias=False), nn.BatchNorm2d(last), nn.ReLU6()
-        )
-        blocks: list[nn.Module] = []
-        for expansion, kernel, stride, channels, repeats in CIR_STAGES:
-            outputs = scaled(channels, width)
-            for index in range(repeats):
-                step = stride if index == 0 else 1
-                blocks.append(InvertedResidual(last, outputs, expansion, kernel, step, crop=True))
-                last = outputs
-        self.blocks = nn.Sequential(*blocks)
-        self.channels = last
+        super().__init__(width)
         self.smallest = layer_arithmetic(self)[0]
-
-    def stages(self) -> Sequence[nn.Module]:
-        """Return the stem and the seven blocks."""
-        return [self.stem, *self.blocks]
-
-    def extract(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to features (B, channels, H', W')."""
-        features: Tensor = self.blocks(self.stem(images))
-        return features
 
 
 @BACKBONES.register("cirmobile")
