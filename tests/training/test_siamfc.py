@@ -168,6 +168,7 @@ def test_configs_of_earlier_box_runs_load():
             "steps": 1500,
             "unfreeze": [[0.0, 8]],
             "teacher": "t.onnx",
+            "frozen": "torch",
             "pairs": {"weights": [["davis2016", 3.0]], "negative": 0.1},
         },
     )

@@ -80,7 +80,8 @@ class TrainConfig:
         precision: `bfloat16` computes features in half the bits (autocast), and heads where a
             prepared teacher is given; losses, weights and optimizer stay in float32.
         frozen: What runs the stages that do not train, where they are not computed ahead: `torch`,
-            or `onnx`, ONNX Runtime, which is faster on a CPU; on other devices torch runs them.
+            or `onnx`, ONNX Runtime, which is faster on a CPU. On other devices, and where a
+            backbone cannot be taken apart or exported, torch runs them, and the log says so.
         device: Where torch computes, such as `cpu` or `cuda`.
         loaders: Threads that draw and prepare pairs; 0: the training thread draws.
         loading: Whether loaders are `threads` or `processes`. Processes fill a GPU from many cores;
@@ -256,7 +257,7 @@ PRESETS: Registry[Callable[[], TrainConfig]] = Registry("training preset", "siam
 @PRESETS.register("box")
 def box() -> TrainConfig:
     """The anchor-free box tracker on the mobile backbone, the structure of the packaged model."""
-    return TrainConfig()
+    return TrainConfig(frozen="onnx")
 
 
 @PRESETS.register("paper")

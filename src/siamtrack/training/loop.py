@@ -26,11 +26,7 @@ from siamtrack.training.batches import Batch, batches, collate
 from siamtrack.training.config import TrainConfig, rate_factor, trained_stages
 from siamtrack.training.distributed import Ranks, join, sync_norms
 from siamtrack.training.monitor import Log, Watch, live_model
-from siamtrack.training.speed import (
-    FrozenFront,
-    Preparation,
-    keep_depthwise_in_float32,
-)
+from siamtrack.training.speed import Preparation, frozen_front, quicken_depthwise
 from siamtrack.training.teacher import TAUGHT_CHANNELS, Learned, Teacher, TrackingTeacher
 
 logger = logging.getLogger(__name__)
@@ -90,8 +86,8 @@ def _train(
         sync_norms(model)
     kind, halved = torch.device(config.device).type, config.precision == "bfloat16"
     half = torch.autocast(kind, torch.bfloat16, enabled=halved)
-    if halved and kind == "cpu":
-        keep_depthwise_in_float32(model)
+    if kind == "cpu":
+        quicken_depthwise(model)
     stages = list(model.backbone.stages())
     average = copy_of(model)
     optimizer = build_optimizer(config, model, teacher)
@@ -112,12 +108,8 @@ def _train(
         text = json.dumps(to_dict(config), indent=1)
         write_whole(out / "config.json", text.encode())
 
-    front = None
-    if config.frozen == "onnx" and not config.prepare:
-        if kind == "cpu":
-            front = FrozenFront(model)
-        else:
-            logger.info("frozen stages run in torch on %s: ONNX Runtime has the CPU", config.device)
+    runs = config.frozen == "onnx" and not config.prepare
+    front = frozen_front(model) if runs else None
     live = model.state_dict()  # the tensors that training changes in place
     source = _batches(config, sampler, model, first, ranks)
     saved = time.monotonic()

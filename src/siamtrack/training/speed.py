@@ -8,6 +8,7 @@ or both ahead, in the threads that draw pairs, and then be used several times (`
 from __future__ import annotations
 
 import copy
+import logging
 import tempfile
 import threading
 from collections.abc import Callable
@@ -19,16 +20,24 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from siamtrack.core.files import bytes_of
 from siamtrack.data.pairs import Pair
 from siamtrack.errors import MissingExtraError
 from siamtrack.models.files import write_graph
 from siamtrack.models.network import Network
+from siamtrack.models.units import is_traced
 from siamtrack.runtimes.openvino import import_openvino
 from siamtrack.training.batches import Batch, Prepared
 
+logger = logging.getLogger(__name__)
+
 Floats = NDArray[np.float32]
+
+TOGETHER = 2
+"""Pictures of which frozen stages are run at once: what lies between two layers stays in caches."""
 
 NO_PICTURE = np.empty((0, 0, 3), np.uint8)
 
@@ -77,7 +86,7 @@ class FrozenFront:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._count = -1
+        self._count, self._failed = -1, False
         self._session: Any = None
         if next(network.parameters()).device.type != "cpu":
             raise ValueError("frozen stages run in ONNX Runtime on the CPU: set frozen to 'torch'")
@@ -96,21 +105,43 @@ class FrozenFront:
             )
 
     def __call__(self, batch: Batch, frozen: int) -> Batch:
-        """Run the first `frozen` stages on the pictures of a batch."""
-        if frozen == 0:
+        """Run the first `frozen` stages on the pictures of a batch.
+
+        Where there is no graph of them, as of a plug-in's layer that does not export, the batch
+        stays as it is, and a warning says so once.
+        """
+        if frozen == 0 or self._failed:
+            return batch
+        try:
+            self.prepare(frozen)
+        except Exception as error:  # torch's exporter and ONNX Runtime share no base class
+            self._failed = True
+            logger.warning(
+                "frozen stages run in torch, since ONNX Runtime has no graph of them (%s)",
+                str(error).strip().partition("\n")[0],
+            )
             return batch
         template, search = self.run(batch.template, frozen), self.run(batch.search, frozen)
         return batch._replace(template=template, search=search, stages=frozen)
 
     def run(self, images: Tensor, frozen: int) -> Tensor:
         """Map RGB in [0, 255] (B, 3, H, W) to the output of the first stages (B, C, h, w)."""
-        if frozen != self._count:
-            self._session, self._count = self._build(images, frozen), frozen
-        found = self._session.run(None, {"images": images.contiguous().numpy()})[0]
-        return torch.from_numpy(found).contiguous(memory_format=torch.channels_last)
+        self.prepare(frozen)
+        parts = [
+            torch.from_numpy(self._session.run(None, {"images": part.contiguous().numpy()})[0])
+            for part in (images[at : at + TOGETHER] for at in range(0, len(images), TOGETHER))
+        ]
+        return torch.cat(parts).contiguous(memory_format=torch.channels_last)
 
-    def _build(self, images: Tensor, frozen: int) -> Any:
+    def prepare(self, frozen: int) -> None:
+        """Build the graph of the first `frozen` stages, unless it is there."""
+        if frozen != self._count:
+            self._session, self._count = self._build(frozen), frozen
+
+    def _build(self, frozen: int) -> Any:
         front = Front(self.network, frozen)
+        side = self.network.sides[0]
+        images = torch.zeros(1, 3, side, side)
         modes = {module: module.training for module in front.modules()}
         free = {0: "batch", 2: "height", 3: "width"}
         # autocast would write casts into the graph that ONNX Runtime has no kernels for
@@ -119,7 +150,7 @@ class FrozenFront:
             file = Path(folder) / "front.onnx"
             write_graph(
                 front.eval(),
-                (images[:1],),
+                (images,),
                 file,
                 inputs=["images"],
                 outputs=["features"],
@@ -129,6 +160,18 @@ class FrozenFront:
         for module, mode in modes.items():
             module.training = mode
         return onnx_session(graph, torch.get_num_threads())
+
+
+def frozen_front(network: Network) -> FrozenFront | None:
+    """Return the frozen stages of a network in ONNX Runtime, or None, and log why, if torch has to.
+
+    That is on other devices than the CPU, and of a backbone that is not the sequence of its stages.
+    """
+    try:
+        return FrozenFront(network)
+    except ValueError as error:
+        logger.info("frozen stages run in torch: %s", error)
+        return None
 
 
 class Engine:
@@ -204,8 +247,8 @@ class Preparation:
         return Prepared(self._frozen, tuple(array.astype(np.float16) for array in arrays), bare)
 
 
-class _FloatConv2d(nn.Conv2d):
-    """A convolution that stays in float32 under autocast, in place of another one."""
+class _DepthwiseConv2d(nn.Conv2d):
+    """A depth-wise convolution in place of another one; see `quicken_depthwise`."""
 
     def __init__(self, other: nn.Conv2d) -> None:
         super().__init__(
@@ -220,19 +263,75 @@ class _FloatConv2d(nn.Conv2d):
             device="meta",
         )
         self.weight, self.bias = other.weight, other.bias
+        form = (self.kernel_size, self.stride, self.padding, self.dilation, self.padding_mode)
+        usual = form == ((5, 5), (1, 1), (2, 2), (1, 1), "zeros")
+        self._splits = usual and self.in_channels == self.out_channels
 
     def forward(self, input: Tensor) -> Tensor:
         with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())
+            input = input.float()
+            learns = self.weight.requires_grad and torch.is_grad_enabled() and not is_traced()
+            if not (learns and self._splits and input.ndim == 4 and input.shape[-1] > 2):
+                return super().forward(input)
+            found: Tensor = _Depthwise5x5.apply(  # type: ignore[no-untyped-call]
+                input, self.weight, self.bias
+            )
+            return found
 
 
-def keep_depthwise_in_float32(model: nn.Module) -> None:
-    """Replace the depth-wise convolutions inside `model` by ones that ignore autocast.
+class _Depthwise5x5(torch.autograd.Function):
+    """A depth-wise 5x5 convolution that keeps the size, its weights' gradient column by column.
 
-    Names and weights stay. On CPUs the backward pass of a depth-wise convolution takes about three
-    times as long in bfloat16 as in float32, which costs more than the other layers gain.
+    oneDNN has a quick kernel for gradients of depth-wise weights up to 3 columns wide. The three in
+    the middle are such weights. The first and the last column are each a 5x1 convolution of the
+    same input, whose output lies two cells beside.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(images, weight)
+        return F.conv2d(images, weight, bias, padding=2, groups=len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        images, weight = ctx.saved_tensors
+
+        def gradients(over: Tensor, kernel: Tensor, beside: int, *which: bool) -> Any:
+            return torch.ops.aten.convolution_backward(
+                over,
+                images,
+                kernel,
+                None,
+                [1, 1],
+                [2, beside],
+                [1, 1],
+                False,
+                [0, 0],
+                len(kernel),
+                [*which, False],
+            )
+
+        wanted = ctx.needs_input_grad[0]
+        back = gradients(given, weight, 2, True, False)[0] if wanted else None
+        left, right = F.pad(given[..., 2:], (0, 2)), F.pad(given[..., :-2], (2, 0))
+        columns = [
+            gradients(over, weight[..., first : first + count], count // 2, False, True)[1]
+            for over, first, count in ((left, 0, 1), (given, 1, 3), (right, 4, 1))
+        ]
+        sums = given.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return back, torch.cat(columns, 3), sums
+
+
+def quicken_depthwise(model: nn.Module) -> None:
+    """Replace the depth-wise convolutions inside `model` by ones that train faster on a CPU.
+
+    Names, weights and, up to rounding, results stay. The new ones ignore autocast: the gradient of
+    a depth-wise 5x5 weight takes four times as long in bfloat16 as in float32, which costs more
+    than the other layers gain. Their own gradient of such a weight takes little more than half the
+    time of torch's.
     """
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and child.groups == child.in_channels > 1:
-                setattr(parent, name, _FloatConv2d(child).train(child.training))
+                setattr(parent, name, _DepthwiseConv2d(child).train(child.training))
