@@ -4,7 +4,8 @@
 
 The legs alternate, so that a machine that is used by others as well slows all of them alike; what
 counts is their ratio in each round, and the pairs per second of processor time, which depends less
-on others. With `--preset box`, nothing of the backbone trains, and one leg has it in ONNX Runtime.
+on others. With `--preset box`, nothing of the backbone trains. ONNX Runtime runs it, torch in one
+leg.
 Writes benchmarks/training_throughput.json, one entry for each preset.
 """
 
@@ -105,7 +106,7 @@ def main() -> None:
     }
     if given.preset == "box":
         changes |= {"imagenet": False, "unfreeze": [[0.0, 0]]}
-        legs["siamtrack, frozen stages in ONNX Runtime"] = (ours, {"frozen": "onnx"})
+        legs["siamtrack, frozen stages in torch"] = (ours, {"frozen": "torch"})
     pool, cache = Pool(read_all(given.data)), ImageCache()
     found: dict[str, list[dict[str, float]]] = {name: [] for name in legs}
     for round_ in range(given.rounds + 1):

@@ -12,6 +12,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 
 TOGETHER = 2
-"""Pictures of which frozen stages are run at once: what lies between two layers stays in caches."""
+"""Pictures that a thread runs through frozen stages at once.
+
+Threads that share a layer would wait for each other after every one, and what lies between two
+layers of more pictures leaves the caches.
+"""
 
 NO_PICTURE = np.empty((0, 0, 3), np.uint8)
 
@@ -127,11 +132,17 @@ class FrozenFront:
     def run(self, images: Tensor, frozen: int) -> Tensor:
         """Map RGB in [0, 255] (B, 3, H, W) to the output of the first stages (B, C, h, w)."""
         self.prepare(frozen)
-        parts = [
-            torch.from_numpy(self._session.run(None, {"images": part.contiguous().numpy()})[0])
-            for part in (images[at : at + TOGETHER] for at in range(0, len(images), TOGETHER))
-        ]
-        return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+        pictures = images.contiguous().numpy()
+
+        def features(first: int) -> Floats:
+            few = pictures[first : first + TOGETHER]
+            found: Floats = self._session.run(None, {"images": few})[0]
+            return found
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as workers:
+            parts = list(workers.map(features, range(0, len(pictures), TOGETHER)))
+        whole = torch.from_numpy(np.concatenate(parts))
+        return whole.contiguous(memory_format=torch.channels_last)
 
     def prepare(self, frozen: int) -> None:
         """Build the graph of the first `frozen` stages, unless it is there."""
@@ -159,7 +170,7 @@ class FrozenFront:
             graph = bytes_of(file)
         for module, mode in modes.items():
             module.training = mode
-        return onnx_session(graph, torch.get_num_threads())
+        return onnx_session(graph, 1)  # a thread for some of the pictures each
 
 
 def frozen_front(network: Network) -> FrozenFront | None:
