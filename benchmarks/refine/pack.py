@@ -88,12 +88,16 @@ def main() -> None:
     parser.add_argument("--version", default="")
     parser.add_argument("--steps", type=int, default=0, help="steps of all runs that led to it")
     parser.add_argument("--scores", type=Path, help="JSON for the card")
+    parser.add_argument("--feed", type=float, default=0.0, help="see RefineSettings")
+    parser.add_argument("--rate", type=float, help="size_rate of the tracker, if not as it is")
     parser.add_argument("--shares", help="leave out the files that this packaged model has too")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     source = model_folder(options.model)
     card = read_card(source)
-    tracker = replace(card.tracker, refine=SETTINGS)
+    tracker = replace(card.tracker, refine=replace(SETTINGS, feed=options.feed))
+    if options.rate is not None:
+        tracker = replace(tracker, size_rate=options.rate)
     card = replace(
         card,
         name=options.name,
