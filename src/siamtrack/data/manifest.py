@@ -108,19 +108,22 @@ class Pool:
 
         `reshaped` is the probability to take, of six draws, the one whose aspect differs most.
         """
-        entry = self.entries[index]
-        members, frames = self.by_track[entry.track], self._frames[entry.track]
-        first, last = (
-            bisect_left(frames, entry.frame - gap),
-            bisect_right(frames, entry.frame + gap),
-        )
-        near = [other for other in members[first:last] if other != index]
+        near = [other for other in self.near(self.entries[index], gap) if other != index]
         if not near:
             return index
         if reshaped and rng.random() < reshaped:
             drawn = [near[int(rng.integers(len(near)))] for _ in range(6)]
             return max(drawn, key=lambda other: abs(self._aspect(other) - self._aspect(index)))
         return near[int(rng.integers(len(near)))]
+
+    def near(self, entry: Entry, gap: int) -> list[int]:
+        """Return the entries of a track at most `gap` frames away from one of it, that included."""
+        members, frames = self.by_track[entry.track], self._frames[entry.track]
+        first, last = (
+            bisect_left(frames, entry.frame - gap),
+            bisect_right(frames, entry.frame + gap),
+        )
+        return members[first:last]
 
     def _aspect(self, index: int) -> float:
         _, _, width, height = self.entries[index].box

@@ -83,6 +83,10 @@ class PairConfig:
         redraw: See `redrawn`.
         weights: (data set, factor) that raise or lower how often a data set is drawn; without
             one, sets are drawn in proportion to the square root of their size.
+        templates: Templates of each pair, 1 to 8, whose kernels are joined. Those beyond the first
+            come from other frames of its track at most `gap` away, but the searched one, or from
+            the same picture, with shift, scale and color of their own. First template and search
+            window are those of a pair with one.
     """
 
     template: int = 129
@@ -121,6 +125,7 @@ class PairConfig:
     redrawn: float = 0.0
     redraw: float = 0.18
     weights: tuple[tuple[str, float], ...] = ()
+    templates: int = 1
 
     def __post_init__(self) -> None:
         shares = (each.name for each in fields(self) if each.type == "float")
@@ -128,7 +133,7 @@ class PairConfig:
         bounds |= dict.fromkeys(("scale", "stretch", "tail", "template_scale"), (0, 2))
         bounds |= {"template": (8, 1024), "search": (8, 2048), "context": (0, 10), "area": (0, 10)}
         bounds |= {"gap": (0, 2**31), "redraw": (0, 0.45)}
-        check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6))
+        check_numbers(self, **bounds, distractors=(0, 100), weights=(0, 1e6), templates=(1, 8))
         check_area(self.area)
         if self.separate and (self.tails or max(self.scale, self.template_scale) >= 1):
             raise ValueError(
@@ -147,6 +152,7 @@ class Pair:
         size: Width and height (2,) of the target in the template, as a share of the patch's side.
         box: The target in search pixels, ltwh (4,); zeros if it is not there.
         present: Whether the search patch holds the target.
+        others: Further templates of the target with their sizes, as `template` and `size`.
     """
 
     template: Image
@@ -154,6 +160,12 @@ class Pair:
     size: Array
     box: Array
     present: bool
+    others: tuple[tuple[Image, Array], ...] = ()
+
+    @property
+    def templates(self) -> list[tuple[Image, Array]]:
+        """All templates with their sizes, the first one first."""
+        return [(self.template, self.size), *self.others]
 
 
 class PairSampler:
@@ -183,10 +195,12 @@ class PairSampler:
         config = self.config
         # Choose the object, and what stands in the search window: itself or another one
         first, second = self._target(rng)
+        still = first is second
         negative = rng.random() < config.negative
         if negative:
             second = self._other(first, rng)
             negative = second.track != first.track  # there may be only one object
+        target, searched, moves = first, second, None
         if config.redrawn and rng.random() < config.redrawn:
             moves = rng.uniform(-config.redraw, config.redraw, 4)
             first, second = (_redrawn(entry, moves) for entry in (first, second))
@@ -203,14 +217,14 @@ class PairSampler:
             search = self._swap(search, box, rng)
         search = self._paste(search, box, first, rng)
         # Change the appearance
-        if rng.random() < config.flip:
+        flipped = rng.random() < config.flip
+        if flipped:
             template, search = augment.mirror(template), augment.mirror(search)
             box = np.array([config.search - box[0] - box[2], *box[1:]])
-        if rng.random() < config.gray:
+        gray = rng.random() < config.gray
+        if gray:
             template, search = augment.gray(template), augment.gray(search)
-        if rng.random() < config.template_color:
-            strength = config.template_color_range
-            template = augment.color(template, rng, strength)
+        template = self._colored(template, rng)
         search = augment.appearance(
             search,
             rng,
@@ -222,7 +236,36 @@ class PairSampler:
         )
         if negative:
             box = np.zeros(4)
-        return Pair(template, search, size, box, not negative)
+        # Further templates, drawn last: all before them is as in a pair with one
+        others = []
+        for entry in self._others(target, None if still else searched, rng):
+            entry = entry if moves is None else _redrawn(entry, moves)
+            patch, share = self._template(entry, rng)
+            patch = augment.mirror(patch) if flipped else patch
+            patch = augment.gray(patch) if gray else patch
+            others.append((self._colored(patch, rng), share))
+        return Pair(template, search, size, box, not negative, tuple(others))
+
+    def _colored(self, template: Image, rng: np.random.Generator) -> Image:
+        """Change the color of some templates."""
+        if rng.random() < self.config.template_color:
+            return augment.color(template, rng, self.config.template_color_range)
+        return template
+
+    def _others(
+        self, first: Entry, searched: Entry | None, rng: np.random.Generator
+    ) -> list[Entry]:
+        """Draw where further templates come from; None is searched in the picture of the first.
+
+        Each frame comes once before one comes again; without other frames it is the first's.
+        """
+        count = self.config.templates - 1
+        if count == 0 or searched is None:
+            return [first] * count
+        near = [self.pool.entries[index] for index in self.pool.near(first, self.config.gap)]
+        near = [entry for entry in near if entry is not first and entry is not searched] or [first]
+        order = rng.permutation(len(near))
+        return [near[order[turn % len(near)]] for turn in range(count)]
 
     def _target(self, rng: np.random.Generator) -> tuple[Entry, Entry]:
         pool = self.pool

@@ -68,9 +68,10 @@ class Batch(NamedTuple):
     """B pairs as tensors, float32, channels last in memory; pictures are uint8 until `to`.
 
     Attributes:
-        template: RGB in [0, 255] (B, 3, T, T), or what the first `stages` stages of the backbone
-            have made of it (B, C, h, w).
-        size: Width and height (B, 2) of the target as a share of the template's side.
+        template: RGB in [0, 255] (B * K, 3, T, T), or what the first `stages` stages of the
+            backbone have made of it (B * K, C, h, w); the K templates of a pair lie one after the
+            other.
+        size: Width and height (B * K, 2) of the target as a share of the template's side.
         search: The same of the search patches, (B, 3, S, S) or (B, C, H, W).
         boxes: Targets ltwh (B, 4) in search pixels; zeros where there is none.
         present: Whether the target is in the search patch (B,), 0 or 1.
@@ -85,6 +86,11 @@ class Batch(NamedTuple):
     present: Tensor
     stages: int = 0
     lesson: Lesson | None = None
+
+    @property
+    def templates(self) -> int:
+        """Templates of each pair, K."""
+        return len(self.template) // len(self.search)
 
     def to(self, device: str) -> Batch:
         """Return the batch on a device, all of it float32.
@@ -104,14 +110,15 @@ class Batch(NamedTuple):
 
 
 Arrays = tuple[NDArray[Any], ...]
-"""Template, size, search, boxes and present of B pairs as in `Batch`, but pictures (B, S, S, 3)."""
+"""Template, size, search, boxes and present of B pairs as in `Batch`, but channels come last."""
 
 
 def stacked(pairs: list[Pair]) -> Arrays:
     """Stack pairs into arrays, pictures (B, S, S, 3) as uint8 and the rest as float32."""
+    templates = [each for pair in pairs for each in pair.templates]
     return (
-        np.stack([pair.template for pair in pairs]),
-        np.stack([pair.size for pair in pairs]).astype(np.float32),
+        np.stack([patch for patch, _ in templates]),
+        np.stack([size for _, size in templates]).astype(np.float32),
         np.stack([pair.search for pair in pairs]),
         np.stack([pair.box for pair in pairs]).astype(np.float32),
         np.array([pair.present for pair in pairs], np.float32),

@@ -166,6 +166,11 @@ class TrainConfig:
                 f"prepare {self.prepare}: expected a multiple of batch {self.batch}, and one entry "
                 "in unfreeze, since what is prepared must not change"
             )
+        if self.prepare and self.pairs.templates > 1:
+            raise ValueError(
+                f"prepare {self.prepare} with pairs.templates {self.pairs.templates}: pairs are "
+                "prepared with one template; set prepare to 0, or templates to 1"
+            )
         if self.repeats > 1 and not self.prepare:
             raise ValueError(f"repeats {self.repeats}: expected 1 where nothing is prepared")
         if not (0 <= self.average < 1 and 0 <= self.warmup < 1 and 0 <= self.momentum < 1):

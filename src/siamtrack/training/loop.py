@@ -20,6 +20,7 @@ from siamtrack.data.pairs import PairSampler
 from siamtrack.errors import WeightsError
 from siamtrack.models.backbones.ciresnet import CIResNet, fold_pixels, load_resnet50
 from siamtrack.models.backbones.mobile import CIRMobile, EfficientNetLite0, load_imagenet
+from siamtrack.models.heads.head import Objective
 from siamtrack.models.network import Network, build_network, fold_norms
 from siamtrack.training import checkpoint
 from siamtrack.training.batches import Batch, batches, collate
@@ -92,6 +93,8 @@ def _train(
     average = copy_of(model)
     optimizer = build_optimizer(config, model, teacher)
     learn = model.objective(config)
+    if config.pairs.templates > 1:
+        check_joins(model, learn, config)
 
     # Resume: the state that an earlier part of this run has saved
     first = 0
@@ -127,6 +130,11 @@ def _train(
             tick = time.monotonic()
             given = next(source).to(config.device)
             waited = time.monotonic() - tick
+            if given.templates != config.pairs.templates:
+                raise ValueError(
+                    f"the sampler draws pairs of {given.templates} templates, and the config's "
+                    f"`pairs` has templates {config.pairs.templates}: make it with this config"
+                )
 
             # Forward: the rest of the backbone
             batch = given if front is None else front(given, max(0, len(stages) - training))
@@ -188,6 +196,34 @@ def _train(
     if sampler.cache.faults.bad or sampler.cache.faults.outside:
         logger.warning("%s", sampler.cache.faults.summary())
     return path
+
+
+def check_joins(model: Network, learn: Objective, config: TrainConfig) -> None:
+    """Refuse an objective that fails with several templates a pair, by two pairs of black pictures.
+
+    Raises:
+        ValueError: If it does.
+    """
+    count, (template, search) = config.pairs.templates, model.sides
+    box = torch.tensor([[search / 4, search / 4, search / 2, search / 2]] * 2)
+    batch = Batch(
+        torch.zeros(2 * count, 3, template, template),
+        torch.full((2 * count, 2), 0.5),
+        torch.zeros(2, 3, search, search),
+        box,
+        torch.ones(2),
+    ).to(config.device)
+    try:
+        with torch.no_grad():
+            model.eval()
+            learn(model.features(batch.template), model.features(batch.search), batch)
+    except Exception as error:  # anything may fail in a plug-in
+        raise ValueError(
+            f"pairs.templates {count}: what {config.model.head!r} learns takes one template a pair "
+            f"({str(error).strip().partition(chr(10))[0]}); set it to 1, or let the objective call "
+            "Head.pair_kernel"
+        ) from error
+    model.train()
 
 
 def start(config: TrainConfig, resumed: bool = False) -> tuple[Network, Learned | None]:

@@ -24,16 +24,21 @@ TRUE, FOUND, ABSENT = (60, 220, 60), (255, 60, 60), (150, 150, 150)
 
 
 def pair_picture(pair: Pair) -> Image:
-    """Draw template and search patch side by side, (S, T + S, 3); gray frame: no target there."""
+    """Draw K templates and search patch side by side, (S, K T + S, 3).
+
+    A gray frame says that the target is not there.
+    """
     side = pair.search.shape[0]
-    template, search = np.array(pair.template), np.array(pair.search)
-    size = np.asarray(pair.size) * template.shape[0]
-    _draw(template, np.concatenate([template.shape[0] / 2 - size / 2, size]), TRUE)
+    search, columns = np.array(pair.search), []
+    for template, share in pair.templates:
+        template, size = np.array(template), np.asarray(share) * template.shape[0]
+        _draw(template, np.concatenate([template.shape[0] / 2 - size / 2, size]), TRUE)
+        columns.append(_column(template, side))
     if pair.present:
         _draw(search, pair.box, TRUE)
     else:
         cv2.rectangle(search, (0, 0), (side - 1, side - 1), ABSENT, 5)
-    return np.concatenate([_column(template, side), search], axis=1)
+    return np.concatenate([*columns, search], axis=1)
 
 
 def sheet(sampler: Draws, count: int = 24, columns: int = 4, first: int = 0) -> Image:
@@ -45,12 +50,13 @@ def sheet(sampler: Draws, count: int = 24, columns: int = 4, first: int = 0) -> 
 def answers(model: Model, batch: Batch, count: int = 6) -> Image:
     """Draw `count` pairs of a batch with what the network finds in them, one pair in each row.
 
-    Left to right: template; search patch with the true box (green) and the found one (red); the
-    search patch under the response. The model is that of `siamtrack.training.monitor.live_model`.
+    Left to right: the first template; search patch with the true box (green) and the found one
+    (red); the search patch under the response. The model is that of
+    `siamtrack.training.monitor.live_model`.
     """
-    count = min(count, len(batch.template))
-    templates, searches = _pixels(batch.template[:count]), _pixels(batch.search[:count])
-    size, side = batch.size[:count].cpu().numpy(), searches.shape[1]
+    count, each = min(count, len(batch.search)), batch.templates
+    templates, searches = _pixels(batch.template[::each][:count]), _pixels(batch.search[:count])
+    size, side = batch.size[::each][:count].cpu().numpy(), searches.shape[1]
     response = model.runtime.respond(model.runtime.embed(templates, size), searches)
     rows, stride = [], model.card.stride
     for index in range(count):

@@ -157,7 +157,7 @@ class BoxHead(Head):
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
         ) -> Parts:
-            outputs = self(self.kernel(template, pairs.size), search)
+            outputs = self(self.pair_kernel(template, pairs.size, len(search)), search)
             parts = tracking_loss(
                 outputs[:3], pairs.boxes, pairs.present, stride, patch, recipe.sides, recipe.focus
             )
@@ -169,6 +169,16 @@ class BoxHead(Head):
             return parts
 
         return learn
+
+    def joined(self, kernels: Tensor) -> Tensor:
+        """Join kernels (B, K, T * T + 2, C) to a mean, whose cells stay as long as they were.
+
+        Trackers join the first template and a recent one alike.
+        """
+        cells, rows = kernels[:, :, :-2], kernels[:, :, -2:].mean(1)
+        mean, wanted = cells.mean(1), cells.norm(dim=-1, keepdim=True).mean(1)
+        mean = mean * wanted / mean.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+        return torch.cat([mean, rows], dim=1)
 
     def _check(self, template: Tensor, size: Tensor | None) -> Tensor:
         """Refuse a template that the head was not built for, and return the sizes."""

@@ -17,15 +17,15 @@ TAUGHT_FROM = 0.5
 Parts = dict[str, Tensor]
 """Named scalars: `loss`, with gradient, and others to watch."""
 Objective = Callable[..., Parts]
-"""(template features (B, C, h, w), search features (B, C, H, W), `Pairs`, `Lesson` or None) to
-`Parts`."""
+"""(template features (B * K, C, h, w), search features (B, C, H, W), `Pairs`, `Lesson` or None) to
+`Parts`; each pair has K templates, one after the other, whose kernels `Head.pair_kernel` joins."""
 
 
 class Pairs(Protocol):
     """B pairs, apart from their pictures.
 
     Attributes:
-        size: Width and height (B, 2) of the target as a share of the template's side.
+        size: Width and height (B * K, 2) of the target as a share of the template's side.
         boxes: Targets ltwh (B, 4) in search pixels; zeros where there is none.
         present: Whether the target is in the search patch (B,), 0 or 1.
     """
@@ -103,6 +103,21 @@ class Head(nn.Module):
             size: Width and height of the target as a share of the patch's side (B, 2).
         """
         return template
+
+    def pair_kernel(self, template: Tensor, size: Tensor | None, pairs: int) -> Tensor:
+        """Turn template features (B * K, C, h, w) into one kernel for each of B `pairs`.
+
+        The K templates of a pair lie one after the other. The kernel of one is `kernel`'s, those of
+        several are `joined`.
+        """
+        kernels = self.kernel(template, size)
+        if len(template) == pairs:
+            return kernels
+        return self.joined(kernels.reshape(pairs, -1, *kernels.shape[1:]))
+
+    def joined(self, kernels: Tensor) -> Tensor:
+        """Join the kernels (B, K, ...) of B targets to one each (B, ...): their mean."""
+        return kernels.mean(1)
 
     def forward(self, kernel: Tensor, search: Tensor) -> Any:
         """Match a kernel with a search feature (B, C, H, W)."""

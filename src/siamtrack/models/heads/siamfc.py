@@ -56,7 +56,7 @@ class ResponseHead(Head):
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
         ) -> Parts:
-            found = self(self.kernel(template, pairs.size), search)
+            found = self(self.pair_kernel(template, pairs.size, len(search)), search)
             labels = response_labels(
                 pairs.boxes, pairs.present, found.shape[-1], stride, patch, recipe.radius
             )

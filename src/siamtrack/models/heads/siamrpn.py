@@ -109,7 +109,8 @@ class RPNHead(Head):
         def learn(
             template: Tensor, search: Tensor, pairs: Pairs, lesson: Lesson | None = None
         ) -> Parts:
-            scores, offsets = self(self.kernel(template, pairs.size), search)
+            kernel = self.pair_kernel(template, pairs.size, len(search))
+            scores, offsets = self(kernel, search)
             if self.classes == 1:
                 scores = torch.cat([torch.zeros_like(scores), scores], 1)
             anchors = self.anchors(scores.shape[-1], patch).to(scores)
