@@ -94,6 +94,10 @@ def test_cells_of_joined_kernels_stay_as_long_as_they_were(model_of_boxes):
     np.testing.assert_allclose(joined[0, 4:], (0.75 * first + 0.25 * recent)[0, 4:], rtol=1e-6)
     assert joined.dtype == np.float32
     np.testing.assert_allclose(decoder.mixed(first, first, 0.25), first, rtol=1e-5)
+    # A SiamRPN's is a filter: no part of it is a cell, or the size of the box
+    first, recent = rng.normal(size=(2, 1, 8, 6, 5)).astype(np.float32)
+    joined = decoder.mixed(first, recent, 0.25)
+    np.testing.assert_allclose(joined, 0.75 * first + 0.25 * recent, rtol=1e-6)
 
 
 @pytest.fixture

@@ -181,11 +181,14 @@ class BoxDecoder(Decoder):
         return best
 
     def mixed(self, first: Floats, recent: Floats, share: float) -> Floats:
-        """Join two kernels (1, T * T + 2, C): a mean, whose cells stay as long as they were.
+        """Join two kernels: a mean, and of (1, T * T + 2, C) one whose cells stay as long as they were.
 
-        Similarity is a cosine, and the mean of two unlike cells would be too short for one.
+        Similarity to these is a cosine, and the mean of two unlike cells would be too short for
+        one. A SiamRPN's kernel (1, C, h, w) is a filter, and its mean a filter too.
         """
         joined = (1 - share) * first + share * recent
+        if joined.ndim != 3:
+            return joined.astype(np.float32)
         cells = joined[:, :-2]
         first_length, recent_length, length = (
             np.linalg.norm(each[:, :-2], axis=-1, keepdims=True) for each in (first, recent, joined)
