@@ -181,10 +181,11 @@ class BoxDecoder(Decoder):
         return best
 
     def mixed(self, first: Floats, recent: Floats, share: float) -> Floats:
-        """Join two kernels: a mean, and of (1, T * T + 2, C) one whose cells stay as long as they were.
+        """Join two kernels: a mean.
 
-        Similarity to these is a cosine, and the mean of two unlike cells would be too short for
-        one. A SiamRPN's kernel (1, C, h, w) is a filter, and its mean a filter too.
+        In one of cells (1, T * T + 2, C) these stay as long as they were: similarity is a cosine,
+        and the mean of two unlike cells would be too short for one. A SiamRPN's kernel
+        (1, C, h, w) is a filter, and so is the mean.
         """
         joined = (1 - share) * first + share * recent
         if joined.ndim != 3:
