@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from siamtrack.packages.card import DEFAULT, Card, model_files, model_folder, model_names, read_card
+from siamtrack.packages.card import DEFAULT, Card, model_folder, model_names, model_paths, read_card
 
 FOLDER = "cards"
 KINDS = {
@@ -38,8 +38,7 @@ def write_pages(docs: Path) -> list[Path]:
 
 def page(name: str) -> str:
     """Return the page of one packaged model."""
-    folder = model_folder(name)
-    card = read_card(folder)
+    card = read_card(model_folder(name))
     default = " It is what `siamtrack.load()` loads." if name == DEFAULT else ""
     settings = card.tracker
     rows = [
@@ -59,8 +58,8 @@ def page(name: str) -> str:
     ]
     scores = [(what, f"{value:g}") for what, value in card.scores.items()]
     files = [
-        (f"`{file}`", f"{(folder / file).stat().st_size / 1e6:.2f} MB", f"`{digest}`")
-        for file, digest in zip(model_files(card), card.sha256.values(), strict=True)
+        (f"`{path.name}`", f"{path.stat().st_size / 1e6:.2f} MB", f"`{digest}`")
+        for path, digest in zip(model_paths(name)[1:], card.sha256.values(), strict=True)
     ]
     return "\n".join(
         [

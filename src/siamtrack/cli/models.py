@@ -17,6 +17,7 @@ from siamtrack.packages.card import (
     model_files,
     model_folder,
     model_names,
+    model_paths,
     packaged_names,
     read_card,
     read_graphs,
@@ -46,7 +47,7 @@ class Models:
                     raise
                 logger.warning("model %s is left out: %s", name, error)
                 continue
-            size = sum((folder / file).stat().st_size for file in model_files(card))
+            size = sum(path.stat().st_size for path in model_paths(name)[1:])
             entries.append((name, card, size))
         if self.json:
             rows = [
