@@ -39,7 +39,7 @@ MODELS = {
 """What each is, and its settings."""
 SETS = ("20 development targets of OTB-100", "16 targets that change")
 SCORES = {"siamfc-plus": (0.601, 0.870, 0.445, 0.655), "siamrpn-plus": (0.494, 0.743, 0.483, 0.660)}
-"""Success AUC and precision on both sets, of `siamtrack eval` with the packaged graphs."""
+"""Success AUC and precision on both sets, of `siamtrack eval`, without a refiner."""
 USES = {"siamfc-plus": 83_000, "siamrpn-plus": 403_000}
 """Uses of pairs of the checkpoints that are packaged: the longer run made SiamFC+ no better."""
 

@@ -21,10 +21,14 @@ from tests.training.test_loop import SIAMFC
 pytestmark = pytest.mark.needs("torch")
 
 
-def trained(config, folder):
+def sampled(folder, pairs):
+    return PairSampler(Pool(read_manifest(write_manifest(folder / "data"))), pairs)
+
+
+def trained(folder):
     """A sampler, and the checkpoint of a short run."""
-    sampler = PairSampler(Pool(read_manifest(write_manifest(folder / "data"))), config.pairs)
-    return sampler, train(config, sampler, folder / "run")
+    sampler = sampled(folder, SIAMFC.pairs)
+    return sampler, train(SIAMFC, sampler, folder / "run")
 
 
 @pytest.fixture(scope="module", params=["box", "siamfc"])
@@ -32,11 +36,10 @@ def model(request, tmp_path_factory):
     """A folder with both precisions, a sampler of its pairs, and how well the two agree."""
     folder = tmp_path_factory.mktemp("model")
     if request.param == "siamfc":
-        sampler, path = trained(SIAMFC, folder)
+        sampler, path = trained(folder)
         export(path, folder / "both")
     else:  # peaks of a network after four steps move with the last bits of its scores
-        pool = Pool(read_manifest(write_manifest(folder / "data")))
-        sampler = PairSampler(pool, PairConfig(template=129, search=257))
+        sampler = sampled(folder, PairConfig(template=129, search=257))
         shutil.copytree(model_folder("lite"), folder / "both")
     before = (folder / "both" / "search.onnx").read_bytes()
     found = quantize(folder / "both", sampler.draw, pairs=4, compare=6)
@@ -112,7 +115,7 @@ def test_pairs_of_other_sides(model):
 
 def test_a_model_that_int8_would_ruin(tmp_path):
     """One channel, which nothing reads, a million times the others leaves these a single step."""
-    sampler, path = trained(SIAMFC, tmp_path)
+    sampler, path = trained(tmp_path)
     state = checkpoints.read(path)
     norm = next(name for name in state["average"] if name.endswith("running_mean"))
     state["average"][norm.replace("running_mean", "bias")][0] = 1e6

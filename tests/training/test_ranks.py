@@ -14,24 +14,19 @@ from torch import nn
 from siamtrack.core.config import to_dict
 from siamtrack.data.manifest import Pool, read_manifest
 from siamtrack.data.pairs import PairConfig, PairSampler
-from siamtrack.models.network import BoxTrackerConfig, SiamFCConfig
+from siamtrack.models.network import BoxTrackerConfig
 from siamtrack.training import TrainConfig
 from siamtrack.training.batches import batches
 from siamtrack.training.distributed import Ranks, SyncedBatchNorm2d, join, sync_norms
 from tests.training.manifest import write_manifest
+from tests.training.test_resume import TINY
 
 ROOT = Path(__file__).parents[2]
-SIAMFC = TrainConfig(
-    model=SiamFCConfig(backbone="alexnet", width=0.05, template=87, search=127),
-    pairs=PairConfig(template=87, search=127, shift=0.2, negative=0.4),
+SIAMFC = replace(
+    TINY,
+    pairs=replace(TINY.pairs, negative=0.4),
     batch=4,
     steps=6,
-    save_every=0.0,
-    loaders=0,
-    unfreeze=((0.0, 2), (0.5, 5)),
-    backbone_rate=1.0,
-    norms="train",
-    imagenet=False,
     optimizer="sgd",
     sync_norms=True,
     rate=1e-2,

@@ -14,7 +14,6 @@ from siamtrack.core.registry import GROUPS, plugins
 from siamtrack.errors import MissingExtraError, PluginError, SiamtrackError
 from siamtrack.packages.card import (
     DEFAULT,
-    model_files,
     model_folder,
     model_names,
     model_paths,
@@ -47,16 +46,17 @@ class Models:
                     raise
                 logger.warning("model %s is left out: %s", name, error)
                 continue
-            size = sum(path.stat().st_size for path in model_paths(name)[1:])
-            entries.append((name, card, size))
+            files = model_paths(name)[1:]
+            size = sum(file.stat().st_size for file in files)
+            entries.append((name, card, files, size))
         if self.json:
             rows = [
                 to_dict(c) | {"name": n, "licence": c.license, "bytes": size}
-                for n, c, size in entries
+                for n, c, _, size in entries
             ]
             print(json.dumps(rows))
             return
-        for name, card, size in entries:
+        for name, card, files, size in entries:
             mark = " (default)" if name == DEFAULT else ""
             print(f"{name}{mark}: {card.summary}")
             terms = card.license or "license not stated"
@@ -64,8 +64,8 @@ class Models:
             print(f"  trained on {card.trained_on}")
             for what, value in card.scores.items():
                 print(f"  {what}: {value:g}")
-            for file, digest in zip(model_files(card), card.sha256.values(), strict=True):
-                print(f"  sha256 {file} {digest}")
+            for file, digest in zip(files, card.sha256.values(), strict=True):
+                print(f"  sha256 {file.name} {digest}")
 
 
 @dataclass(frozen=True)
